@@ -1,0 +1,4 @@
+"""The audit core: envelope bytes, Merkle tree, tiles and proofs.
+
+Pure functions and values. Nothing here reads a database, a file, a clock or the network.
+"""
