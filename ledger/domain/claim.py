@@ -1,0 +1,137 @@
+"""What every domain event is: frozen, versioned, with a stream that follows from its content.
+A claim speaks of the world and carries when, where and according to whom; an act speaks of the record itself."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ledger.domain.codes import Credibility, EventClarity, KindOfViolence, Verification
+from ledger.domain.values import (
+    ActorReference,
+    Attribution,
+    Evidence,
+    OccurredInterval,
+    Place,
+    Text,
+    Word,
+)
+
+INCIDENTS = "incidents/"
+AGREEMENTS = "agreements/"
+THREATS = "threats/"
+TOLLS = "tolls/"
+REPORTS = "reports/"
+ACTORS = "actors/"
+
+
+class DomainEvent(BaseModel):
+    """A domain event's content. Where and when it is recorded is told by its envelope, not by the event."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Annotated[int, Field(ge=1, le=1)] = 1
+    """Version of the type's layout; older ones are upcast when read, never rewritten."""
+
+    type: str
+    subject: ClassVar[str]
+    """Prefix of the streams that the type belongs to."""
+    subject_field: ClassVar[str]
+    """The field that names the stream's thing."""
+
+    @classmethod
+    def of(cls, **content: Any) -> Self:
+        """Validates content into an event of this type."""
+        return cls.model_validate({"type": cls.__name__, **content})
+
+    @property
+    def stream(self) -> str:
+        """The stream that the event belongs to, for example `incidents/idlib-2020-02-10`."""
+        return f"{self.subject}{getattr(self, self.subject_field)}"
+
+    def to_payload(self) -> bytes:
+        """The exact bytes to store: compact UTF-8 JSON, without fields at their defaults."""
+        return self.model_dump_json(exclude_defaults=True).encode()
+
+    def actor_ids(self) -> Iterator[tuple[str, str]]:
+        """Path and id of each actor that the event names."""
+        return _actor_references(self, "")
+
+
+class Claim(DomainEvent):
+    """What a report says of the world."""
+
+    occurred: OccurredInterval
+    place: Place | None = None
+    attributions: Annotated[tuple[Attribution, ...], Field(max_length=50)] = ()
+    verification: Verification = Verification.REPORTED
+    credibility: Credibility | None = None
+    clarity: EventClarity = EventClarity.SINGLE
+    kind_of_violence: KindOfViolence | None = None
+    cameo_code: Word = ""
+    words: Text = ""
+    evidence: Annotated[tuple[Evidence, ...], Field(max_length=50)] = ()
+
+
+class IncidentClaim(Claim):
+    """A claim about an incident."""
+
+    subject = INCIDENTS
+    subject_field = "incident_id"
+
+
+class AgreementClaim(Claim):
+    """A claim about an agreement."""
+
+    subject = AGREEMENTS
+    subject_field = "agreement_id"
+
+
+class ThreatClaim(Claim):
+    """A claim about a threat."""
+
+    subject = THREATS
+    subject_field = "threat_id"
+
+
+def _actor_references(model: BaseModel, path: str) -> Iterator[tuple[str, str]]:
+    for name, is_actor in _reference_fields(type(model)):
+        value = getattr(model, name)
+        if value is not None and value != ():
+            yield from _references_in(value, f"{path}.{name}" if path else name, is_actor)
+
+
+def _references_in(value: Any, path: str, is_actor: bool) -> Iterator[tuple[str, str]]:
+    if isinstance(value, BaseModel):
+        yield from _actor_references(value, path)
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from _references_in(item, f"{path}[{index}]", is_actor)
+    elif is_actor:
+        yield path, value
+
+
+@cache
+def _reference_fields(model: type[BaseModel]) -> tuple[tuple[str, bool], ...]:
+    """The fields that can hold an actor reference: name, and whether the field itself is one."""
+    found = []
+    for name, field in model.model_fields.items():
+        if _mentions(field.annotation, tuple(field.metadata), ActorReference):
+            found.append((name, True))
+        elif _holds_models(field.annotation):
+            found.append((name, False))
+    return tuple(found)
+
+
+def _mentions(annotation: Any, metadata: tuple[Any, ...], marker: type) -> bool:
+    if any(isinstance(item, marker) for item in metadata):
+        return True
+    inner = getattr(annotation, "__args__", ())
+    return any(_mentions(each, getattr(each, "__metadata__", ()), marker) for each in inner)
+
+
+def _holds_models(annotation: Any) -> bool:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return True
+    return any(_holds_models(each) for each in getattr(annotation, "__args__", ()))

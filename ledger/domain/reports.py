@@ -1,0 +1,100 @@
+"""The report: what one source published or one observer filed, the unit of append, and the event that files it.
+Also the catalogue of all event types by name."""
+
+from datetime import datetime
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import Field
+
+from ledger.domain.actors import ActorRegistered
+from ledger.domain.acts import (
+    AnyClaim,
+    ClaimAssessed,
+    ClaimCorrected,
+    ClaimRetracted,
+    IncidentsMerged,
+    PayloadRedacted,
+    PreferredClaimChosen,
+    ReportRetracted,
+)
+from ledger.domain.claim import REPORTS, DomainEvent
+from ledger.domain.values import Evidence, Published, Sha256, Source, SubjectId, Text, Value, Word
+
+MAX_CLAIMS = 1_000
+"""Claims in one report; a larger source is filed as several reports."""
+
+AnyAct = (
+    ActorRegistered
+    | ReportRetracted
+    | ClaimCorrected
+    | ClaimRetracted
+    | ClaimAssessed
+    | IncidentsMerged
+    | PreferredClaimChosen
+    | PayloadRedacted
+)
+ReportItem = Annotated[AnyClaim | AnyAct, Field(discriminator="type")]
+"""What a report can hold."""
+
+
+class Filing(Value):
+    """What is said of a report as a whole."""
+
+    report_id: SubjectId
+    source: Source
+    reported: Published
+    title: Word = ""
+    summary: Text = ""
+    language: Word = ""
+    recorded_by: Word = ""
+    evidence: Annotated[tuple[Evidence, ...], Field(max_length=50)] = ()
+
+
+class Report(Filing):
+    """A report as its client files it."""
+
+    claims: Annotated[tuple[ReportItem, ...], Field(min_length=1, max_length=MAX_CLAIMS)]
+
+    def filed(self, content_digest: str | None = None) -> "ReportFiled":
+        """The event that begins the report's stream."""
+        said = {name: getattr(self, name) for name in Filing.model_fields}
+        return ReportFiled.of(**said, claim_count=len(self.claims), content_digest=content_digest)
+
+
+class ReportFiled(DomainEvent):
+    """A report was filed; its claims follow it in the ledger."""
+
+    type: Literal["ReportFiled"]
+    subject = REPORTS
+    subject_field = "report_id"
+    report_id: SubjectId
+    source: Source
+    reported: Published
+    title: Word = ""
+    summary: Text = ""
+    language: Word = ""
+    recorded_by: Word = ""
+    evidence: tuple[Evidence, ...] = ()
+    claim_count: Annotated[int, Field(ge=1, le=MAX_CLAIMS)]
+    content_digest: Sha256 | None = None
+
+    @property
+    def reported_day(self) -> str:
+        """The day of publication, ISO 8601."""
+        return (self.reported.date() if isinstance(self.reported, datetime) else self.reported).isoformat()
+
+
+def _members(union: Any) -> tuple[type[DomainEvent], ...]:
+    return get_args(union)
+
+
+CLAIM_TYPES = _members(get_args(AnyClaim)[0])
+ACT_TYPES = _members(AnyAct)
+EVENT_TYPES = MappingProxyType({each.__name__: each for each in (*CLAIM_TYPES, *ACT_TYPES, ReportFiled)})
+"""Every type of domain event by name."""
+
+
+def event_from_payload(type_name: str, payload: bytes) -> DomainEvent:
+    """Decodes stored bytes; raises KeyError for an unknown type, ValidationError for bytes that do not fit."""
+    return EVENT_TYPES[type_name].model_validate_json(payload)
