@@ -40,7 +40,7 @@ def privileged(compose: Compose) -> list[str]:
         faults.append("the service does not log in as ledger_service")
     if "provision" not in service.get("depends_on", {}):
         faults.append("the service does not wait for its role to be provisioned")
-    if not any(name == "LEDGER_OWNER_DATABASE_URL" for name in compose["services"]["provision"]["environment"]):
+    if "LEDGER_OWNER_DATABASE_URL" not in compose["services"]["provision"]["environment"]:
         faults.append("the provisioning step has no rights to make the role")
     if "LEDGER_ADMIN_PASSWORD" in str(settings):
         faults.append("the service is given the superuser's password")
@@ -131,7 +131,7 @@ def change(compose: Compose, path: str, value: Any) -> Compose:
         (privileged, "provision/environment/LEDGER_OWNER_DATABASE_URL", None),
         (written_secrets, "postgres/environment/POSTGRES_PASSWORD", "secret"),
         (written_secrets, "postgres/environment/POSTGRES_PASSWORD", "${P:-secret}"),
-        (written_secrets, "ledger/environment/LEDGER_DATABASE_URL", "postgresql://ledger_service:a@postgres/x"),
+        (written_secrets, "ledger/environment/LEDGER_DATABASE_URL", "postgresql://ledger_service:a@host/x"),
         (unsafe_storage, "postgres/volumes", ["./data:/var/lib/postgresql"]),
         (unsafe_storage, "ledger/ports", ["50551:50551"]),
     ],
@@ -145,10 +145,12 @@ def test_each_rule_can_be_broken(
 def image_faults(dockerfile: str) -> list[str]:
     """What an image must have, and this one has not."""
     last = dockerfile.rpartition("\nFROM ")[2]
+    health = r'^HEALTHCHECK .*CMD \["incident-ledger", "health"\]$'
+    locked = r"install --require-hashes --requirement requirements/run\.txt"
     wanted = {
         "a user other than root": re.search(r"^USER (?!root|0\b)\w+$", last, re.MULTILINE),
-        "a health check": re.search(r'^HEALTHCHECK .*CMD \["incident-ledger", "health"\]$', last, re.MULTILINE),
-        "packages by hash": re.search(r"install --require-hashes --requirement requirements/run\.txt", dockerfile),
+        "a health check": re.search(health, last, re.MULTILINE),
+        "packages by hash": re.search(locked, dockerfile),
     }
     faults = [f"no {what}" for what, found in wanted.items() if not found]
     unlocked = re.findall(r"pip install(?! --require-hashes| --no-deps --no-index).*", dockerfile)

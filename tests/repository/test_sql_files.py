@@ -22,7 +22,7 @@ STATEMENT = re.compile(
 
 
 def sql_strings(path: str, source: str) -> list[str]:
-    """Where a string constant, also the start of an f-string, starts like a statement; docstrings are prose."""
+    """Where a string, also the first part of an f-string, starts like a statement; docstrings are prose."""
     tree = ast.parse(source)
     prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     return [
