@@ -1,0 +1,6 @@
+"""The history of claims, shared by every read model: which claims held, in which form, in which range of positions.
+It answers no question by itself."""
+
+from projections.history.read_model import ReadModel
+
+__all__ = ["ReadModel"]

@@ -1,0 +1,5 @@
+"""The named queries of the history."""
+
+from ledger.persistence.queries import Queries
+
+COMMON = Queries("projections.history", "queries.sql")
