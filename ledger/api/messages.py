@@ -1,0 +1,181 @@
+"""Reports, claims and records as protobuf messages and back, field for field by name.
+What is not stated stays unset on both sides: an absent number is never zero. Validation is the domain's."""
+
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from incident.ledger.v1 import claims_pb2, records_pb2, values_pb2
+from ledger.api.fields import Converters, Plain, enum_numbers, message_of, snake_case
+from ledger.api.violations import violations_of
+from ledger.domain.codes import Code
+from ledger.domain.reports import CLAIM_TYPES, EVENT_TYPES, Report
+from ledger.errors import CorruptionError, InvalidRequestError, Violation
+from ledger.persistence.records import RawRecord, StoredRecord
+
+CodeType = TypeVar("CodeType", bound=Code)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SECONDS_PER_DAY = 86_400
+NANOS_PER_MICRO = 1_000
+
+_CLAIM = claims_pb2.Claim.DESCRIPTOR
+_BODIES = MappingProxyType({field.name: field for field in _CLAIM.oneofs_by_name["body"].fields})
+BODY_NAMES = MappingProxyType({type_name: snake_case(type_name) for type_name in EVENT_TYPES})
+"""The field of `Claim` that holds the body of each type of event."""
+_COMMON = tuple(field for field in _CLAIM.fields if field.name not in _BODIES)
+_OF_THE_WORLD = frozenset(each.__name__ for each in CLAIM_TYPES)
+_NOT_ON_THE_WIRE = frozenset(("type", "schema_version"))
+
+
+def _read_claim(claim: Message) -> Plain:
+    content: Plain = {}
+    for field, value in claim.ListFields():
+        number = field.number
+        if number in _COMMON_READS:
+            name, convert = _COMMON_READS[number]
+            content[name] = value if convert is None else convert(value)
+        else:
+            type_name, read = _BODY_READS[number]
+            content["type"] = type_name
+            content.update(read(value))
+    return content
+
+
+def _write_claim(content: Plain) -> Plain:
+    type_name = content["type"]
+    writes = _COMMON_WRITES if type_name in _OF_THE_WORLD else {}
+    claim: Plain = {}
+    body: Plain = {}
+    for name, value in content.items():
+        if name in writes:
+            convert = writes[name]
+            claim[name] = value if convert is None else convert(value)
+        elif name not in _NOT_ON_THE_WIRE:
+            body[name] = value
+    body_name, write = _BODY_WRITES[type_name]
+    claim[body_name] = body if write is None else write(body)
+    return claim
+
+
+_CONVERTERS = Converters({_CLAIM.full_name: (_read_claim, _write_claim)})
+_COMMON_READS = {field.number: (field.name, _CONVERTERS.read_field(field)) for field in _COMMON}
+_COMMON_WRITES = {field.name: _CONVERTERS.write_field(field) for field in _COMMON}
+_BODY_READS = {
+    _BODIES[body].number: (type_name, _CONVERTERS.reader(message_of(_BODIES[body])))
+    for type_name, body in BODY_NAMES.items()
+}
+_BODY_WRITES = {
+    type_name: (body, _CONVERTERS.writer(message_of(_BODIES[body]))) for type_name, body in BODY_NAMES.items()
+}
+_READ_REPORT = _CONVERTERS.reader(records_pb2.Report.DESCRIPTOR)
+_WRITE_REPORT = _CONVERTERS.writer(records_pb2.Report.DESCRIPTOR)
+
+
+def report_from_proto(message: records_pb2.Report, path: str = "report") -> Report:
+    """The report that a client sent; InvalidRequestError with every violation where it does not hold."""
+    _refuse_unknown_fields(message, path)
+    try:
+        return Report.model_validate(_READ_REPORT(message))
+    except ValidationError as error:
+        raise InvalidRequestError(violations_of(error, path, wire=True)) from None
+
+
+def report_to_proto(report: Report) -> records_pb2.Report:
+    """The report as a client sends it."""
+    content = report.model_dump(mode="json", exclude_defaults=True)
+    return records_pb2.Report(**(_WRITE_REPORT(content) if _WRITE_REPORT else content))
+
+
+def claim_from_proto(message: claims_pb2.Claim) -> Plain:
+    """A claim as plain data, not validated; with `type` where it has a body."""
+    return _read_claim(message)
+
+
+def claim_to_proto(payload: Plain) -> claims_pb2.Claim:
+    """A claim from its stored payload, decoded from JSON, without validating it again."""
+    return claims_pb2.Claim(**_write_claim(payload))
+
+
+def record_to_proto(record: StoredRecord, view: int) -> records_pb2.RecordedEvent:
+    """A stored event. The FULL view has the typed claim; the RAW view the exact bytes of a RawRecord."""
+    place: Plain = {
+        "position": record.position,
+        "stream": record.originator_id,
+        "revision": record.originator_version,
+        "event_id": str(record.event_id),
+        "type": record.topic,
+        "report_id": record.report_id,
+        "recorded_at": timestamp_fields(record.recorded_at),
+        "redacted": record.redacted,
+    }
+    if view == records_pb2.EVENT_VIEW_RAW:
+        if not isinstance(record, RawRecord):
+            raise TypeError("a RAW view needs a RawRecord")
+        return records_pb2.RecordedEvent(**place, envelope=record.envelope, salt=record.salt, payload=record.state)
+    if not record.redacted:
+        place["claim"] = _stored_claim(record)
+    return records_pb2.RecordedEvent(**place)
+
+
+def _stored_claim(record: StoredRecord) -> Plain:
+    try:
+        return _write_claim(from_json(record.state))
+    except (KeyError, ValueError) as error:
+        what = f"the payload of type {record.topic} does not fit the contract"
+        raise CorruptionError(position=record.position, what=what) from error
+
+
+def timestamp_fields(moment: datetime) -> Plain:
+    """The fields of a protobuf timestamp."""
+    since = moment - EPOCH
+    return {
+        "seconds": since.days * SECONDS_PER_DAY + since.seconds,
+        "nanos": since.microseconds * NANOS_PER_MICRO,
+    }
+
+
+def timestamp_to_proto(moment: datetime) -> Timestamp:
+    """A moment as a protobuf timestamp."""
+    return Timestamp(**timestamp_fields(moment))
+
+
+def _refuse_unknown_fields(message: records_pb2.Report, path: str) -> None:
+    """What this version does not know would be left out of the record without a word."""
+    known = records_pb2.Report()
+    known.CopyFrom(message)
+    known.DiscardUnknownFields()
+    if known.ByteSize() != message.ByteSize():
+        what = "has fields that this server does not know; use the server's version of the contract"
+        raise InvalidRequestError([Violation(path, what)])
+
+
+def _code_numbers() -> dict[str, dict[str, int]]:
+    files = (values_pb2.DESCRIPTOR, claims_pb2.DESCRIPTOR)
+    enums = (enum for file in files for enum in file.enum_types_by_name.values())
+    return {enum.name: enum_numbers(enum) for enum in enums}
+
+
+_NUMBERS = _code_numbers()
+_WORDS = {name: {number: word for word, number in numbers.items()} for name, numbers in _NUMBERS.items()}
+
+
+def code_to_proto(code: Code) -> Any:
+    """The number of a code in the contract's enumeration of the same name."""
+    return _NUMBERS[type(code).__name__][code.value]
+
+
+def code_from_proto(code_type: type[CodeType], number: int, path: str) -> CodeType | None:
+    """The code of a number; None where it is unspecified."""
+    if number == 0:
+        return None
+    word = _WORDS[code_type.__name__].get(number)
+    if word is None:
+        words = ", ".join(_NUMBERS[code_type.__name__])
+        raise InvalidRequestError([Violation(path, f"is `{number}`; give one of {words}")])
+    return code_type(word)
