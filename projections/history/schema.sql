@@ -90,7 +90,8 @@ CREATE TABLE acts (
 );
 CREATE INDEX acts_target ON acts (target_event_id);
 CREATE INDEX acts_target_report ON acts (target_report_id);
-CREATE INDEX acts_register ON acts (type) WHERE type IN ('IncidentsMerged', 'ActorRegistered');
+CREATE INDEX acts_merging ON acts (position) WHERE type = 'IncidentsMerged';
+CREATE INDEX acts_registering ON acts ((body ->> 'actor_id')) WHERE type = 'ActorRegistered';
 
 -- Which incident another one turned out to be, followed to the end of the chain.
 CREATE TABLE merges (

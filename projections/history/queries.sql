@@ -1,0 +1,105 @@
+-- What the fold of the history runs. Tables are found through the search path, set to the generation's schema.
+
+-- name: use_schema
+SELECT set_config('search_path', %(schema)s, true)
+
+-- name: targets
+-- What acts are about: their targets, and the targets of the acts that they target in turn.
+WITH RECURSIVE upward AS (
+    SELECT event_id, type, target_event_id, target_report_id, body ->> 'actor_id' AS actor_id
+      FROM acts WHERE event_id = ANY (%(acts)s)
+    UNION
+    SELECT acts.event_id, acts.type, acts.target_event_id, acts.target_report_id, acts.body ->> 'actor_id'
+      FROM upward JOIN acts ON acts.event_id = upward.target_event_id
+)
+SELECT type, target_event_id, target_report_id, actor_id FROM upward
+
+-- name: acts_about
+-- The acts about some events, reports or actors, with the acts on these in turn, as far as they stood.
+WITH RECURSIVE downward AS (
+    SELECT event_id FROM acts
+     WHERE target_event_id = ANY (%(events)s) OR target_report_id = ANY (%(reports)s)
+        OR (type = 'ActorRegistered' AND body ->> 'actor_id' = ANY (%(actors)s))
+    UNION
+    SELECT acts.event_id FROM downward JOIN acts ON acts.target_event_id = downward.event_id
+)
+SELECT event_id, min(position), min(type), min(target_event_id::text)::uuid, min(target_report_id), min(report_id),
+       min(recorded_at), min(body::text), array_agg(held_from ORDER BY held_from), array_agg(held_to ORDER BY held_from)
+  FROM acts WHERE event_id IN (SELECT event_id FROM downward)
+ GROUP BY event_id
+ ORDER BY 2
+
+-- name: acts_of_merging
+WITH RECURSIVE downward AS (
+    SELECT event_id FROM acts WHERE type = 'IncidentsMerged'
+    UNION
+    SELECT acts.event_id FROM downward JOIN acts ON acts.target_event_id = downward.event_id
+)
+SELECT event_id, min(position), min(type), min(target_event_id::text)::uuid, min(target_report_id), min(report_id),
+       min(recorded_at), min(body::text), array_agg(held_from ORDER BY held_from), array_agg(held_to ORDER BY held_from)
+  FROM acts WHERE event_id IN (SELECT event_id FROM downward)
+ GROUP BY event_id
+ ORDER BY 2
+
+-- name: retracted_reports
+SELECT DISTINCT target_report_id FROM acts WHERE target_report_id = ANY (%(reports)s)
+
+-- name: all_merges
+SELECT merged_incident_id, incident_id, held_from, held_to FROM merges
+
+-- name: merges_of_incidents
+SELECT merged_incident_id, incident_id, held_from, held_to
+  FROM merges WHERE merged_incident_id = ANY (%(incidents)s)
+
+-- name: claims_concerned
+-- Claims as recorded, whatever became of them.
+SELECT event_id, position, stream, report_id, recorded_at, type, body::text
+  FROM claims
+ WHERE held_from = position AND form_position = position
+   AND event_id IN (SELECT event_id FROM claims
+                     WHERE event_id = ANY (%(events)s) OR report_id = ANY (%(reports)s)
+                        OR stated_incident_id = ANY (%(incidents)s))
+UNION ALL
+SELECT event_id, position, stream, report_id, recorded_at, NULL, NULL
+  FROM other_claims
+ WHERE event_id = ANY (%(events)s) OR report_id = ANY (%(reports)s)
+    OR event_id IN (SELECT event_id FROM claims WHERE stated_incident_id = ANY (%(incidents)s))
+
+-- name: delete_claims
+DELETE FROM claims WHERE event_id = ANY (%(events)s)
+
+-- name: delete_other_claims
+DELETE FROM other_claims WHERE event_id = ANY (%(events)s)
+
+-- name: delete_acts
+DELETE FROM acts WHERE event_id = ANY (%(events)s)
+
+-- name: delete_merges
+DELETE FROM merges WHERE merged_incident_id = ANY (%(incidents)s)
+
+-- name: delete_actors
+DELETE FROM actors WHERE actor_id = ANY (%(actors)s)
+
+-- name: reports_concerned
+SELECT report_id, event_id, position, source, reliability, reported, reported_at, title, recorded_at
+  FROM reports WHERE held_from = position AND report_id = ANY (%(reports)s)
+
+-- name: delete_reports
+DELETE FROM reports WHERE report_id = ANY (%(reports)s)
+
+-- name: redact_reports
+UPDATE reports SET source = NULL, reliability = NULL, reported = NULL, reported_at = NULL, title = NULL
+ WHERE event_id = ANY (%(events)s) AND reported IS NOT NULL
+
+-- name: latest_reported
+SELECT reported FROM clock ORDER BY position DESC LIMIT 1
+
+-- name: reset_clock
+-- A redacted report no longer moves the clock.
+DELETE FROM clock;
+INSERT INTO clock (position, reported)
+SELECT position, reported
+  FROM (SELECT position, reported, max(reported) OVER (ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING
+                                                                               AND 1 PRECEDING) AS before
+          FROM reports WHERE held_from = position AND reported IS NOT NULL) AS each
+ WHERE before IS NULL OR reported > before
