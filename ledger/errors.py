@@ -1,19 +1,20 @@
-"""The errors of the ledger, one tree. A class's docstring is its message; its values become metadata for machines.
+"""The errors of the ledger, one tree. A class's docstring is its message; its values become metadata."""
 
-LedgerError
-├── InvalidRequestError          fields that do not hold what they must
-├── NotFoundError                no such ledger, report, event, incident, agreement, projection
-├── LedgerExistsError            the ledger is there already
-├── ReportConflictError          the report id is taken by other content
-├── RevisionConflictError        an expected revision is no longer current
-├── NotPossibleError             not possible in this state
-├── OverloadedError              a queue or quota is full
-├── UnavailableError             starting, stopping, or the database is away
-├── DeadlineError                not done in time
-│   └── PositionNotReachedError  the read model is behind `min_position`
-└── CorruptionError              the stored record contradicts itself
-    └── PositionGapError         a position is missing
-"""
+# LedgerError
+# ├── InvalidRequestError          fields that do not hold what they must
+# ├── NotFoundError                no such ledger, report, event, incident, agreement, projection
+# ├── LedgerExistsError            the ledger is there already
+# ├── ReportConflictError          the report id is taken by other content
+# ├── RevisionConflictError        an expected revision is no longer current
+# ├── NotPossibleError             not possible in this state
+# ├── OverloadedError              a queue or quota is full
+# ├── UnavailableError             starting, stopping, or the database is away
+# ├── DeadlineError                not done in time
+# │   └── PositionNotReachedError  the read model is behind `min_position`
+# ├── CorruptionError              the stored record contradicts itself
+# │   └── PositionGapError         a position is missing
+# ├── UnimplementedError           promised by the contract, not built yet
+# └── InternalError                unforeseen; only the log knows more
 
 from dataclasses import dataclass
 from typing import Any
@@ -106,3 +107,11 @@ class CorruptionError(LedgerError):
 
 class PositionGapError(CorruptionError):
     """Position {expected} is missing from the record: {found} follows instead."""
+
+
+class UnimplementedError(LedgerError):
+    """{what} is not built yet."""
+
+
+class InternalError(LedgerError):
+    """An unforeseen error; the service's log holds it under the id {id}."""
