@@ -1,0 +1,70 @@
+"""Tokens of pages: opaque to clients, readable to us. A token holds the key to go on after, the position that the
+first page answered as of, so that all pages agree, and a digest of the question, so that it fits no other one."""
+
+import base64
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from google.protobuf.message import Message
+
+from ledger.errors import InvalidRequestError, Violation
+
+DEFAULT_PAGE_SIZE = 100
+MAX_PAGE_SIZE = 1_000
+DIGEST_BYTES = 8
+MAX_TOKEN = 2_000
+PER_PAGE = ("page_size", "page_token", "min_position")
+"""What may differ from page to page of one question."""
+
+
+@dataclass(frozen=True)
+class PageToken:
+    """Where the next page begins: after this key, as of this position."""
+
+    position: int
+    key: tuple[Any, ...]
+
+
+def page_size_of(request: Any) -> int:
+    """How many a page holds; 0 means the default."""
+    size: int = request.page_size
+    if not 0 <= size <= MAX_PAGE_SIZE:
+        why = f"is {size}; give 1 to {MAX_PAGE_SIZE}, or 0 for {DEFAULT_PAGE_SIZE}"
+        raise InvalidRequestError([Violation("page_size", why)])
+    return size or DEFAULT_PAGE_SIZE
+
+
+def write_token(request: Message, position: int, key: tuple[Any, ...]) -> str:
+    """The token of the page after this key."""
+    content = json.dumps([_digest(request), position, list(key)], separators=(",", ":"))
+    return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
+
+
+def read_token(request: Any, key_types: tuple[type, ...]) -> PageToken | None:
+    """The request's token, None where it has none; refuses what we did not write for this question."""
+    token: str = request.page_token
+    if not token:
+        return None
+    try:
+        if len(token) > MAX_TOKEN:
+            raise ValueError("too long")
+        digest, position, key = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        fits = [type(part) for part in key] == list(key_types) and type(position) is int and position >= 0
+    except (ValueError, TypeError):
+        fits, digest = False, ""
+    if not fits:
+        raise InvalidRequestError([Violation("page_token", "is not a token of this method; begin without one")])
+    if digest != _digest(request):
+        why = "belongs to another question; send the same fields as for the first page, or begin without one"
+        raise InvalidRequestError([Violation("page_token", why)])
+    return PageToken(position, tuple(key))
+
+
+def _digest(request: Message) -> str:
+    question = type(request)()
+    question.CopyFrom(request)
+    for field in PER_PAGE:
+        question.ClearField(field)
+    return sha256(question.SerializeToString(deterministic=True)).hexdigest()[: 2 * DIGEST_BYTES]
