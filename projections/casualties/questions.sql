@@ -1,0 +1,266 @@
+-- The questions about casualties. Every condition of a filter is a parameter that is NULL where nothing is asked, so
+-- one text answers all filters. `candidates` and `resolution` are the beginnings of the others:
+--   candidates                  the claims that a question is about, each with the reason for which it is left out
+--   candidates + resolution     the same, with one claim taken for each (incident, party, class, outcome)
+-- Run them unprepared: the planner has to see which parameters are NULL.
+
+-- name: candidates
+WITH candidate AS (
+    SELECT c.event_id, c.held_from, c.position, c.form_position, c.incident_id,
+           c.victim_party, c.victim_class, c.outcome, c.perpetrators, c.qualifier, c.is_toll,
+           c.occurred_start, c.occurred_end, c.place_name, c.country, c.admin1, c.admin2,
+           c.aggregate, c.party_claim, c.preferred, r.source, r.reliability, r.reported,
+           NOT c.actors <@ (SELECT coalesce(array_agg(actor_id), '{}') FROM actors
+                             WHERE held_from <= %(position)s::bigint
+                               AND (held_to IS NULL OR held_to > %(position)s::bigint)) AS unregistered,
+           counted.low, counted.best, counted.high,
+           coalesce(counted.low, counted.best, counted.high) IS NOT NULL AS numbered,
+           ARRAY[
+               CASE WHEN 'party' = ANY (%(groupings)s::text[]) THEN coalesce(c.victim_party, '') END,
+               CASE WHEN 'class' = ANY (%(groupings)s::text[]) THEN c.victim_class END,
+               CASE WHEN 'outcome' = ANY (%(groupings)s::text[]) THEN c.outcome END,
+               CASE WHEN 'perpetrator' = ANY (%(groupings)s::text[])
+                    THEN array_to_string(c.perpetrators, %(joint)s::text) END,
+               CASE WHEN 'admin1' = ANY (%(groupings)s::text[]) THEN coalesce(c.admin1, '') END,
+               CASE WHEN 'admin2' = ANY (%(groupings)s::text[]) THEN coalesce(c.admin2, '') END,
+               CASE WHEN 'country' = ANY (%(groupings)s::text[]) THEN coalesce(c.country, '') END,
+               CASE WHEN 'day' = ANY (%(groupings)s::text[]) THEN to_char(c.occurred_start, 'YYYY-MM-DD') END,
+               CASE WHEN 'week' = ANY (%(groupings)s::text[])
+                    THEN to_char(date_trunc('week', c.occurred_start::timestamp), 'YYYY-MM-DD') END,
+               CASE WHEN 'month' = ANY (%(groupings)s::text[]) THEN to_char(c.occurred_start, 'YYYY-MM') END,
+               CASE WHEN 'year' = ANY (%(groupings)s::text[]) THEN to_char(c.occurred_start, 'YYYY') END,
+               CASE WHEN 'incident' = ANY (%(groupings)s::text[]) THEN coalesce(c.incident_id, '') END,
+               CASE WHEN 'source' = ANY (%(groupings)s::text[]) THEN coalesce(r.source, '') END,
+               CASE WHEN 'verification' = ANY (%(groupings)s::text[]) THEN c.verification END
+           ] AS own_key,
+           CASE
+               WHEN c.held_to <= %(position)s::bigint THEN 'RETRACTED'
+               WHEN c.occurred_start < %(occurred_from)s::date OR c.occurred_end > %(occurred_to)s::date
+                   THEN 'PARTLY_IN_PERIOD'
+               WHEN %(exclude_aggregates)s::boolean AND c.aggregate THEN 'AGGREGATE'
+               WHEN array_position(%(grades)s::text[], c.verification) IS NULL THEN 'VERIFICATION'
+               WHEN c.date_precision > %(max_date_precision)s::int THEN 'DATE_PRECISION'
+               WHEN %(max_place_precision)s::int IS NOT NULL
+                    AND (c.place_precision IS NULL OR c.place_precision > %(max_place_precision)s::int)
+                   THEN 'PLACE_PRECISION'
+               WHEN c.is_toll THEN NULL
+               WHEN 'day' = ANY (%(groupings)s::text[]) AND c.date_precision > 2
+                 OR 'week' = ANY (%(groupings)s::text[])
+                    AND (c.date_precision > 3 OR date_trunc('week', c.occurred_start::timestamp)
+                                              <> date_trunc('week', c.occurred_end::timestamp))
+                 OR 'month' = ANY (%(groupings)s::text[])
+                    AND (c.date_precision > 4 OR date_trunc('month', c.occurred_start::timestamp)
+                                              <> date_trunc('month', c.occurred_end::timestamp))
+                 OR 'year' = ANY (%(groupings)s::text[])
+                    AND (c.date_precision > 5 OR date_trunc('year', c.occurred_start::timestamp)
+                                              <> date_trunc('year', c.occurred_end::timestamp))
+                   THEN 'DATE_PRECISION'
+           END AS reason
+      FROM claims AS c
+      -- A report never changes what it says; the first row is there whether it was retracted later or not.
+      LEFT JOIN reports AS r ON r.report_id = c.report_id AND r.held_from = r.position
+      CROSS JOIN LATERAL (
+          SELECT CASE WHEN %(by_acled)s::boolean THEN c.acled_number ELSE c.low END AS low,
+                 CASE WHEN %(by_acled)s::boolean THEN c.acled_number ELSE c.best END AS best,
+                 CASE WHEN %(by_acled)s::boolean THEN c.acled_number ELSE c.high END AS high
+      ) AS counted
+     WHERE c.held_from <= %(position)s::bigint
+       AND (c.held_to IS NULL OR c.held_to > %(position)s::bigint
+            OR c.why_ended IN ('retracted', 'report retracted')
+               AND NOT EXISTS (SELECT FROM claims AS later
+                                WHERE later.event_id = c.event_id
+                                  AND later.held_from >= c.held_to AND later.held_from <= %(position)s::bigint))
+       AND (%(victim_parties)s::text[] IS NULL OR c.victim_party = ANY (%(victim_parties)s::text[]))
+       AND (%(victim_classes)s::text[] IS NULL OR c.victim_class = ANY (%(victim_classes)s::text[]))
+       AND (%(outcomes)s::text[] IS NULL OR c.outcome = ANY (%(outcomes)s::text[]))
+       AND (%(perpetrators)s::text[] IS NULL OR c.perpetrators && %(perpetrators)s::text[])
+       AND (%(countries)s::text[] IS NULL OR c.country = ANY (%(countries)s::text[]))
+       AND (%(admin1)s::text[] IS NULL OR c.admin1 = ANY (%(admin1)s::text[]))
+       AND (%(admin2)s::text[] IS NULL OR c.admin2 = ANY (%(admin2)s::text[]))
+       AND (%(places)s::text[] IS NULL
+            OR c.place_name = ANY (%(places)s::text[]) OR c.admin2 = ANY (%(places)s::text[])
+            OR c.admin1 = ANY (%(places)s::text[]) OR c.country = ANY (%(places)s::text[]))
+       AND (%(south)s::float8 IS NULL
+            OR c.latitude BETWEEN %(south)s::float8 AND %(north)s::float8
+               AND CASE WHEN %(west)s::float8 <= %(east)s::float8
+                        THEN c.longitude BETWEEN %(west)s::float8 AND %(east)s::float8
+                        ELSE c.longitude >= %(west)s::float8 OR c.longitude <= %(east)s::float8 END)
+       -- Great-circle distance (haversine) on the mean radius of the Earth.
+       AND (%(radius_km)s::float8 IS NULL
+            OR 2 * 6371.0088 * asin(least(1.0, sqrt(
+                   sin(radians(c.latitude - %(latitude)s::float8) / 2) ^ 2
+                   + cos(radians(%(latitude)s::float8)) * cos(radians(c.latitude))
+                     * sin(radians(c.longitude - %(longitude)s::float8) / 2) ^ 2))) <= %(radius_km)s::float8)
+       AND (%(occurred_from)s::date IS NULL OR c.occurred_end >= %(occurred_from)s::date)
+       AND (%(occurred_to)s::date IS NULL OR c.occurred_start <= %(occurred_to)s::date)
+       AND (%(incident_ids)s::text[] IS NULL OR c.incident_id = ANY (%(incident_ids)s::text[]))
+       AND (%(sources)s::text[] IS NULL OR r.source = ANY (%(sources)s::text[]))
+       AND (%(attributed_to)s::text[] IS NULL OR c.attributed && %(attributed_to)s::text[])
+       AND (%(kinds_of_violence)s::int[] IS NULL OR c.kind_of_violence = ANY (%(kinds_of_violence)s::int[]))
+)
+
+-- name: resolution
+-- Of the claims about one number, the rule's own order comes first, then those that state a number at all, then the
+-- latest. All count to the group of the one that is taken, so that no group counts a number twice.
+, ranked AS (
+    SELECT candidate.*,
+           row_number() OVER by_rule AS rank,
+           first_value(own_key) OVER by_rule AS first_key,
+           min(low) OVER same_number AS lowest,
+           CASE WHEN bool_and(high IS NOT NULL) FILTER (WHERE numbered) OVER same_number
+                THEN max(high) OVER same_number END AS highest
+      FROM candidate
+     WHERE NOT is_toll
+    WINDOW same_number AS (PARTITION BY reason IS NULL, incident_id, victim_party, victim_class, outcome),
+           by_rule AS (same_number
+                       ORDER BY CASE WHEN %(rule)s::text = 'analyst' AND preferred THEN 0 ELSE 1 END,
+                                numbered DESC,
+                                CASE WHEN %(rule)s::text = 'most_reliable' THEN coalesce(reliability, 'f') END,
+                                reported DESC NULLS LAST,
+                                position DESC)
+), resolved AS (
+    SELECT ranked.*,
+           CASE WHEN reason IS NULL THEN first_key ELSE own_key END AS group_key,
+           reason IS NULL AND rank = 1 AS taken,
+           reason IS NULL AND numbered AND (rank = 1 OR %(rule)s::text = 'envelope') AS counts,
+           CASE WHEN %(rule)s::text = 'envelope' THEN lowest ELSE low END AS low_of_number,
+           CASE WHEN NOT numbered THEN NULL
+                WHEN %(rule)s::text = 'envelope' THEN highest ELSE high END AS high_of_number,
+           CASE WHEN reason IS NOT NULL THEN reason
+                WHEN NOT numbered THEN 'UNRESOLVED_WORDS'
+                WHEN rank > 1 AND %(rule)s::text <> 'envelope' THEN 'SUPERSEDED' END AS left_out
+      FROM ranked
+)
+
+-- name: figures
+-- One row for each group, and one (whole) for all of them: the groups plus what belongs to none.
+SELECT group_key,
+       grouping(group_key) = 1 AS whole,
+       (sum(low_of_number) FILTER (WHERE taken))::bigint AS low,
+       (sum(best) FILTER (WHERE taken))::bigint AS best,
+       (CASE WHEN bool_and(high_of_number IS NOT NULL) FILTER (WHERE taken)
+             THEN sum(high_of_number) FILTER (WHERE taken) END)::bigint AS high,
+       CASE WHEN count(*) FILTER (WHERE counts OR taken) = 1
+            THEN min(qualifier) FILTER (WHERE taken) END AS qualifier,
+       count(DISTINCT incident_id) FILTER (WHERE counts) AS incidents,
+       count(*) FILTER (WHERE counts) AS claims,
+       (array_agg(form_position ORDER BY form_position) FILTER (WHERE counts))[1:%(most_positions)s::int]
+           AS positions,
+       coalesce(bool_and(party_claim) FILTER (WHERE counts), false) AS party_claim,
+       count(DISTINCT source) FILTER (WHERE counts) = 1 AS single_source,
+       coalesce(bool_or(aggregate) FILTER (WHERE counts), false) AS aggregate,
+       coalesce(bool_or(low > best) FILTER (WHERE counts), false) AS low_above_best,
+       coalesce(bool_or(best > high) FILTER (WHERE counts), false) AS best_above_high,
+       coalesce(bool_or(unregistered) FILTER (WHERE counts), false) AS unregistered_actor,
+       count(*) FILTER (WHERE left_out = 'RETRACTED') AS retracted,
+       count(*) FILTER (WHERE left_out = 'PARTLY_IN_PERIOD') AS partly_in_period,
+       count(*) FILTER (WHERE left_out = 'AGGREGATE') AS aggregates,
+       count(*) FILTER (WHERE left_out = 'VERIFICATION') AS verification,
+       count(*) FILTER (WHERE left_out = 'DATE_PRECISION') AS date_precision,
+       count(*) FILTER (WHERE left_out = 'PLACE_PRECISION') AS place_precision,
+       count(*) FILTER (WHERE left_out = 'UNRESOLVED_WORDS') AS unresolved_words,
+       count(*) FILTER (WHERE counts AND taken AND best IS NULL) AS no_best,
+       count(*) FILTER (WHERE left_out = 'SUPERSEDED') AS superseded
+  FROM resolved
+ GROUP BY GROUPING SETS ((group_key), ())
+HAVING grouping(group_key) = 1 OR count(*) FILTER (WHERE taken) > 0
+ ORDER BY whole DESC, group_key
+ LIMIT %(most_groups)s::int + 2
+
+-- name: tolls
+-- The tolls that a question is about, in order of position, and how many they are.
+SELECT event_id, held_from, victim_class, outcome, qualifier, low, best, high, count(*) OVER () AS in_all
+  FROM candidate
+ WHERE is_toll AND reason IS NULL
+ ORDER BY form_position
+ LIMIT %(most_tolls)s::int + 1
+
+-- name: tolls_left_out
+SELECT reason, count(*) AS claims FROM candidate WHERE is_toll AND reason IS NOT NULL GROUP BY reason
+
+-- name: inside_tolls
+-- For each toll, the sums of the claims inside it. A toll of an incident takes the claims of that incident; another one
+-- those whose whole interval lies in its period, at the precision of its place. A toll whose class is unknown is
+-- of persons of any class.
+, toll AS (
+    SELECT event_id, incident_id, victim_party, victim_class, outcome, perpetrators, occurred_start, occurred_end,
+           place_precision, nullif(place_name, '') AS place_name, nullif(country, '') AS country,
+           coalesce(nullif(admin1, ''), place_name) AS admin1, coalesce(nullif(admin2, ''), place_name) AS admin2,
+           nullif(admin1, '') AS stated_admin1
+      FROM claims
+     WHERE event_id = ANY (%(tolls)s::uuid[])
+       AND held_from <= %(position)s::bigint AND (held_to IS NULL OR held_to > %(position)s::bigint)
+), inside AS (
+    SELECT toll.event_id AS toll, resolved.*
+      FROM toll JOIN resolved ON resolved.incident_id = toll.incident_id
+    UNION ALL
+    SELECT toll.event_id AS toll, resolved.*
+      FROM toll
+      JOIN resolved ON toll.incident_id IS NULL
+       AND resolved.occurred_start >= toll.occurred_start AND resolved.occurred_end <= toll.occurred_end
+       AND CASE
+               WHEN toll.place_precision IS NULL THEN true
+               WHEN toll.place_precision = 6 THEN resolved.country = coalesce(toll.country, toll.place_name)
+               ELSE (toll.country IS NULL OR coalesce(nullif(resolved.country, ''), toll.country) = toll.country)
+                    AND CASE toll.place_precision
+                            WHEN 4 THEN resolved.admin1 = toll.admin1 OR resolved.place_name = toll.admin1
+                            WHEN 3 THEN (resolved.admin2 = toll.admin2 OR resolved.place_name = toll.admin2)
+                                        AND (toll.stated_admin1 IS NULL
+                                             OR coalesce(nullif(resolved.admin1, ''), toll.stated_admin1)
+                                              = toll.stated_admin1)
+                            ELSE resolved.place_name = toll.place_name
+                                 AND (toll.stated_admin1 IS NULL
+                                      OR coalesce(nullif(resolved.admin1, ''), toll.stated_admin1)
+                                       = toll.stated_admin1)
+                        END
+           END
+)
+SELECT inside.toll,
+       (sum(inside.low_of_number) FILTER (WHERE inside.taken))::bigint AS low,
+       (sum(inside.best) FILTER (WHERE inside.taken))::bigint AS best,
+       (CASE WHEN bool_and(inside.high_of_number IS NOT NULL) FILTER (WHERE inside.taken)
+             THEN sum(inside.high_of_number) FILTER (WHERE inside.taken) END)::bigint AS high,
+       CASE WHEN count(*) FILTER (WHERE inside.counts OR inside.taken) = 1
+            THEN min(inside.qualifier) FILTER (WHERE inside.taken) END AS qualifier,
+       count(*) FILTER (WHERE inside.counts) AS claims
+  FROM inside
+  JOIN toll ON toll.event_id = inside.toll
+ WHERE inside.outcome = toll.outcome
+   AND toll.victim_class IN ('unknown', inside.victim_class)
+   AND (toll.victim_party IS NULL OR toll.victim_party = inside.victim_party)
+   AND (cardinality(toll.perpetrators) = 0 OR toll.perpetrators && inside.perpetrators)
+ GROUP BY inside.toll
+HAVING count(*) FILTER (WHERE inside.taken) > 0
+
+-- name: page
+-- A page of the claims that a question is about; tolls too, unless one group is asked for.
+SELECT event_id, held_from
+  FROM candidate
+ WHERE reason IS NULL AND form_position > %(after)s::bigint
+   AND (%(group_key)s::text[] IS NULL OR NOT is_toll AND own_key = %(group_key)s::text[])
+ ORDER BY form_position
+ LIMIT %(limit)s::int
+
+-- name: surviving_incidents
+-- The incidents that these turned out to be.
+SELECT DISTINCT coalesce(merges.incident_id, asked.incident_id)
+  FROM unnest(%(incident_ids)s::text[]) AS asked (incident_id)
+  LEFT JOIN merges ON merges.merged_incident_id = asked.incident_id COLLATE "C"
+   AND held_from <= %(position)s::bigint AND (held_to IS NULL OR held_to > %(position)s::bigint)
+
+-- name: forms
+-- Forms of claims in the order asked, with the source of their reports and, of a correction, where it was filed. What
+-- ended a form after the position asked for was not known then.
+SELECT c.*,
+       CASE WHEN c.held_to <= %(position)s::bigint THEN c.held_to END AS held_to,
+       r.source, r.reliability, r.reported_at,
+       correction.report_id AS form_report_id, correction.recorded_at AS form_recorded_at,
+       NOT c.actors <@ (SELECT coalesce(array_agg(actor_id), '{}') FROM actors
+                         WHERE held_from <= %(position)s::bigint
+                           AND (held_to IS NULL OR held_to > %(position)s::bigint)) AS unregistered
+  FROM unnest(%(event_ids)s::uuid[], %(held_froms)s::bigint[]) WITH ORDINALITY AS asked (event_id, held_from, number)
+  JOIN claims AS c ON c.event_id = asked.event_id AND c.held_from = asked.held_from
+  LEFT JOIN reports AS r ON r.report_id = c.report_id AND r.held_from = r.position
+  LEFT JOIN acts AS correction
+    ON correction.event_id = c.form_event_id AND correction.held_from = correction.position
+ ORDER BY asked.number

@@ -1,0 +1,142 @@
+"""Asks the database about incidents: one with its claims and links, or a page of many. A merged incident answers as
+the one that it turned out to be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow, dict_row
+
+from ledger.domain.codes import DatePrecision, PlacePrecision
+from ledger.errors import NotFoundError
+from ledger.persistence.queries import Queries
+
+QUERIES = Queries("projections.incidents", "questions.sql")
+
+MOST_FORMS = 5_000
+"""Forms of claims that the answer about one incident holds, the oldest first."""
+MOST_LINKS = 1_000
+
+Connection = AsyncConnection[TupleRow]
+FormKey = tuple[UUID, int]
+"""A form of a claim: the event that made the claim, and the position from which the form held."""
+
+
+@dataclass(frozen=True)
+class IncidentFilter:
+    """Which incidents: those with a claim that meets all conditions. Empty asks for nothing."""
+
+    occurred_from: date | None = None
+    occurred_to: date | None = None
+    places: Sequence[str] = ()
+    actor_ids: Sequence[str] = ()
+    types: Sequence[str] = ()
+    max_date_precision: DatePrecision | None = None
+    max_place_precision: PlacePrecision | None = None
+
+    def parameters(self) -> dict[str, Any]:
+        """The values of the query's parameters; None where nothing is asked."""
+        return {
+            "occurred_from": self.occurred_from,
+            "occurred_to": self.occurred_to,
+            "places": list(self.places) or None,
+            "actor_ids": list(self.actor_ids) or None,
+            "types": list(self.types) or None,
+            "max_date_precision": self.max_date_precision and self.max_date_precision.code,
+            "max_place_precision": self.max_place_precision and self.max_place_precision.code,
+        }
+
+
+@dataclass(frozen=True)
+class Summary:
+    """An incident in short; without days, place and types where no claim holds any more."""
+
+    incident_id: str
+    merged_incident_ids: Sequence[str]
+    first_day: date | None = None
+    last_day: date | None = None
+    date_precision: int | None = None
+    place: dict[str, Any] | None = None
+    claim_types: Sequence[str] = ()
+    claims: int = 0
+    reports: int = 0
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link to another stream, and the event that states it."""
+
+    kind: str
+    stream: str
+    event_id: UUID
+    position: int
+
+
+@dataclass(frozen=True)
+class Incident:
+    """One incident: the forms of its claims that hold, those that no longer do, and its links."""
+
+    summary: Summary
+    forms: Sequence[FormKey]
+    former_forms: Sequence[FormKey]
+    links: Sequence[Link]
+
+
+@dataclass(frozen=True)
+class PageKey:
+    """Where the next page begins: after this incident."""
+
+    first_day: date
+    incident_id: str
+
+
+async def incident(connection: Connection, incident_id: str, position: int) -> Incident:
+    """One incident as of a position; NotFoundError if no claim was ever made about it."""
+    asked = {"incident_id": incident_id, "position": position}
+    survivors = await _rows(connection, QUERIES.surviving, asked)
+    surviving = survivors[0]["incident_id"] if survivors else incident_id
+    (summary,) = await _summaries(connection, [surviving], position)
+    family = [surviving, *summary.merged_incident_ids]
+    within = {"family": family, "position": position}
+    forms = await _rows(connection, QUERIES.forms_of_incidents, {**within, "limit": MOST_FORMS})
+    if not forms:
+        raise NotFoundError(kind="incident", id=incident_id)
+    links = await _rows(connection, QUERIES.links, {**within, "limit": MOST_LINKS})
+    return Incident(
+        summary=summary,
+        forms=[(row["event_id"], row["held_from"]) for row in forms if row["holds"]],
+        former_forms=[(row["event_id"], row["held_from"]) for row in forms if not row["holds"]],
+        links=[Link(**row) for row in links],
+    )
+
+
+async def page_of_incidents(
+    connection: Connection, asked: IncidentFilter, position: int, after: PageKey | None, limit: int
+) -> list[Summary]:
+    """Incidents by first day and id, after a key."""
+    start = {"after_day": after and after.first_day, "after_id": after and after.incident_id}
+    values = {**asked.parameters(), **start, "position": position, "limit": limit}
+    rows = await _rows(connection, QUERIES.page, values)
+    return await _summaries(connection, [row["incident_id"] for row in rows], position)
+
+
+async def _summaries(connection: Connection, incident_ids: Sequence[str], position: int) -> list[Summary]:
+    """Summaries in the order of the ids."""
+    asked = {"incident_ids": list(incident_ids), "position": position}
+    merged = {row["incident_id"]: row for row in await _rows(connection, QUERIES.merged, asked)}
+    said = {row["incident_id"]: row for row in await _rows(connection, QUERIES.summaries, asked)}
+    unmerged: dict[str, Any] = {"merged_incident_ids": []}
+    return [
+        Summary(**{"incident_id": each, **unmerged, **merged.get(each, {}), **said.get(each, {})})
+        for each in incident_ids
+    ]
+
+
+async def _rows(connection: Connection, query: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+    """Run a query unprepared, so that the planner sees which conditions are absent."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(query, values, prepare=False)
+        return await cursor.fetchall()
