@@ -21,6 +21,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from ledger.embedded import EmbeddedPostgres
+from ledger.persistence.install import install
 from ledger.persistence.provision import OWNER, ProvisionedUrls, admit_service, provision
 
 EMBEDDED_MAJOR = 18
@@ -32,7 +33,10 @@ INSTALLATIONS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/op
 
 
 def prepare_template(owner_url: str) -> None:
-    """Fill the template database, of which every test gets a copy."""
+    """Fill the template database, of which every test gets a copy: the ledger `main`, empty."""
+    install(owner_url)
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        connection.execute("SELECT ledger_admin.create_ledger('main')")
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """The report: what one source published or one observer filed, the unit of append, and the event that files it.
 Also the catalogue of all event types by name."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -56,10 +57,17 @@ class Report(Filing):
 
     claims: Annotated[tuple[ReportItem, ...], Field(min_length=1, max_length=MAX_CLAIMS)]
 
-    def filed(self, content_digest: str | None = None) -> "ReportFiled":
+    def filed(self, content_digest: str) -> "ReportFiled":
         """The event that begins the report's stream."""
         said = {name: getattr(self, name) for name in Filing.model_fields}
-        return ReportFiled.of(**said, claim_count=len(self.claims), content_digest=content_digest)
+        # Each part is validated already, as a part of the report.
+        return ReportFiled.model_construct(
+            type="ReportFiled", **said, claim_count=len(self.claims), content_digest=content_digest
+        )
+
+    def filing_payload(self) -> bytes:
+        """What the content digest covers beside the claims: compact JSON, without fields at their defaults."""
+        return self.model_dump_json(exclude={"claims"}, exclude_defaults=True).encode()
 
 
 class ReportFiled(DomainEvent):
@@ -85,13 +93,11 @@ class ReportFiled(DomainEvent):
         return (self.reported.date() if isinstance(self.reported, datetime) else self.reported).isoformat()
 
 
-def _members(union: Any) -> tuple[type[DomainEvent], ...]:
-    return get_args(union)
-
-
-CLAIM_TYPES = _members(get_args(AnyClaim)[0])
-ACT_TYPES = _members(AnyAct)
-EVENT_TYPES = MappingProxyType({each.__name__: each for each in (*CLAIM_TYPES, *ACT_TYPES, ReportFiled)})
+CLAIM_TYPES: tuple[type[DomainEvent], ...] = get_args(get_args(AnyClaim)[0])
+ACT_TYPES: tuple[type[DomainEvent], ...] = get_args(AnyAct)
+EVENT_TYPES: Mapping[str, type[DomainEvent]] = MappingProxyType(
+    {each.__name__: each for each in CLAIM_TYPES + ACT_TYPES} | {"ReportFiled": ReportFiled}
+)
 """Every type of domain event by name."""
 
 

@@ -79,7 +79,7 @@ def provision(
 def admit_service(connection: psycopg.Connection[TupleRow], database: str) -> None:
     """Let the service, the owner and the administrator into a database of the owner's, and nobody else."""
     names = {"database": database, "owner": OWNER, "service": SERVICE}
-    for step in ("become_owner", "close_database", "open_database", "use_utc", "leave_owner"):
+    for step in ("become_owner", "close_database", "open_database", "open_schemas", "use_utc", "leave_owner"):
         _run(connection, step, names)
 
 

@@ -47,6 +47,10 @@ REVOKE ALL ON DATABASE {database} FROM PUBLIC
 -- The session's user too: one that does not inherit the owner's rights could not come back.
 GRANT CONNECT ON DATABASE {database} TO {service}, SESSION_USER
 
+-- name: open_schemas
+-- The service owns its read models, each in a schema of its own; the ledgers' schemas belong to the owner.
+GRANT CREATE ON DATABASE {database} TO {service}
+
 -- name: use_utc
 ALTER DATABASE {database} SET timezone TO 'UTC'
 

@@ -1,14 +1,18 @@
-"""What the store holds and takes: one dataclass for a stored event, one for an event to be appended.
+"""What the store holds and takes: stored events, events to be appended, and the answer to an append.
 Plain data; nothing here talks to a database."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
 
+from ledger.audit.tiles import TreeState
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class StoredRecord(StoredEvent):
     """A stored event with its place in the ledger. In the library's words, `originator_id` is the stream,
     `originator_version` the revision, `topic` the type's name and `state` the payload (empty where redacted)."""
@@ -25,10 +29,94 @@ class StoredRecord(StoredEvent):
         return str(self.originator_id)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RawRecord(StoredRecord):
     """A stored event with the exact bytes that the tree binds."""
 
     envelope: bytes
     leaf: bytes
     salt: bytes
+
+
+@dataclass(frozen=True)
+class Head:
+    """The newest commit of a ledger; size 0 and no time while it is empty."""
+
+    size: int
+    root: bytes
+    committed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Tip:
+    """A head with the Merkle tree that the next commit grows from."""
+
+    size: int
+    committed_at: datetime | None
+    tree: TreeState
+
+
+ANY_REVISION = -1
+"""A stream that may have any revision."""
+EXISTING_STREAM = -2
+"""A stream that must exist, at whatever revision."""
+
+
+@dataclass(frozen=True)
+class NewEvent:
+    """An event to be appended; the writer lane gives it its place."""
+
+    stream: str
+    type: str
+    event_id: UUID
+    payload: bytes
+    revision: int | None = None
+    """Only where the caller fixes it; None takes the next one."""
+    redacts: UUID | None = None
+    """The event whose payload goes with this one's commit."""
+
+
+@dataclass(frozen=True)
+class AppendRequest:
+    """Events that are appended together or not at all. `deadline` is in the clock of time.monotonic()."""
+
+    report_id: str
+    events: tuple[NewEvent, ...]
+    deadline: float
+    expected: Mapping[str, int] = field(default_factory=dict)
+    """Streams and the revisions expected of them; 0 means that the stream must not exist."""
+    recorder: str = ""
+    content_digest: str = ""
+    mentions: frozenset[str] = frozenset()
+    """Streams of which the answer tells whether they exist, at no further round trip."""
+    answer: "Future[Appended]" = field(default_factory=Future)
+
+    @property
+    def size(self) -> int:
+        """Bytes of payload."""
+        return sum(len(event.payload) for event in self.events)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where one event stands."""
+
+    event_id: UUID
+    type: str
+    stream: str
+    revision: int
+    position: int
+    leaf: bytes
+
+
+@dataclass(frozen=True)
+class Appended:
+    """The answer to an append, given only when it is durable."""
+
+    events: tuple[Placed, ...]
+    recorded_at: datetime
+    tree_size: int
+    root: bytes
+    missing: frozenset[str] = frozenset()
+    """Those of the mentioned streams that did not exist."""
+    already_recorded: bool = False

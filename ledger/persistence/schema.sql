@@ -8,6 +8,7 @@ CREATE OR REPLACE FUNCTION ledger_admin.create_ledger(ledger text) RETURNS boole
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $create$
 DECLARE
     ledger_schema CONSTANT text := 'ledger_' || ledger;
+    grantee name;
 BEGIN
     IF ledger !~ '^[a-z][a-z0-9_]{0,39}$' THEN
         RAISE EXCEPTION 'not a ledger name: %', ledger USING ERRCODE = 'invalid_parameter_value';
@@ -27,10 +28,13 @@ BEGIN
         committed_at timestamptz NOT NULL
     );
 
+    -- For questions as of a recorded time.
+    CREATE INDEX commits_by_time ON commits (committed_at);
+
     CREATE TABLE events (
         position    bigint PRIMARY KEY CHECK (position > 0),
         stream      text COLLATE "C" NOT NULL,
-        revision    bigint NOT NULL CHECK (revision > 0),
+        revision    bigint NOT NULL CHECK (revision >= 0),  -- ours begin at 1; the library allows 0
         event_id    uuid NOT NULL UNIQUE,
         type        text COLLATE "C" NOT NULL,
         report_id   text COLLATE "C" NOT NULL,
@@ -112,10 +116,16 @@ BEGIN
         UPDATE events SET payload = NULL, salt = NULL WHERE position = target;
     END $$;
 
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', ledger_schema, session_user);
-    GRANT SELECT, INSERT ON commits, events, tiles TO SESSION_USER;
-    GRANT SELECT ON redactions TO SESSION_USER;
     REVOKE ALL ON FUNCTION redact(bigint, bigint) FROM PUBLIC;
-    GRANT EXECUTE ON FUNCTION redact(bigint, bigint) TO SESSION_USER;
+    -- The service adds and reads; whoever creates a ledger without a service role of its own may do the same.
+    FOR grantee IN SELECT rolname FROM pg_roles WHERE rolname IN ('ledger_service', session_user) LOOP
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', ledger_schema, grantee);
+        EXECUTE format('GRANT SELECT, INSERT ON commits, events, tiles TO %I', grantee);
+        EXECUTE format('GRANT SELECT ON redactions TO %I', grantee);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION redact(bigint, bigint) TO %I', grantee);
+    END LOOP;
     RETURN true;
 END $create$;
+
+-- name: installed
+SELECT to_regprocedure('ledger_admin.create_ledger(text)') IS NOT NULL

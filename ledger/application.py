@@ -1,0 +1,205 @@
+"""The application of one ledger: takes a report, decides what depends on state, and hands it to the writer lane.
+Claims are appended without loading anything; acts load their target's stream and carry the revision they saw."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+from uuid import UUID
+
+from eventsourcing.application import AggregateNotFoundError, Application
+
+from ledger.audit.envelope import check_field
+from ledger.domain.acts import (
+    ClaimAssessed,
+    ClaimCorrected,
+    ClaimRetracted,
+    IncidentsMerged,
+    PayloadRedacted,
+    PreferredClaimChosen,
+    ReportRetracted,
+    TargetedAct,
+)
+from ledger.domain.aggregates import Incident, ReportRecord, Stream, aggregate_of
+from ledger.domain.claim import ACTORS, INCIDENTS, DomainEvent
+from ledger.domain.notices import Notice, notices_of
+from ledger.domain.recorded import Recorded, content_digest, event_id_of
+from ledger.domain.reports import ACT_TYPES, Report
+from ledger.errors import NotFoundError, NotPossibleError, RevisionConflictError, RevisionMismatch
+from ledger.persistence.factory import DATABASE_URL, LEDGER
+from ledger.persistence.recorder import LedgerRecorder
+from ledger.persistence.records import Appended, AppendRequest, NewEvent
+
+MAX_DECISIONS = 8
+"""How often an act is decided anew when its target's stream has moved meanwhile."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A report on its way through the lane."""
+
+    report: Report
+    request: AppendRequest
+    carried: frozenset[str]
+    """Streams whose expected revision is our own, not the client's."""
+
+
+class LedgerApplication(Application[str]):
+    """One ledger."""
+
+    def __init__(self, ledger: str, url: str) -> None:
+        super().__init__(
+            env={
+                "PERSISTENCE_MODULE": "ledger.persistence.factory",
+                "MAPPER_TOPIC": "ledger.persistence.codec:LedgerMapper",
+                LEDGER: ledger,
+                DATABASE_URL: url,
+            }
+        )
+        self.ledger = ledger
+        self._registered: set[str] = set()
+
+    @property
+    def ledger_recorder(self) -> LedgerRecorder:
+        """The recorder, as what it is."""
+        return cast(LedgerRecorder, self.recorder)
+
+    def append_report(
+        self, report: Report, expected: Mapping[str, int], recorder: str, seconds: float
+    ) -> tuple[Appended, Submission]:
+        """Records a report and waits until it is durable, at most so many seconds. Blocks: not for an event loop
+        where the report holds acts."""
+        deadline = time.monotonic() + seconds
+        for _ in range(MAX_DECISIONS):
+            submission = self.submit(report, expected, recorder, deadline)
+            try:
+                return submission.request.answer.result(timeout=deadline - time.monotonic() + 1), submission
+            except RevisionConflictError as error:
+                if not {each.stream for each in error.mismatches} <= submission.carried:
+                    raise
+        raise NotPossibleError(why="the streams that the report acts on keep changing; send it again")
+
+    def submit(self, report: Report, expected: Mapping[str, int], recorder: str, deadline: float) -> Submission:
+        """Decides a report on the record as it is and queues it; its answer is `request.answer`."""
+        payloads = [item.to_payload() for item in report.claims]
+        digest = content_digest([report.filing_payload(), *payloads])
+        filed = report.filed(digest)
+        deciding = _Deciding(self, dict(expected))
+        events = tuple(
+            deciding.place(item, payload, event_id_of(self.ledger, report.report_id, digest, index))
+            for index, (item, payload) in enumerate(
+                [(filed, filed.to_payload()), *zip(report.claims, payloads, strict=True)]
+            )
+        )
+        actors = {actor for item in report.claims for _, actor in item.actor_ids()}
+        request = AppendRequest(
+            report_id=report.report_id,
+            events=events,
+            deadline=deadline,
+            expected=deciding.expected,
+            recorder=check_field("recorder", recorder, may_be_empty=True),
+            content_digest=digest,
+            mentions=frozenset(ACTORS + actor for actor in actors - self._registered),
+        )
+        self.ledger_recorder.lane.submit(request)
+        return Submission(report, request, frozenset(deciding.expected.keys() - expected.keys()))
+
+    def notices(self, submission: Submission, appended: Appended) -> tuple[Notice, ...]:
+        """What of an appended report deserves a look."""
+        # A registration holds for ever, so an actor once seen registered is not asked for again.
+        seen = submission.request.mentions - appended.missing
+        self._registered.update(stream.removeprefix(ACTORS) for stream in seen)
+        return notices_of(submission.report, {stream.removeprefix(ACTORS) for stream in appended.missing})
+
+    def stream(self, name: str) -> Stream | None:
+        """The aggregate of a stream; None where it does not exist."""
+        try:
+            return self.repository.get(name, projector_func=aggregate_of(name).project)
+        except AggregateNotFoundError:
+            return None
+
+    def stream_of(self, event_id: str) -> str:
+        """The stream in which an event is recorded."""
+        recorder = self.ledger_recorder
+        with recorder.pool.connection() as connection:
+            found = recorder.log.by_ids(connection, [UUID(event_id)])
+        if not found:
+            raise NotFoundError(kind="event", id=event_id)
+        return found[UUID(event_id)].stream
+
+    def merges(self) -> dict[str, str]:
+        """Incidents that are merged into another now, and into which."""
+        recorder = self.ledger_recorder
+        with recorder.pool.connection() as connection:
+            records = recorder.log.merges(connection)
+        merged = {}
+        for record in records:
+            survivor = self.stream(record.stream)
+            event = cast(Recorded, self.mapper.to_domain_event(record)).event
+            if survivor and survivor.holds(record.event_id) and isinstance(event, IncidentsMerged):
+                merged.update(dict.fromkeys(event.merged_incident_ids, event.incident_id))
+        return merged
+
+
+class _Deciding:
+    """Places a report's items in streams; acts are decided in order, each on what the ones before it leave."""
+
+    def __init__(self, application: LedgerApplication, expected: dict[str, int]) -> None:
+        self._application = application
+        self._streams: dict[str, Stream] = {}
+        self.expected = expected
+
+    def place(self, item: DomainEvent, payload: bytes, event_id: UUID) -> NewEvent:
+        """The event to append; NotPossibleError or NotFoundError where an act cannot be."""
+        redacts = None
+        if isinstance(item, ACT_TYPES) and item.type != "ActorRegistered":
+            stream = self._decide(item, event_id)
+            if isinstance(item, PayloadRedacted):
+                redacts = UUID(item.target_event_id)
+        else:
+            stream = check_field("stream", item.stream)
+        return NewEvent(stream, item.type, event_id, payload, redacts=redacts)
+
+    def _decide(self, act: DomainEvent, event_id: UUID) -> str:
+        name = self._application.stream_of(act.target_event_id) if isinstance(act, TargetedAct) else act.stream
+        stream = self._load(name)
+        match act, stream:
+            case ClaimCorrected(), _:
+                stream.correct(act)
+            case ClaimRetracted(), _:
+                stream.retract(act)
+            case ClaimAssessed(), _:
+                stream.assess(act)
+            case PayloadRedacted(), _:
+                stream.redact(act)
+            case ReportRetracted(), ReportRecord():
+                stream.retract_report(act)
+            case PreferredClaimChosen(), Incident():
+                stream.choose(act)
+            case IncidentsMerged(), _:
+                self._merge(act)
+            case _:
+                raise NotPossibleError(why=f"a {act.type} does not belong in {name}")
+        stream.apply(Recorded(name, stream.version, event_id, act.type, act))
+        return name
+
+    def _merge(self, act: IncidentsMerged) -> None:
+        merged = self._application.merges()
+        for incident in (act.incident_id, *act.merged_incident_ids):
+            self._load(INCIDENTS + incident)
+            if incident in merged:
+                into = merged[incident]
+                raise NotPossibleError(why=f"incident {incident} is merged into {into}; undo that, or name {into}")
+
+    def _load(self, name: str) -> Stream:
+        if name not in self._streams:
+            stream = self._application.stream(name)
+            if stream is None:
+                kind, _, id = name.partition("/")
+                raise NotFoundError(kind=kind.removesuffix("s"), id=id)
+            given = self.expected.get(name)
+            if given is not None and given >= 0 and given != stream.version:
+                raise RevisionConflictError([RevisionMismatch(name, str(given), stream.version)])
+            self.expected[name] = stream.version
+            self._streams[name] = stream
+        return self._streams[name]

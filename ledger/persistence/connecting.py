@@ -1,0 +1,47 @@
+"""How connections to the database are made: bounded in time, dead peers noticed, commits durable.
+It opens them and nothing else; pools and retries belong to those who use them."""
+
+import socket
+from contextlib import suppress
+from os import dup
+from typing import Any
+
+import psycopg
+from psycopg.rows import TupleRow
+
+CONNECT_SECONDS = 10
+STATEMENT_SECONDS = 30
+DEAD_PEER_SECONDS = 15
+
+BOUNDS: dict[str, Any] = {
+    "connect_timeout": CONNECT_SECONDS,
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": DEAD_PEER_SECONDS * 1000,
+}
+"""Without them a connection whose peer has silently gone waits for ever."""
+
+
+def connect(url: str, purpose: str, statement_seconds: int = STATEMENT_SECONDS) -> psycopg.Connection[TupleRow]:
+    """An autocommit connection whose statements and dead peers are bounded."""
+    options = f"-c statement_timeout={statement_seconds * 1000} -c timezone=UTC"
+    return psycopg.connect(
+        url, autocommit=True, application_name=f"incident-ledger {purpose}", options=_merged(url, options), **BOUNDS
+    )
+
+
+def cut(connection: psycopg.Connection[Any]) -> None:
+    """Ends a connection from another thread, so that whoever waits on it wakes with an error."""
+    with suppress(OSError, psycopg.Error):
+        line = socket.socket(fileno=dup(connection.pgconn.socket))
+        try:
+            line.shutdown(socket.SHUT_RDWR)
+        finally:
+            line.close()
+
+
+def _merged(url: str, options: str) -> str:
+    """Options of the URL stay in force beside ours (the owner's URL sets its role there)."""
+    given = psycopg.conninfo.conninfo_to_dict(url).get("options")
+    return f"{given} {options}" if given else options

@@ -1,0 +1,31 @@
+"""The library's infrastructure factory for a ledger: our recorder and our mapper, nothing of the library's own
+tables. Read models have an engine of their own, so it makes no tracking recorders."""
+
+from typing import Any, NoReturn
+
+from eventsourcing.persistence import ApplicationRecorder, InfrastructureFactory, TrackingRecorder
+
+from ledger.persistence.recorder import LedgerRecorder
+
+LEDGER = "LEDGER"
+DATABASE_URL = "DATABASE_URL"
+
+
+class Factory(InfrastructureFactory[TrackingRecorder]):
+    """Found by the library through PERSISTENCE_MODULE."""
+
+    def application_recorder(self) -> ApplicationRecorder:
+        """The recorder of the ledger that the environment names."""
+        return LedgerRecorder(self.env[LEDGER], self.env[DATABASE_URL])
+
+    def aggregate_recorder(self, purpose: str = "events") -> NoReturn:
+        """Refused: there are no snapshots; a stream is a thing's few events."""
+        raise NotImplementedError(f"a ledger records no {purpose} apart from its events")
+
+    def tracking_recorder(self, tracking_recorder_class: type[Any] | None = None) -> NoReturn:
+        """Refused: projections track their position in their own generation."""
+        raise NotImplementedError("a ledger tracks nothing; see the projections' engine")
+
+    def process_recorder(self) -> NoReturn:
+        """Refused, as above."""
+        raise NotImplementedError("a ledger tracks nothing; see the projections' engine")

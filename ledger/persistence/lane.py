@@ -1,0 +1,238 @@
+"""The writer lane: one thread that records what waits, in groups, and answers each request once durable.
+It never answers before the commit, never guesses an unknown outcome, and holds no lock that others wait for."""
+
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psycopg
+
+from ledger.errors import CorruptionError, DeadlineError, LedgerError, OverloadedError, UnavailableError
+from ledger.persistence.answers import already_recorded, conflict, refuse, resolve
+from ledger.persistence.batch import Batch, decide, streams_of
+from ledger.persistence.connecting import connect, cut
+from ledger.persistence.records import Appended, AppendRequest, Tip
+from ledger.persistence.writer import FenceLostError, Writer
+
+log = logging.getLogger(__name__)
+
+MAX_QUEUED_REQUESTS = 4_096
+MAX_QUEUED_BYTES = 64 * 1024 * 1024
+MAX_BATCH_EVENTS = 4_096
+MAX_BATCH_BYTES = 8 * 1024 * 1024
+STUCK_SECONDS = 10.0
+"""After so long on one batch the connection is taken for dead and cut; the outcome is then looked up."""
+FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 2.0
+RETRY_AFTER_SECONDS = 1
+
+
+@dataclass(frozen=True)
+class LaneLimits:
+    """The bounds of a lane's queue and batches."""
+
+    queued_requests: int = MAX_QUEUED_REQUESTS
+    queued_bytes: int = MAX_QUEUED_BYTES
+    batch_events: int = MAX_BATCH_EVENTS
+    batch_bytes: int = MAX_BATCH_BYTES
+
+
+class WriterLane:
+    """Records the requests of one ledger. `submit` from any thread; the answer is the request's future."""
+
+    def __init__(
+        self,
+        ledger: str,
+        url: str,
+        on_commit: Callable[[int], None] = lambda size: None,
+        limits: LaneLimits = LaneLimits(),
+    ) -> None:
+        self._ledger = ledger
+        self._url = url
+        self._on_commit = on_commit
+        self._limits = limits
+        self._waiting: deque[AppendRequest] = deque()
+        self._waiting_bytes = 0
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._writer: Writer | None = None
+        self._tip: Tip | None = None
+        self._busy_since: float | None = None
+        self._threads = [
+            threading.Thread(target=self._run, name=f"lane-{ledger}", daemon=True),
+            threading.Thread(target=self._watch, name=f"lane-watch-{ledger}", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, request: AppendRequest) -> None:
+        """Queues a request, or raises OverloadedError at once: a full queue is told, not waited for."""
+        with self._changed:
+            if self._stopping:
+                raise UnavailableError(why="it is stopping; send the report again, its id makes that safe")
+            full = len(self._waiting) >= self._limits.queued_requests
+            if full or self._waiting_bytes + request.size > self._limits.queued_bytes:
+                raise OverloadedError(what="queue of waiting reports", retry_seconds=RETRY_AFTER_SECONDS)
+            self._waiting.append(request)
+            self._waiting_bytes += request.size
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Records what waits, as far as the database lets it, and ends."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        while requests := self._next():
+            self._busy_since = time.monotonic()
+            try:
+                self._record(requests)
+            except BaseException as error:
+                log.exception("the lane of ledger %s could not record a batch", self._ledger)
+                refuse(requests, error if isinstance(error, LedgerError) else UnavailableError(why="see its log"))
+                self._forget()
+            finally:
+                self._busy_since = None
+        self._forget()
+
+    def _next(self) -> list[AppendRequest]:
+        """The next requests, in order, within the bounds of a batch; none once the lane is stopped and empty."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._stopping)
+            taken: list[AppendRequest] = []
+            events = size = 0
+            while self._waiting:
+                first = self._waiting[0]
+                events += len(first.events)
+                size += first.size
+                if taken and (events > self._limits.batch_events or size > self._limits.batch_bytes):
+                    break
+                taken.append(self._waiting.popleft())
+                self._waiting_bytes -= first.size
+            return taken
+
+    def _record(self, requests: list[AppendRequest]) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        batch: Batch | None = None
+        while requests := self._in_time(requests):
+            self._busy_since = time.monotonic()
+            try:
+                writer = self._connected()
+                if batch is None:
+                    batch = self._decide(writer, requests)
+                if batch.accepted:
+                    writer.insert(batch)
+                self._commit(batch)
+                requests = self._answer(writer, batch)
+                batch = None
+            except FenceLostError:
+                requests = self._after_lost_fence(requests)
+                batch = None
+            except psycopg.OperationalError as error:
+                # Whether the commit happened is not known: the same bytes are sent again, and find themselves.
+                log.warning("ledger %s: the database is away (%s)", self._ledger, str(error).strip())
+                self._forget_connection()
+                if self._stopping:
+                    refuse(requests, UnavailableError(why="it is stopping and the database is away"))
+                    return
+                time.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            except psycopg.Error as error:
+                requests = self._apart(requests, error)
+                batch = None
+
+    def _in_time(self, requests: list[AppendRequest]) -> list[AppendRequest]:
+        now = time.monotonic()
+        refuse([request for request in requests if request.deadline <= now], DeadlineError())
+        return [request for request in requests if request.deadline > now]
+
+    def _connected(self) -> Writer:
+        if self._writer is None:
+            self._writer = Writer(self._ledger, connect(self._url, "lane", int(STUCK_SECONDS)))
+        if self._tip is None:
+            self._tip = self._writer.tip()
+        return self._writer
+
+    def _decide(self, writer: Writer, requests: list[AppendRequest]) -> Batch:
+        assert self._tip is not None
+        heads = writer.heads(streams_of(requests))
+        return decide(self._ledger, self._tip, heads, requests, datetime.now(UTC), os.urandom)
+
+    def _commit(self, batch: Batch) -> None:
+        """Takes the batch as the new tip and answers those whom it records or refuses."""
+        if batch.accepted:
+            self._tip = Tip(batch.size_after, batch.recorded_at, batch.tree)
+        for request, placed in batch.accepted:
+            missing = batch.missing.get(request.report_id, frozenset())
+            resolve(request, Appended(placed, batch.recorded_at, batch.size_after, batch.root, missing))
+        for request, error in batch.refused:
+            refuse([request], error)
+        batch.accepted, batch.refused = [], []
+        if self._tip is not None and batch.rows.streams:
+            self._on_commit(self._tip.size)
+
+    def _answer(self, writer: Writer, batch: Batch) -> list[AppendRequest]:
+        """Answers repeated reports from the record; gives back those that are to be decided anew."""
+        left = []
+        for request in batch.repeated:
+            records = writer.report(request.report_id)
+            if not records:
+                left.append(request)
+            elif records[0].event_id == request.events[0].event_id:
+                size, root = writer.commit_covering(records[-1].position)
+                missing = batch.missing.get(request.report_id, frozenset())
+                resolve(request, already_recorded(records, size, root, missing))
+            else:
+                refuse([request], conflict(request, records[0]))
+        return left
+
+    def _after_lost_fence(self, requests: list[AppendRequest]) -> list[AppendRequest]:
+        assert self._writer is not None
+        assert self._tip is not None
+        before = self._tip.size
+        self._tip = self._writer.tip(self._tip)
+        if self._tip.size == before:
+            raise CorruptionError(position=before, what="a commit is refused although the ledger has not grown")
+        return requests
+
+    def _apart(self, requests: list[AppendRequest], error: psycopg.Error) -> list[AppendRequest]:
+        """What the database refuses is found by recording one by one: only the guilty request fails."""
+        if len(requests) > 1:
+            for request in requests:
+                self._record([request])
+            return []
+        log.error("ledger %s: the database refused a report: %s", self._ledger, error)
+        refuse(requests, UnavailableError(why=f"the database refused the report ({error.sqlstate})"))
+        return []
+
+    def _watch(self) -> None:
+        """Cuts a connection on which the lane has been stuck: a black-holed one would hold it for ever."""
+        while any(thread.is_alive() for thread in self._threads[:1]):
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopping, timeout=1.0)
+            since, writer = self._busy_since, self._writer
+            if since is not None and writer is not None and time.monotonic() - since > STUCK_SECONDS:
+                log.warning("ledger %s: a batch is stuck; its connection is cut", self._ledger)
+                self._busy_since = time.monotonic()
+                cut(writer.connection)
+            if self._stopping:
+                time.sleep(FIRST_PAUSE_SECONDS)
+
+    def _forget_connection(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with suppress(psycopg.Error):
+                writer.connection.close()
+
+    def _forget(self) -> None:
+        self._forget_connection()
+        self._tip = None

@@ -1,0 +1,125 @@
+"""Reads a ledger: in order of position, by stream, by id. Contiguity is asserted on every read of the whole log,
+because a skipped event is the silent bug of this field. It never writes."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+from ledger.audit.merkle import EMPTY_ROOT
+from ledger.errors import PositionGapError
+from ledger.persistence.queries import Queries
+from ledger.persistence.records import Head, RawRecord, StoredRecord
+
+QUERIES = Queries("ledger.persistence", "log.sql")
+LAST = 2**63 - 1
+
+Connection = psycopg.Connection[TupleRow]
+AsyncConnection = psycopg.AsyncConnection[TupleRow]
+
+
+def schema_of(ledger: str) -> str:
+    """The database schema that a ledger is."""
+    return f"ledger_{ledger}"
+
+
+def record_of(row: Sequence[Any]) -> StoredRecord:
+    """A row of one of the reading queries as a record."""
+    position, stream, revision, event_id, type_name, report_id, recorded_at, payload, *raw = row
+    common = (
+        stream,
+        revision,
+        type_name,
+        payload or b"",
+        position,
+        event_id,
+        report_id,
+        recorded_at,
+        payload is None,
+    )
+    if raw:
+        return RawRecord(*common, envelope=raw[0], leaf=raw[1], salt=raw[2] or b"")
+    return StoredRecord(*common)
+
+
+def head_of(row: Sequence[Any] | None) -> Head:
+    """A row of commits as a head; none is that of an empty ledger."""
+    return Head(*row) if row else Head(0, EMPTY_ROOT, None)
+
+
+def contiguous(records: Iterable[StoredRecord], after: int) -> list[StoredRecord]:
+    """The records, if each follows the one before it; PositionGapError otherwise."""
+    checked = []
+    for expected, record in enumerate(records, after + 1):
+        if record.position != expected:
+            raise PositionGapError(expected=expected, found=record.position)
+        checked.append(record)
+    return checked
+
+
+class EventLog:
+    """The queries of one ledger, on connections that the caller brings."""
+
+    def __init__(self, ledger: str) -> None:
+        self.ledger = ledger
+        self.schema = schema_of(ledger)
+
+    def query(self, name: str) -> sql.Composed:
+        """A named query, for this ledger's schema."""
+        return sql.SQL(getattr(QUERIES, name)).format(schema=sql.Identifier(self.schema))
+
+    def head(self, connection: Connection) -> Head:
+        """The newest commit."""
+        return head_of(connection.execute(self.query("head")).fetchone())
+
+    def read(
+        self, connection: Connection, after: int, limit: int, through: int | None = None, *, raw: bool = False
+    ) -> list[StoredRecord]:
+        """Records in order of position, contiguous from after + 1; at most limit of them."""
+        bounds = {"after": after, "through": LAST if through is None else through, "limit": limit}
+        rows = connection.execute(self.query("read_raw" if raw else "read"), bounds, binary=True)
+        return contiguous(map(record_of, rows), after)
+
+    def read_stream(
+        self,
+        connection: Connection,
+        stream: str,
+        after: int = -1,
+        through: int = LAST,
+        limit: int = LAST,
+        *,
+        backwards: bool = False,
+    ) -> list[StoredRecord]:
+        """The records of one stream, by revision."""
+        query = self.query("read_stream_backwards" if backwards else "read_stream")
+        bounds = {"stream": stream, "after": after, "through": through, "limit": limit}
+        return [record_of(row) for row in connection.execute(query, bounds, binary=True)]
+
+    def read_of_types(
+        self, connection: Connection, types: Sequence[str], after: int, through: int, limit: int
+    ) -> list[StoredRecord]:
+        """Records of some types, by position; not contiguous."""
+        bounds = {"types": list(types), "after": after, "through": through, "limit": limit}
+        return [record_of(row) for row in connection.execute(self.query("read_of_types"), bounds, binary=True)]
+
+    def by_ids(self, connection: Connection, event_ids: Sequence[UUID]) -> dict[UUID, StoredRecord]:
+        """The records with these ids, as far as they exist."""
+        rows = connection.execute(self.query("by_ids"), {"event_ids": list(event_ids)}, binary=True)
+        return {record.event_id: record for record in map(record_of, rows)}
+
+    def merges(self, connection: Connection) -> list[StoredRecord]:
+        """All merges of incidents, by position."""
+        return [record_of(row) for row in connection.execute(self.query("merges"), binary=True)]
+
+    def existing_streams(self, connection: Connection, streams: Sequence[str]) -> set[str]:
+        """Those of the streams that have events."""
+        return {name for (name,) in connection.execute(self.query("existing_streams"), {"streams": list(streams)})}
+
+    def position_at(self, connection: Connection, moment: datetime) -> int:
+        """The last position recorded at or before a moment; 0 where there is none."""
+        row = connection.execute(self.query("position_at"), {"moment": moment}).fetchone()
+        return row[0] if row else 0

@@ -1,0 +1,59 @@
+-- name: head
+SELECT size_after, root, committed_at FROM {schema}.commits ORDER BY size_before DESC LIMIT 1
+
+-- name: read
+SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload
+  FROM {schema}.events
+ WHERE position > %(after)s AND position <= %(through)s
+ ORDER BY position LIMIT %(limit)s
+
+-- name: read_raw
+SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload, envelope, leaf, salt
+  FROM {schema}.events
+ WHERE position > %(after)s AND position <= %(through)s
+ ORDER BY position LIMIT %(limit)s
+
+-- name: read_stream
+SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload
+  FROM {schema}.events
+ WHERE stream = %(stream)s AND revision > %(after)s AND revision <= %(through)s
+ ORDER BY revision LIMIT %(limit)s
+
+-- name: read_stream_backwards
+SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload
+  FROM {schema}.events
+ WHERE stream = %(stream)s AND revision > %(after)s AND revision <= %(through)s
+ ORDER BY revision DESC LIMIT %(limit)s
+
+-- name: read_of_types
+SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload
+  FROM {schema}.events
+ WHERE position > %(after)s AND position <= %(through)s AND type = ANY(%(types)s)
+ ORDER BY position LIMIT %(limit)s
+
+-- name: by_ids
+SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload
+  FROM {schema}.events WHERE event_id = ANY(%(event_ids)s)
+
+-- name: merges
+SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload
+  FROM {schema}.events WHERE type = 'IncidentsMerged' ORDER BY position
+
+-- name: commit_covering
+SELECT size_after, root, committed_at FROM {schema}.commits
+ WHERE size_after >= %(position)s ORDER BY size_after LIMIT 1
+
+-- name: position_at
+SELECT size_after FROM {schema}.commits WHERE committed_at <= %(moment)s ORDER BY size_before DESC LIMIT 1
+
+-- name: existing_streams
+SELECT stream FROM unnest(%(streams)s::text[]) AS asked (stream)
+ WHERE EXISTS (SELECT FROM {schema}.events WHERE events.stream = asked.stream COLLATE "C")
+
+-- name: ledgers
+SELECT substr(nspname, 8) FROM pg_namespace
+  JOIN pg_class ON relnamespace = pg_namespace.oid AND relname = 'commits' AND relkind = 'r'
+ WHERE nspname LIKE 'ledger\_%%' AND substr(nspname, 8) > %(after)s ORDER BY 1 LIMIT %(limit)s
+
+-- name: create_ledger
+SELECT ledger_admin.create_ledger(%(ledger)s)

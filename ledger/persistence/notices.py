@@ -1,0 +1,84 @@
+"""Tells of new commits: to those who wait in this process, and by NOTIFY to other processes.
+A notice is a hint and may be lost; whoever waits also polls. NOTIFY goes out after the commit and on a connection
+of its own, because inside a transaction it takes a lock that serialises the whole database."""
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from ledger.persistence.connecting import connect
+from ledger.persistence.queries import Queries
+
+log = logging.getLogger(__name__)
+
+QUERIES = Queries("ledger.persistence", "writing.sql")
+POLL_SECONDS = 0.2
+
+
+def channel_of(ledger: str) -> str:
+    """The NOTIFY channel of a ledger; its payload is the new size."""
+    return f"ledger_{ledger}"
+
+
+class Notices:
+    """The newest size that this process knows to be committed."""
+
+    def __init__(self, ledger: str, url: str) -> None:
+        self._channel = channel_of(ledger)
+        self._url = url
+        self._size = 0
+        self._sent = 0
+        self._stopping = False
+        self._changed = threading.Condition()
+        self._listeners: list[Callable[[int], None]] = []
+        self._thread = threading.Thread(target=self._notify, name=f"notices-{ledger}", daemon=True)
+        self._thread.start()
+
+    def announce(self, size: int) -> None:
+        """Called by the lane after each commit; never blocks on the database."""
+        with self._changed:
+            self._size = max(self._size, size)
+            self._changed.notify_all()
+        for listener in self._listeners:
+            listener(size)
+
+    def on_announce(self, listener: Callable[[int], None]) -> None:
+        """Calls the listener, on the lane's thread, after each commit of this process."""
+        self._listeners.append(listener)
+
+    def wait_beyond(self, size: int) -> int:
+        """Waits until more than size is committed, at most a poll's length; gives the newest known size."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._size > size or self._stopping, timeout=POLL_SECONDS)
+            return self._size
+
+    def stop(self) -> None:
+        """Ends the thread; what was not sent is found by the others' polls."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _notify(self) -> None:
+        connection: psycopg.Connection[TupleRow] | None = None
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._size > self._sent or self._stopping)
+                if self._stopping:
+                    break
+                size = self._size
+            self._sent = size  # one try: several commits share a notice, and a lost one is only late
+            try:
+                if connection is None:
+                    connection = connect(self._url, "notices")
+                connection.execute(QUERIES.notify, {"channel": self._channel, "size": str(size)})
+            except psycopg.Error as error:
+                log.warning("a notice of %s was not sent: %s", self._channel, str(error).strip())
+                connection = None
+        if connection is not None:
+            with suppress(psycopg.Error):
+                connection.close()

@@ -1,0 +1,125 @@
+"""The statements of the writer lane: the tip, the stream heads, the insert, the look-up of an unknown outcome.
+One instance on one connection; it neither queues nor retries."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg import errors, sql
+from psycopg.rows import TupleRow
+
+from ledger.audit import tiles
+from ledger.audit.merkle import MerkleError
+from ledger.domain.claim import REPORTS
+from ledger.domain.reports import MAX_CLAIMS
+from ledger.errors import CorruptionError, PositionGapError
+from ledger.persistence.batch import Batch
+from ledger.persistence.log import EventLog, record_of
+from ledger.persistence.queries import Queries
+from ledger.persistence.records import RawRecord, Tip
+
+QUERIES = Queries("ledger.persistence", "writing.sql")
+LEAVES_A_PAGE = 20_000
+
+
+class FenceLostError(Exception):
+    """Another writer has committed at this size: the batch must be decided anew on the new tip."""
+
+
+class Writer:
+    """Writes one ledger on one connection."""
+
+    def __init__(self, ledger: str, connection: psycopg.Connection[TupleRow]) -> None:
+        self._log = EventLog(ledger)
+        self.connection = connection
+        self._schema = sql.Identifier(self._log.schema)
+        self._execute("durable")
+
+    def tip(self, known: Tip | None = None) -> Tip:
+        """The newest commit and its tree: grown from a known one where possible, and checked against its root."""
+        head = self._log.head(self.connection)
+        try:
+            if known is None or known.size > head.size:
+                tree = tiles.load(head.size, self._tile, self._leaves(tiles.tail_start(head.size), head.size))
+            else:
+                tree, _ = known.tree.append(self._leaves(known.size, head.size))
+        except MerkleError as error:
+            raise CorruptionError(position=head.size, what=str(error)) from error
+        if tree.root() != head.root:
+            raise CorruptionError(position=head.size, what="its events do not give the root of its commit")
+        return Tip(head.size, head.committed_at, tree)
+
+    def heads(self, streams: Sequence[str]) -> dict[str, int]:
+        """The newest revision of each of the streams that exist."""
+        return dict(self._execute("heads", streams=list(streams)).fetchall())
+
+    def insert(self, batch: Batch) -> None:
+        """Commits a batch. FenceLostError: another writer was there first, and nothing is recorded. Sent again
+        after an unknown outcome, it finds its own commit by the root and is done."""
+        try:
+            if batch.redactions:
+                with self.connection.transaction():
+                    self._insert(batch)
+                    for target, act in batch.redactions:
+                        self._execute("redact", target=target, act=act)
+            else:
+                self._insert(batch)
+        except errors.UniqueViolation as error:
+            row = self._execute("commit_at", size_before=batch.size_before).fetchone()
+            if row is None or row[0] != batch.size_after or bytes(row[1]) != batch.root:
+                raise FenceLostError from error
+
+    def report(self, report_id: str) -> list[RawRecord]:
+        """The events of a report, its filing first; empty where it is not recorded."""
+        asked = {"report_id": report_id, "stream": REPORTS + report_id, "most": MAX_CLAIMS}
+        rows = self._execute("report_events", **asked).fetchall()
+        return [record for record in map(record_of, rows) if isinstance(record, RawRecord)]
+
+    def commit_covering(self, position: int) -> tuple[int, bytes]:
+        """Size and root of the commit that recorded a position."""
+        row = self.connection.execute(self._log.query("commit_covering"), {"position": position}).fetchone()
+        if row is None:
+            raise CorruptionError(position=position, what="no commit covers it")
+        return row[0], bytes(row[1])
+
+    def _insert(self, batch: Batch) -> None:
+        rows = batch.rows
+        self._execute(
+            "insert",
+            size_before=batch.size_before,
+            size_after=batch.size_after,
+            root=batch.root,
+            recorded_at=batch.recorded_at,
+            tile_levels=[tile.level for tile in batch.tiles],
+            tile_indexes=[tile.index for tile in batch.tiles],
+            tile_hashes=[tile.hashes for tile in batch.tiles],
+            streams=rows.streams,
+            revisions=rows.revisions,
+            event_ids=rows.event_ids,
+            types=rows.types,
+            report_ids=rows.report_ids,
+            envelopes=rows.envelopes,
+            leaves=rows.leaves,
+            salts=rows.salts,
+            payloads=rows.payloads,
+        )
+
+    def _leaves(self, after: int, through: int) -> list[bytes]:
+        found: list[bytes] = []
+        while after < through:
+            page = self._execute("leaves", after=after, through=through, limit=LEAVES_A_PAGE).fetchall()
+            if not page or page[0][0] != after + 1 or page[-1][0] != after + len(page):
+                raise PositionGapError(expected=after + 1, found=page[0][0] if page else "nothing")
+            found += [bytes(leaf) for _, leaf in page]
+            after = page[-1][0]
+        return found
+
+    def _tile(self, level: int, index: int) -> bytes:
+        row = self._execute("tile", level=level, index=index).fetchone()
+        if row is None:
+            raise MerkleError(f"tile {index} of level {level} is missing")
+        return bytes(row[0])
+
+    def _execute(self, query: str, **values: Any) -> psycopg.Cursor[TupleRow]:
+        composed = sql.SQL(getattr(QUERIES, query)).format(schema=self._schema)
+        return self.connection.execute(composed, values or None, prepare=True)

@@ -1,0 +1,56 @@
+-- name: heads
+-- The stream's newest revision, by its unique index; streams that do not exist have no row.
+SELECT asked.stream, newest.revision
+  FROM unnest(%(streams)b::text[]) AS asked (stream)
+ CROSS JOIN LATERAL (
+       SELECT revision FROM {schema}.events
+        WHERE events.stream = asked.stream COLLATE "C" ORDER BY revision DESC LIMIT 1) AS newest
+
+-- name: insert
+-- One statement, so one transaction and one round trip: the fence first, then what it fences.
+WITH fence AS (
+    INSERT INTO {schema}.commits (size_before, size_after, root, committed_at)
+    VALUES (%(size_before)b, %(size_after)b, %(root)b, %(recorded_at)b)
+), filled AS (
+    INSERT INTO {schema}.tiles (level, index, hashes)
+    SELECT * FROM unnest(%(tile_levels)b::smallint[], %(tile_indexes)b::bigint[], %(tile_hashes)b::bytea[])
+)
+INSERT INTO {schema}.events
+       (position, stream, revision, event_id, type, report_id, recorded_at, envelope, leaf, salt, payload)
+SELECT %(size_before)b::bigint + place, stream, revision, event_id, type, report_id, %(recorded_at)b, envelope, leaf,
+       salt, payload
+  FROM unnest(%(streams)b::text[], %(revisions)b::bigint[], %(event_ids)b::uuid[], %(types)b::text[],
+              %(report_ids)b::text[], %(envelopes)b::bytea[], %(leaves)b::bytea[], %(salts)b::bytea[],
+              %(payloads)b::bytea[])
+       WITH ORDINALITY
+       AS fresh (stream, revision, event_id, type, report_id, envelope, leaf, salt, payload, place)
+
+-- name: redact
+SELECT {schema}.redact((SELECT position FROM {schema}.events WHERE event_id = %(target)s), %(act)s)
+
+-- name: commit_at
+SELECT size_after, root FROM {schema}.commits WHERE size_before = %(size_before)s
+
+-- name: tile
+SELECT hashes FROM {schema}.tiles WHERE level = %(level)s AND index = %(index)s
+
+-- name: leaves
+SELECT position, leaf FROM {schema}.events
+ WHERE position > %(after)s AND position <= %(through)s ORDER BY position LIMIT %(limit)s
+
+-- name: report_events
+-- The events of a report follow its filing without a gap; the bound keeps the range short.
+SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload, envelope, leaf, salt
+  FROM {schema}.events
+ WHERE report_id = %(report_id)s
+   AND position BETWEEN (SELECT position FROM {schema}.events WHERE stream = %(stream)s AND revision = 1)
+                    AND (SELECT position FROM {schema}.events WHERE stream = %(stream)s AND revision = 1)
+                        + %(most)s
+ ORDER BY position
+
+-- name: durable
+-- An acknowledged report must survive a crash of the database, whatever its default is.
+SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
+
+-- name: notify
+SELECT pg_notify(%(channel)s, %(size)s)
