@@ -51,6 +51,8 @@ class _FormalStatusEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_FormalSta
     """Ended: replaced by a later one."""
     FORMAL_STATUS_ENDED: _FormalStatus.ValueType  # 10
     """Ended; nobody says how."""
+    FORMAL_STATUS_WITHDRAWN: _FormalStatus.ValueType  # 11
+    """Of one party: it withdrew. Never the status of an agreement as a whole."""
 
 class FormalStatus(_FormalStatus, metaclass=_FormalStatusEnumTypeWrapper):
     """The formal axis."""
@@ -77,6 +79,8 @@ FORMAL_STATUS_SUPERSEDED: FormalStatus.ValueType  # 9
 """Ended: replaced by a later one."""
 FORMAL_STATUS_ENDED: FormalStatus.ValueType  # 10
 """Ended; nobody says how."""
+FORMAL_STATUS_WITHDRAWN: FormalStatus.ValueType  # 11
+"""Of one party: it withdrew. Never the status of an agreement as a whole."""
 
 class _Observance:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -123,7 +127,7 @@ class _ViolationSeriesEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Violat
     """By ISO week; dates of precision 1 to 3 only."""
 
 class ViolationSeries(_ViolationSeries, metaclass=_ViolationSeriesEnumTypeWrapper):
-    """The step of a series."""
+    """The step of a series. A violation stands at the first day that it may have occurred on."""
 
 VIOLATION_SERIES_UNSPECIFIED: ViolationSeries.ValueType  # 0
 """No series."""
@@ -174,10 +178,18 @@ class StatusTransition(message.Message):
     PARTIES_FIELD_NUMBER: builtins.int
     POSITIONS_FIELD_NUMBER: builtins.int
     EXPLANATION_FIELD_NUMBER: builtins.int
+    FORMAL_FIELD_NUMBER: builtins.int
+    DAY_FIELD_NUMBER: builtins.int
     status: FormalStatus.ValueType
-    """The status from here on."""
+    """The status of these parties from here on."""
     explanation: builtins.str
     """In words, with the rule that chose between conflicting dates."""
+    formal: FormalStatus.ValueType
+    """The status of the agreement as a whole from here on."""
+    day: builtins.str
+    """The day on which the step is taken: the first day of an imprecise date where it opens a state, the last where it
+    closes one; for an expiry, the day after the last day of the term.
+    """
     @builtins.property
     def occurred(self) -> values_pb2.OccurredInterval:
         """When, in the world."""
@@ -198,10 +210,12 @@ class StatusTransition(message.Message):
         parties: abc.Iterable[builtins.str] | None = ...,
         positions: abc.Iterable[builtins.int] | None = ...,
         explanation: builtins.str = ...,
+        formal: FormalStatus.ValueType = ...,
+        day: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["occurred", b"occurred"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["explanation", b"explanation", "occurred", b"occurred", "parties", b"parties", "positions", b"positions", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["day", b"day", "explanation", b"explanation", "formal", b"formal", "occurred", b"occurred", "parties", b"parties", "positions", b"positions", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -219,7 +233,7 @@ class PartyStatus(message.Message):
     formal: FormalStatus.ValueType
     """Its formal status."""
     violations: builtins.int
-    """Violations attributed to it, by whomever."""
+    """Violations in the window that count and are said to be its own, whoever says so."""
     def __init__(
         self,
         *,
@@ -234,8 +248,46 @@ class PartyStatus(message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
+class MonitoringCoverage(message.Message):
+    """What is known of observers in the window: posts under the agreement that were there by its end, what monitors say of
+    the agreement, and its extensions and resumptions.
+    """
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    OBSERVATIONS_FIELD_NUMBER: builtins.int
+    RESTRICTIONS_FIELD_NUMBER: builtins.int
+    LAST_OBSERVATION_FIELD_NUMBER: builtins.int
+    POSITIONS_FIELD_NUMBER: builtins.int
+    observations: builtins.int
+    """Number of claims of observation."""
+    restrictions: builtins.int
+    """Number of claims that monitoring was restricted."""
+    last_observation: builtins.str
+    """Day of the last observation, ISO 8601; empty where there is none."""
+    @builtins.property
+    def positions(self) -> containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Positions of these claims, ascending, at most 100."""
+
+    def __init__(
+        self,
+        *,
+        observations: builtins.int = ...,
+        restrictions: builtins.int = ...,
+        last_observation: builtins.str = ...,
+        positions: abc.Iterable[builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["last_observation", b"last_observation", "observations", b"observations", "positions", b"positions", "restrictions", b"restrictions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
 class ViolationCounts(message.Message):
-    """Counts of violations by standing."""
+    """Counts of violations by standing. Claims that name the same acts are one violation, with the standing of the claim
+    that was reported last; a claim that was assessed as discounted is unfounded.
+    """
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -294,6 +346,7 @@ class CeasefireStatus(message.Message):
     EXPLANATION_FIELD_NUMBER: builtins.int
     CONFLICTING_DATES_FIELD_NUMBER: builtins.int
     LEFT_OUT_FIELD_NUMBER: builtins.int
+    MONITORING_FIELD_NUMBER: builtins.int
     agreement_id: builtins.str
     """The agreement."""
     formal: FormalStatus.ValueType
@@ -338,7 +391,14 @@ class CeasefireStatus(message.Message):
 
     @builtins.property
     def left_out(self) -> containers.RepeatedCompositeFieldContainer[records_pb2.LeftOut]:
-        """Violations that are recorded and do not count against this agreement, with the reason for each."""
+        """Claims that are recorded and do not count, with the reason: of violations `NOT_A_PARTY`, `OUTSIDE_ZONE`,
+        `OUTSIDE_PERIOD`, `OUTSIDE_WINDOW`, `AFTER_DATE` (all against this agreement) and `SAME_ACTS` (counted once);
+        of the formal status `DISCOUNTED`.
+        """
+
+    @builtins.property
+    def monitoring(self) -> MonitoringCoverage:
+        """Who watches, so that silence is not read as peace."""
 
     def __init__(
         self,
@@ -358,10 +418,11 @@ class CeasefireStatus(message.Message):
         explanation: abc.Iterable[builtins.str] | None = ...,
         conflicting_dates: abc.Iterable[ConflictingDate] | None = ...,
         left_out: abc.Iterable[records_pb2.LeftOut] | None = ...,
+        monitoring: MonitoringCoverage | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["in_force_since", b"in_force_since", "terms", b"terms", "violations", b"violations"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["in_force_since", b"in_force_since", "monitoring", b"monitoring", "terms", b"terms", "violations", b"violations"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["agreement_id", b"agreement_id", "conflicting_dates", b"conflicting_dates", "explanation", b"explanation", "formal", b"formal", "in_force_since", b"in_force_since", "last_violation", b"last_violation", "left_out", b"left_out", "observance", b"observance", "observance_rule", b"observance_rule", "parties", b"parties", "terms", b"terms", "transitions", b"transitions", "violations", b"violations", "window_from", b"window_from", "window_to", b"window_to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["agreement_id", b"agreement_id", "conflicting_dates", b"conflicting_dates", "explanation", b"explanation", "formal", b"formal", "in_force_since", b"in_force_since", "last_violation", b"last_violation", "left_out", b"left_out", "monitoring", b"monitoring", "observance", b"observance", "observance_rule", b"observance_rule", "parties", b"parties", "terms", b"terms", "transitions", b"transitions", "violations", b"violations", "window_from", b"window_from", "window_to", b"window_to"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -377,7 +438,9 @@ class ConflictingDate(message.Message):
     CHOSEN_FIELD_NUMBER: builtins.int
     RULE_FIELD_NUMBER: builtins.int
     what: builtins.str
-    """What is dated: `effective`, `signed`, `declared`, `ended`."""
+    """What is dated: `proposed`, `declared`, `signed`, `effective`, `suspended`, `resumed`, `withdrawn`, `ends` (the fixed
+    last day), `ended`.
+    """
     chosen: builtins.int
     """Index of the date that was chosen."""
     rule: builtins.str
@@ -426,7 +489,9 @@ class GetCeasefireStatusRequest(message.Message):
     for, so that the same question always has the same answer.
     """
     window_days: builtins.int
-    """Length of the window of observance in days, ending at `at`; 0 means since it is in force."""
+    """Length of the window of observance in days, ending at `at`; 0 means since it took effect, until `at` or its end.
+    More than 36,600 is refused.
+    """
     min_position: builtins.int
     """Wait until the read model has taken this position."""
     @builtins.property
@@ -629,9 +694,9 @@ class ListViolationsRequest(message.Message):
     ledger: builtins.str
     """The ledger; empty means `main`."""
     occurred_from: builtins.str
-    """Occurred on or after this day, ISO 8601."""
+    """May have occurred on or after this day, ISO 8601."""
     occurred_to: builtins.str
-    """Occurred on or before this day, ISO 8601."""
+    """May have occurred on or before this day, ISO 8601."""
     min_position: builtins.int
     """Wait until the read model has taken this position."""
     page_size: builtins.int
@@ -737,7 +802,7 @@ class ListViolationsResponse(message.Message):
 
     @builtins.property
     def series(self) -> containers.RepeatedCompositeFieldContainer[ViolationSeriesPoint]:
-        """The series, where one was asked for."""
+        """The series of all violations that were asked for, where one was asked for; steps without any are not in it."""
 
     @builtins.property
     def left_out(self) -> containers.RepeatedCompositeFieldContainer[records_pb2.LeftOut]:
@@ -777,7 +842,7 @@ class Threat(message.Message):
     """Why the status is what it is."""
     @builtins.property
     def issued(self) -> casualty_service_pb2.ClaimRecord:
-        """As issued."""
+        """As issued; of several claims, the one that was reported last. Absent where only its consequences are recorded."""
 
     @builtins.property
     def followed_by(self) -> containers.RepeatedCompositeFieldContainer[casualty_service_pb2.ClaimRecord]:
@@ -884,7 +949,7 @@ class ListThreatsResponse(message.Message):
 
     @builtins.property
     def threats(self) -> containers.RepeatedCompositeFieldContainer[Threat]:
-        """The threats, by day of issue and id."""
+        """The threats that were issued by that date, by day of issue and id."""
 
     def __init__(
         self,
