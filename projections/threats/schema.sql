@@ -1,0 +1,10 @@
+-- What the read model adds to the common tables: the threat, its kind, its last day, who against whom.
+
+-- name: create_tables
+ALTER TABLE claims
+    ADD COLUMN threat_id   text COLLATE "C" NOT NULL,
+    ADD COLUMN threat_kind text,
+    ADD COLUMN deadline    date,
+    ADD COLUMN issued_by   text[] NOT NULL,
+    ADD COLUMN against     text[] NOT NULL;
+CREATE INDEX claims_threat ON claims (threat_id, position);
