@@ -37,6 +37,12 @@ def create_ledger(url: str, ledger: str, *, may_exist: bool = False) -> bool:
     return created
 
 
+def exists(connection: log.Connection, ledger: str) -> bool:
+    """Whether the database has a ledger of this name."""
+    row = connection.execute(QUERIES.exists, {"schema": log.schema_of(ledger)}).fetchone()
+    return bool(row and row[0])
+
+
 def ledgers(connection: log.Connection, after: str, limit: int) -> list[str]:
     """Names of the ledgers in this database, in order."""
     query = sql.SQL(log.QUERIES.ledgers)

@@ -57,3 +57,36 @@ SELECT substr(nspname, 8) FROM pg_namespace
 
 -- name: create_ledger
 SELECT ledger_admin.create_ledger(%(ledger)s)
+
+-- name: read_filtered
+SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload
+  FROM {schema}.events
+ WHERE position > %(after)s AND position <= %(through)s
+   AND (%(types)s::text[] IS NULL OR type = ANY(%(types)s))
+   AND (%(streams)s::text[] IS NULL OR stream = ANY(%(streams)s)
+        OR EXISTS (SELECT FROM unnest(%(prefixes)s::text[]) AS prefix WHERE starts_with(stream, prefix)))
+   AND (%(reports)s::text[] IS NULL OR report_id = ANY(%(reports)s))
+ ORDER BY position LIMIT %(limit)s
+
+-- name: read_filtered_raw
+SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload, envelope, leaf, salt
+  FROM {schema}.events
+ WHERE position > %(after)s AND position <= %(through)s
+   AND (%(types)s::text[] IS NULL OR type = ANY(%(types)s))
+   AND (%(streams)s::text[] IS NULL OR stream = ANY(%(streams)s)
+        OR EXISTS (SELECT FROM unnest(%(prefixes)s::text[]) AS prefix WHERE starts_with(stream, prefix)))
+   AND (%(reports)s::text[] IS NULL OR report_id = ANY(%(reports)s))
+ ORDER BY position LIMIT %(limit)s
+
+-- name: position_before
+SELECT size_after FROM {schema}.commits WHERE committed_at < %(moment)s ORDER BY size_before DESC LIMIT 1
+
+-- name: report
+-- The events of a report follow its filing without a gap; the bound keeps the range short.
+SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload
+  FROM {schema}.events
+ WHERE report_id = %(report_id)s
+   AND position BETWEEN (SELECT position FROM {schema}.events WHERE stream = %(stream)s AND revision = 1)
+                    AND (SELECT position FROM {schema}.events WHERE stream = %(stream)s AND revision = 1)
+                        + %(most)s
+ ORDER BY position

@@ -1,0 +1,169 @@
+"""LedgerService: append, read back, replay, follow. It reads requests and writes answers; deciding and recording
+are the application's, and errors become statuses elsewhere."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import grpc
+
+from incident.ledger.v1 import ledger_service_pb2 as pb
+from incident.ledger.v1 import ledger_service_pb2_grpc, records_pb2
+from ledger.api.append_stream import AppendStream
+from ledger.api.appending import Appending, read
+from ledger.api.following import Following
+from ledger.api.ledgers import Ledgers, OpenLedger
+from ledger.api.messages import record_to_proto, timestamp_to_proto
+from ledger.api.requests import bounded, history_filter, ledger_name, not_negative, seconds_left
+from ledger.domain.claim import REPORTS
+from ledger.domain.reports import MAX_CLAIMS
+from ledger.errors import InvalidRequestError, NotFoundError, Violation
+from ledger.persistence.log import record_of
+from ledger.persistence.records import Head, StoredRecord
+
+DEFAULT_BATCH = 500
+MAX_BATCH = 5_000
+DEFAULT_PAGE = 100
+MAX_PAGE = 1_000
+ANONYMOUS = "anonymous"
+"""The recorder of calls without credentials."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
+    """The service on the ledgers that this process has open."""
+
+    def __init__(self, ledgers: Ledgers) -> None:
+        self._ledgers = ledgers
+
+    async def CreateLedger(self, request: pb.CreateLedgerRequest, context: Context) -> pb.CreateLedgerResponse:
+        if not request.ledger:
+            raise InvalidRequestError([Violation("ledger", "is empty; name the ledger to create")])
+        name = ledger_name(request.ledger)
+        await self._ledgers.create(name)
+        return pb.CreateLedgerResponse(ledger=await self._stated(name))
+
+    async def GetLedger(self, request: pb.GetLedgerRequest, context: Context) -> pb.GetLedgerResponse:
+        return pb.GetLedgerResponse(ledger=await self._stated(ledger_name(request.ledger)))
+
+    async def ListLedgers(self, request: pb.ListLedgersRequest, context: Context) -> pb.ListLedgersResponse:
+        size = bounded(request.page_size, "page_size", DEFAULT_PAGE, MAX_PAGE)
+        after = ledger_name(request.page_token, "page_token") if request.page_token else ""
+        names = await self._ledgers.names(after, size + 1)
+        stated = [await self._stated(name) for name in names[:size]]
+        return pb.ListLedgersResponse(ledgers=stated, next_page_token=names[size - 1] if len(names) > size else "")
+
+    async def AppendReport(self, request: pb.AppendReportRequest, context: Context) -> pb.AppendReportResponse:
+        ledger = await self._ledgers.get(ledger_name(request.ledger))
+        appending = Appending(self._ledgers, ledger, ANONYMOUS)
+        return pb.AppendReportResponse(receipt=await appending.append(read(request), seconds_left(context)))
+
+    async def AppendReports(
+        self, request_iterator: AsyncIterator[pb.AppendReportsRequest], context: Context
+    ) -> AsyncIterator[pb.AppendReportsResponse]:
+        batches = aiter(request_iterator)
+        first = await anext(batches, None)
+        if first is None:
+            return
+        ledger = await self._ledgers.get(ledger_name(first.ledger))
+        stream = AppendStream(Appending(self._ledgers, ledger, ANONYMOUS))
+        async for answer in stream.outcomes(_with_first(first, batches)):
+            yield answer
+
+    async def GetReport(self, request: pb.GetReportRequest, context: Context) -> pb.GetReportResponse:
+        ledger = await self._ledgers.get(ledger_name(request.ledger))
+        records = await self._ledgers.run(_report, ledger, request.report_id)
+        if not records:
+            raise NotFoundError(kind="report", id=request.report_id)
+        return pb.GetReportResponse(events=[record_to_proto(each, records_pb2.EVENT_VIEW_FULL) for each in records])
+
+    async def GetEvent(self, request: pb.GetEventRequest, context: Context) -> pb.GetEventResponse:
+        ledger = await self._ledgers.get(ledger_name(request.ledger))
+        position = await self._position(ledger, request)
+        raw = request.view == records_pb2.EVENT_VIEW_RAW
+        record = await self._ledgers.run(_event, ledger, position, raw)
+        return pb.GetEventResponse(event=record_to_proto(record, request.view))
+
+    async def ReplayHistory(
+        self, request: pb.ReplayHistoryRequest, context: Context
+    ) -> AsyncIterator[pb.ReplayHistoryResponse]:
+        first = not_negative(request.from_position, "from_position")
+        last = not_negative(request.to_position, "to_position")
+        if last and first > last:
+            sentence = f"is {first}, after to_position {last}; exchange them"
+            raise InvalidRequestError([Violation("from_position", sentence)])
+        following = await self._following(request)
+        async for message in following.replay(first, last):
+            yield message
+
+    async def Subscribe(
+        self, request: pb.SubscribeRequest, context: Context
+    ) -> AsyncIterator[pb.SubscribeResponse]:
+        after = not_negative(request.after_position, "after_position")
+        following = await self._following(request)
+        async for message in following.subscribe(after):
+            yield message
+
+    async def _following(self, request: pb.ReplayHistoryRequest | pb.SubscribeRequest) -> Following:
+        size = bounded(request.batch_size, "batch_size", DEFAULT_BATCH, MAX_BATCH)
+        chosen = history_filter(request.filter)
+        ledger = await self._ledgers.get(ledger_name(request.ledger))
+        return Following(self._ledgers, ledger, chosen, request.view, size)
+
+    async def _stated(self, name: str) -> pb.Ledger:
+        ledger = await self._ledgers.get(name)
+        head: Head = await self._ledgers.run(_head, ledger)
+        stated = pb.Ledger(name=name, size=head.size, root_hash=head.root)
+        if head.committed_at is not None:
+            stated.last_recorded_at.CopyFrom(timestamp_to_proto(head.committed_at))
+        return stated
+
+    async def _position(self, ledger: OpenLedger, request: pb.GetEventRequest) -> int:
+        match request.WhichOneof("event"):
+            case "position":
+                return not_negative(request.position, "position")
+            case "event_id":
+                return await self._ledgers.run(_position_of, ledger, request.event_id)
+            case _:
+                raise InvalidRequestError([Violation("event", "is missing; give event_id or position")])
+
+
+async def _with_first(
+    first: pb.AppendReportsRequest, rest: AsyncIterator[pb.AppendReportsRequest]
+) -> AsyncIterator[pb.AppendReportsRequest]:
+    yield first
+    async for batch in rest:
+        yield batch
+
+
+def _head(ledger: OpenLedger) -> Head:
+    with ledger.recorder.pool.connection() as connection:
+        return ledger.log.head(connection)
+
+
+def _report(ledger: OpenLedger, report_id: str) -> list[StoredRecord]:
+    asked = {"report_id": report_id, "stream": REPORTS + report_id, "most": MAX_CLAIMS}
+    with ledger.recorder.pool.connection() as connection:
+        return [record_of(row) for row in connection.execute(ledger.log.query("report"), asked, binary=True)]
+
+
+def _event(ledger: OpenLedger, position: int, raw: bool) -> StoredRecord:
+    with ledger.recorder.pool.connection() as connection:
+        records = ledger.log.read(connection, position - 1, 1, position, raw=raw) if position else []
+    if not records:
+        raise NotFoundError(kind="event at position", id=position)
+    return records[0]
+
+
+def _position_of(ledger: OpenLedger, event_id: str) -> int:
+    try:
+        asked = UUID(event_id)
+    except ValueError:
+        sentence = f"{event_id!r} is not an event id; it is a UUID, as receipts give it"
+        raise InvalidRequestError([Violation("event_id", sentence)]) from None
+    with ledger.recorder.pool.connection() as connection:
+        found = ledger.log.by_ids(connection, [asked])
+    if not found:
+        raise NotFoundError(kind="event", id=event_id)
+    return found[asked].position

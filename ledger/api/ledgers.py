@@ -1,0 +1,97 @@
+"""The ledgers that this process has open: one application each, opened when first asked for, closed together.
+Blocking work on them runs in threads of its own, bounded in number."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import psycopg
+
+from ledger.api.heads import Heads
+from ledger.application import LedgerApplication
+from ledger.errors import NotFoundError, UnavailableError
+from ledger.persistence import install
+from ledger.persistence.connecting import connect
+
+READ_THREADS = 8
+Result = TypeVar("Result")
+
+
+class OpenLedger:
+    """An application with the hub that tells of its new events."""
+
+    def __init__(self, application: LedgerApplication, loop: asyncio.AbstractEventLoop) -> None:
+        self.application = application
+        self.recorder = application.ledger_recorder
+        self.log = self.recorder.log
+        self.heads = Heads(self.read_head, loop)
+        self.recorder.notices.on_announce(self.heads.announce)
+
+    def read_head(self) -> int:
+        """The size as the database has it."""
+        with self.recorder.pool.connection() as connection:
+            return self.log.head(connection).size
+
+
+class Ledgers:
+    """The open ledgers by name."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._open: dict[str, OpenLedger] = {}
+        self._opening = asyncio.Lock()
+        self._threads = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="ledger-reads")
+        self._stopping = False
+
+    async def get(self, name: str) -> OpenLedger:
+        """An open ledger; NotFoundError where the database has none of that name."""
+        found = self._open.get(name)
+        if found is not None:
+            return found
+        async with self._opening:
+            if self._stopping:
+                raise UnavailableError(why="it is stopping")
+            if name not in self._open:
+                self._open[name] = await self.run(self._opened, name, asyncio.get_running_loop())
+        return self._open[name]
+
+    async def create(self, name: str) -> None:
+        """Creates a ledger; LedgerExistsError where there is one of that name."""
+        await self.run(install.create_ledger, self._url, name)
+
+    async def names(self, after: str, limit: int) -> list[str]:
+        """Names of the ledgers, in order."""
+        return await self.run(self._names, after, limit)
+
+    async def run(self, work: Callable[..., Result], *arguments: object) -> Result:
+        """Runs blocking work in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
+    def end_streams(self) -> None:
+        """Lets subscriptions end, each with where to resume; calls that begin now are refused."""
+        self._stopping = True
+        for ledger in self._open.values():
+            ledger.heads.close()
+
+    async def close(self) -> None:
+        """Records what waits in every lane, and closes all."""
+        self.end_streams()
+        async with self._opening:
+            await asyncio.gather(*(self.run(ledger.application.close) for ledger in self._open.values()))
+            self._open.clear()
+        self._threads.shutdown(wait=True)
+
+    def _opened(self, name: str, loop: asyncio.AbstractEventLoop) -> OpenLedger:
+        try:
+            with connect(self._url, "open ledger") as connection:
+                if not install.exists(connection, name):
+                    raise NotFoundError(kind="ledger", id=name)
+        except psycopg.OperationalError as error:
+            raise UnavailableError(why="the database is away; it is tried again") from error
+        application = LedgerApplication(name, self._url)
+        return OpenLedger(application, loop)
+
+    def _names(self, after: str, limit: int) -> list[str]:
+        with connect(self._url, "list ledgers") as connection:
+            return install.ledgers(connection, after, limit)

@@ -1,0 +1,68 @@
+"""The gRPC server: health, reflection, bounds. It knows no service of its own; the composition root brings them.
+It listens, tells its health, and stops in an order that loses nothing."""
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from ledger.api.statuses import StatusInterceptor
+from ledger.errors import UnavailableError
+
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+"""Above the bound of a report, so that a report over it is told by name, and of a batch of reports."""
+MAX_CONCURRENT_STREAMS = 1_000
+STOP_SECONDS = 5.0
+OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_concurrent_streams", MAX_CONCURRENT_STREAMS),
+    ("grpc.so_reuseport", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+)
+
+
+class Server:
+    """A gRPC server on one address."""
+
+    def __init__(self, address: str) -> None:
+        self._server = grpc.aio.server(interceptors=[StatusInterceptor()], options=OPTIONS)
+        self._health = health.aio.HealthServicer()
+        self._address = address
+        self._services: list[str] = [health.SERVICE_NAME, reflection.SERVICE_NAME]
+
+    @property
+    def registry(self) -> grpc.aio.Server:
+        """Where services are added."""
+        return self._server
+
+    def offers(self, service: ServiceDescriptor) -> None:
+        """Names a service that was added, for reflection and health."""
+        self._services.append(service.full_name)
+
+    async def start(self) -> str:
+        """Begins to listen, not yet healthy; gives the address with its real port."""
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection(self._services, self._server)
+        await self.tell_health(False)
+        host = self._address.rpartition(":")[0]
+        try:
+            port = self._server.add_insecure_port(self._address)
+        except RuntimeError as error:
+            raise UnavailableError(
+                why=f"cannot listen on {self._address}; choose another with LEDGER_LISTEN"
+            ) from error
+        await self._server.start()
+        return f"{host}:{port}"
+
+    async def tell_health(self, serving: bool) -> None:
+        """States the health of the whole and of each service."""
+        states = health_pb2.HealthCheckResponse
+        state = states.SERVING if serving else states.NOT_SERVING
+        for service in ("", *self._services):
+            await self._health.set(service, state)
+
+    async def stop(self) -> None:
+        """Takes no new calls, lets running ones end, cuts the rest."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(STOP_SECONDS)

@@ -1,0 +1,124 @@
+"""The composition root: settings in, a running service out. The one place where both sides are known.
+It starts in an order in which nothing is promised that is not there, and stops in the reverse."""
+
+import asyncio
+import logging
+import secrets
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import psycopg
+from projections.service import ReadingService
+
+from incident.ledger.v1 import ledger_service_pb2, ledger_service_pb2_grpc
+from ledger.api.ledger_service import LedgerServicer
+from ledger.api.ledgers import Ledgers
+from ledger.api.requests import DEFAULT_LEDGER
+from ledger.api.server import Server
+from ledger.embedded import EmbeddedPostgres
+from ledger.errors import LedgerError
+from ledger.persistence import install
+from ledger.persistence.connecting import connect
+from ledger.persistence.provision import provision
+from ledger.settings import Role, Settings
+
+log = logging.getLogger(__name__)
+
+EMBEDDED_FOLDER = "postgres"
+LOOK_SECONDS = 2.0
+"""How often the database is looked at, for health."""
+FIRST_LOOK_SECONDS = 0.2
+
+Ready = Callable[[str], Awaitable[None]]
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[str]:
+    """The URL of the database as the service's role; an embedded one is started, provisioned and stopped."""
+    if settings.database_url:
+        yield settings.database_url
+        return
+    with EmbeddedPostgres(settings.data_dir / EMBEDDED_FOLDER) as server:
+        urls = provision(server.url(), service_password=secrets.token_urlsafe(24))
+        install.install(urls.owner_url)
+        yield urls.service_url
+
+
+@dataclass
+class Service:
+    """One running process's parts."""
+
+    url: str
+    settings: Settings
+    server: Server
+    ledgers: Ledgers
+    reading: ReadingService | None
+
+    @classmethod
+    def composed(cls, url: str, settings: Settings) -> "Service":
+        """Puts the parts together; nothing runs yet."""
+        server, ledgers = Server(settings.listen), Ledgers(url)
+        if settings.role is not Role.READ:
+            ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(LedgerServicer(ledgers), server.registry)
+            server.offers(ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"])
+        reading = None
+        if settings.role is not Role.WRITE:
+            reading = ReadingService(url)
+            for service in reading.register(server.registry):
+                server.offers(service)
+        return cls(url, settings, server, ledgers, reading)
+
+    async def run(self, ready: Ready, stopping: asyncio.Event) -> None:
+        """Serves until told to stop. The database may be away at first: calls are UNAVAILABLE until it is there."""
+        address = await self.server.start()
+        log.info("listening on %s", address)
+        watching = asyncio.create_task(self._watch(address, ready))
+        try:
+            await stopping.wait()
+        finally:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+            self.ledgers.end_streams()
+            await self.server.stop()
+            if self.reading is not None:
+                await self.reading.stop()
+            await self.ledgers.close()
+            log.info("stopped")
+
+    async def _watch(self, address: str, ready: Ready) -> None:
+        healthy = False
+        told: asyncio.Task[None] | None = None
+        while True:
+            now_healthy = await asyncio.to_thread(self._look)
+            if now_healthy and told is None:
+                if self.reading is not None:
+                    await self.reading.start()
+                told = asyncio.ensure_future(ready(address))
+            if now_healthy != healthy:
+                healthy = now_healthy
+                log.info("serving" if healthy else "not serving: the database is away")
+                await self.server.tell_health(healthy)
+            await asyncio.sleep(LOOK_SECONDS if healthy else FIRST_LOOK_SECONDS)
+
+    def _look(self) -> bool:
+        try:
+            if self.settings.role is Role.READ:
+                connect(self.url, "health").close()
+            else:
+                install.create_ledger(self.url, DEFAULT_LEDGER, may_exist=True)
+        except (psycopg.Error, LedgerError) as error:
+            log.warning("%s", str(error).strip())
+            return False
+        return True
+
+
+async def serve(url: str, settings: Settings, ready: Ready) -> None:
+    """Serves until SIGINT or SIGTERM."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, stopping.set)
+    await Service.composed(url, settings).run(ready, stopping)
