@@ -2,6 +2,7 @@
 Shared by the service and by the loader of report files; it repairs nothing and guesses nothing."""
 
 from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -73,7 +74,8 @@ def _type_sentence(fault: Fault, wire: bool) -> str:
     if tag == "ReportFiled":
         return "says that the report was filed; the ledger records that itself, leave it out"
     if tag is not None:
-        return f"is of the unknown type `{tag}`; give one of {types}"
+        meant = get_close_matches(str(tag), FILED_TYPES, n=1)
+        return f"is of the unknown type `{tag}`; {f'is {meant[0]} meant?' if meant else f'give one of {types}'}"
     return f"says nothing: {'set' if wire else 'give `type`,'} one of {types}"
 
 

@@ -1,0 +1,107 @@
+"""`casualties` and `claims`: figures with what they rest on, and the claims behind them."""
+
+from typing import Any
+
+import click
+
+from incident.ledger.v1 import casualty_service_pb2 as messages
+from incident.ledger.v1.casualty_service_pb2_grpc import CasualtyServiceStub
+from ledger.cli.casualty_filter import casualty_filter, casualty_filter_options
+from ledger.cli.casualty_tables import print_casualties
+from ledger.cli.claim_tables import print_claims
+from ledger.cli.options import as_of_options, limit_option
+from ledger.cli.paging import whole
+from ledger.cli.parameters import WordOf
+from ledger.cli.session import Session, connected, example
+from ledger.cli.tables import filter_words, print_basis, print_json, print_more
+
+GROUPING = messages.DESCRIPTOR.enum_types_by_name["CasualtyGrouping"]
+POLICIES = {
+    "verbatim-1": messages.COUNT_POLICY_VERBATIM_1,
+    "acled-2019": messages.COUNT_POLICY_ACLED_2019,
+    "ucdp-range": messages.COUNT_POLICY_UCDP_RANGE,
+}
+RULE = messages.DESCRIPTOR.enum_types_by_name["ResolutionRule"]
+
+
+@click.command(
+    epilog=example(
+        "incident-ledger casualties",
+        "incident-ledger casualties --group-by party --group-by month --outcome killed",
+        "incident-ledger casualties --place Idlib --from 2020-01-01 --max-date-precision week",
+        "incident-ledger casualties --as-of 2020-03-01 --rule most_reliable --json",
+    )
+)
+@casualty_filter_options
+@click.option(
+    "--group-by",
+    multiple=True,
+    type=WordOf(GROUPING),
+    help="Group by this; several times for several [party, class, outcome].",
+)
+@click.option(
+    "--policy", type=click.Choice(list(POLICIES)), help="How words become numbers [verbatim-1: no guess]."
+)
+@click.option("--rule", type=WordOf(RULE), help="How one number comes out of claims that disagree [latest].")
+@as_of_options
+@connected
+def casualties(session: Session, **options: Any) -> None:
+    """How many were killed, injured, missing or captured, by group.
+
+    Tolls, which are claimed totals, stand beside the itemised claims and are never added to them. `…` is a bound
+    that nobody states, `open` an upper bound that is open; neither is a number.
+    """
+    request = messages.GetCasualtiesRequest(
+        ledger=session.ledger,
+        group_by=options.pop("group_by"),
+        count_policy=POLICIES.get(options.pop("policy") or "", messages.COUNT_POLICY_UNSPECIFIED),
+        resolution_rule=options.pop("rule") or messages.RESOLUTION_RULE_UNSPECIFIED,
+        as_of=options.pop("as_of"),
+        min_position=options.pop("min_position"),
+        filter=casualty_filter(options),
+    )
+    answer = session.stub(CasualtyServiceStub).GetCasualties(request, timeout=session.answer_within)
+    if session.as_json:
+        print_json(session.out, answer)
+    else:
+        print_casualties(session.out, answer)
+
+
+@click.command(
+    epilog=example(
+        "incident-ledger claims --victim-party turkey --outcome killed",
+        "incident-ledger claims --group party=turkey --group outcome=killed",
+    )
+)
+@casualty_filter_options
+@click.option("--group", multiple=True, metavar="KEY=VALUE", help="Only those of a figure's group.")
+@as_of_options
+@limit_option
+@connected
+def claims(session: Session, limit: int, **options: Any) -> None:
+    """The claims behind casualty figures, in order of position: the evidence."""
+    request = messages.ListClaimsRequest(
+        ledger=session.ledger,
+        group=[_group_key(each) for each in options.pop("group")],
+        as_of=options.pop("as_of"),
+        min_position=options.pop("min_position"),
+        filter=casualty_filter(options),
+    )
+    ask = session.stub(CasualtyServiceStub).ListClaims
+    answer = whole(ask, request, "claims", limit, session.answer_within)
+    if session.as_json:
+        print_json(session.out, answer)
+        return
+    print_claims(session.out, answer.claims, "No claim fits.")
+    print_basis(session.out, answer.basis, filter_words(request.filter))
+    print_more(session.out, answer)
+
+
+def _group_key(text: str) -> messages.GroupKey:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise click.BadParameter(f"`{text}` is not KEY=VALUE, for example party=turkey")
+    kind = WordOf(GROUPING)
+    if name not in kind.numbers:
+        raise click.BadParameter(f"`{name}` is none of {', '.join(kind.numbers)}")
+    return messages.GroupKey(grouping=kind.numbers[name], value=value)  # type: ignore[arg-type]

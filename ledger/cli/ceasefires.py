@@ -1,0 +1,61 @@
+"""`ceasefires`: is it in force, and is it observed; all agreements, or one with its reasons."""
+
+from typing import Any
+
+import click
+
+from incident.ledger.v1 import ceasefire_service_pb2 as messages
+from incident.ledger.v1.ceasefire_service_pb2_grpc import CeasefireServiceStub
+from ledger.cli.ceasefire_tables import print_ceasefire, print_ceasefires
+from ledger.cli.options import as_of_options, at_option, limit_option, window_option
+from ledger.cli.paging import whole
+from ledger.cli.parameters import WordOf
+from ledger.cli.session import Session, connected, example
+from ledger.cli.tables import print_json
+
+FORMAL = WordOf(messages.DESCRIPTOR.enum_types_by_name["FormalStatus"])
+
+
+@click.command(
+    epilog=example(
+        "incident-ledger ceasefires",
+        "incident-ledger ceasefires sochi-memorandum --at 2020-02-12 --window 30",
+        "incident-ledger ceasefires --party turkey --status in_force",
+    )
+)
+@click.argument("agreement_id", metavar="[ID]", required=False)
+@click.option("--party", "parties", multiple=True, help="Only those with this party, by actor id.")
+@click.option("--status", "formal", multiple=True, type=FORMAL, help="Only those of this formal status.")
+@at_option
+@window_option
+@as_of_options
+@limit_option
+@connected
+def ceasefires(session: Session, agreement_id: str | None, limit: int, **options: Any) -> None:
+    """Show agreements on two axes: formal status and observance.
+
+    With an ID, that one with its parties, transitions and the reasons for its status. A violation never ends a
+    ceasefire by itself, and silence is not peace: without any report it is unobserved.
+    """
+    if agreement_id is not None:
+        _one(session, agreement_id, options)
+        return
+    request = messages.ListCeasefiresRequest(ledger=session.ledger, **options)
+    ask = session.stub(CeasefireServiceStub).ListCeasefires
+    answer = whole(ask, request, "ceasefires", limit, session.answer_within)
+    if session.as_json:
+        print_json(session.out, answer)
+    else:
+        print_ceasefires(session.out, answer)
+
+
+def _one(session: Session, agreement_id: str, options: dict[str, Any]) -> None:
+    if options.pop("parties") or options.pop("formal"):
+        raise click.UsageError("--party and --status choose among all agreements; leave them out with an ID")
+    options.pop("formal", None)
+    request = messages.GetCeasefireStatusRequest(ledger=session.ledger, agreement_id=agreement_id, **options)
+    answer = session.stub(CeasefireServiceStub).GetCeasefireStatus(request, timeout=session.answer_within)
+    if session.as_json:
+        print_json(session.out, answer)
+    else:
+        print_ceasefire(session.out, answer)

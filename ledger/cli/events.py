@@ -1,0 +1,109 @@
+"""Recorded events on a terminal: one line each in a list or stream, all fields in a detail; and the filter options
+that replays and subscriptions share."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import click
+from google.protobuf.message import Message
+from rich.console import Console
+from rich.text import Text
+
+from incident.ledger.v1 import records_pb2
+from ledger.cli import wording
+from ledger.cli.session import Session
+from ledger.cli.summaries import summary
+from ledger.cli.tables import print_json, print_table, table
+
+POSITION_WIDTH = 7
+TYPE_WIDTH = 22
+
+_FILTERS = (
+    ("--type", "types", "Only events of this type, for example TroopsKilled."),
+    ("--stream", "streams", "Only this stream; `agreements/` takes all that begin so."),
+    ("--report", "report_ids", "Only events of this report."),
+    ("--actor", "actor_ids", "Only events that name this actor, in any role."),
+)
+
+
+def filter_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Options for which events; each can be given several times."""
+    for flag, name, text in reversed(_FILTERS):
+        function = click.option(flag, name, multiple=True, help=text)(function)
+    return function
+
+
+def event_filter(**options: Any) -> records_pb2.EventFilter:
+    """The filter of those options."""
+    return records_pb2.EventFilter(**options)
+
+
+def print_event(session: Session, event: Any) -> None:
+    """One event of a stream: a line of JSON, or position, type, stream and what it says."""
+    if session.as_json:
+        print_json(session.out, event, indent=None)
+        return
+    line = Text(f"{event.position:>{POSITION_WIDTH}}  {event.type:<{TYPE_WIDTH}}  ")
+    line.append(event.stream, style="cyan")
+    line.append(f"  {_raw(event) if event.envelope else summary(event)}")
+    session.out.print(
+        line, no_wrap=True, overflow="ellipsis", crop=session.out.is_terminal, soft_wrap=not session.out.is_terminal
+    )
+
+
+def print_events(console: Console, events: Iterable[Any]) -> None:
+    """Events of one report or incident as a table."""
+    made = table("position", "type", "stream", "says", numbers=("position",))
+    for event in events:
+        made.add_row(str(event.position), event.type, event.stream, summary(event))
+    print_table(console, made, "It makes no claim.")
+
+
+def detail_rows(event: Any) -> Iterator[tuple[str, str]]:
+    """All that is recorded of an event, by name; nested parts by their path."""
+    yield "position", str(event.position)
+    yield "type", event.type
+    yield "stream", f"{event.stream}, revision {event.revision}"
+    yield "event id", event.event_id
+    yield "report", event.report_id
+    yield "recorded", wording.moment(event.recorded_at)
+    if event.redacted:
+        yield "claim", "redacted"
+    if event.envelope:
+        yield "stored", _raw(event)
+    if event.HasField("claim"):
+        body = event.claim.WhichOneof("body")
+        yield from ((path.removeprefix(f"{body}."), value) for path, value in _fields(event.claim, ""))
+
+
+def _raw(event: Any) -> str:
+    return f"envelope {len(event.envelope)} bytes, payload {len(event.payload)} bytes, salt {len(event.salt)} bytes"
+
+
+_WORDED: dict[str, Callable[[Any], str]] = {
+    "incident.ledger.v1.OccurredInterval": wording.interval,
+    "incident.ledger.v1.Count": wording.count,
+    "incident.ledger.v1.Place": wording.place,
+}
+
+
+def _fields(message: Message, path: str) -> Iterator[tuple[str, str]]:
+    for field, value in message.ListFields():
+        inner = f"{path}{field.name}"
+        if field.message_type is None:
+            yield inner, _plain(field, value)
+        elif field.message_type.full_name in _WORDED:
+            yield inner, _WORDED[field.message_type.full_name](value)
+        elif field.is_repeated:
+            for index, item in enumerate(value):
+                yield from _fields(item, f"{inner}[{index}].")
+        else:
+            yield from _fields(value, f"{inner}.")
+
+
+def _plain(field: Any, value: Any) -> str:
+    if field.enum_type is not None:
+        prefix = field.enum_type.values_by_number[0].name.removesuffix("UNSPECIFIED")
+        label = field.enum_type.values_by_number.get(value)
+        return label.name.removeprefix(prefix).lower().replace("_", " ") if label else str(value)
+    return ", ".join(map(str, value)) if field.is_repeated else str(value)

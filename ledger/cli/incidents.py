@@ -1,0 +1,82 @@
+"""`incidents` and `incident`: what happened, with everything that is claimed of it."""
+
+from typing import Any
+
+import click
+from rich.console import Console
+
+from incident.ledger.v1 import casualty_service_pb2 as messages
+from incident.ledger.v1.casualty_service_pb2_grpc import CasualtyServiceStub
+from ledger.cli import wording
+from ledger.cli.claim_tables import print_claims
+from ledger.cli.options import as_of_options, limit_option, occurred_options, precision_options
+from ledger.cli.paging import whole
+from ledger.cli.session import Session, connected, example
+from ledger.cli.tables import print_basis, print_json, print_more, print_table, table
+
+
+@click.command(epilog=example("incident-ledger incidents --place Idlib --from 2020-02-01 --to 2020-02-29"))
+@occurred_options
+@click.option("--place", "places", multiple=True, help="At a place of this name, at any level.")
+@click.option("--actor", "actor_ids", multiple=True, help="With this actor in any role.")
+@click.option("--type", "types", multiple=True, help="With a claim of this type, for example AttackReported.")
+@precision_options
+@as_of_options
+@limit_option
+@connected
+def incidents(session: Session, limit: int, **options: Any) -> None:
+    """List incidents by day of occurrence."""
+    request = messages.ListIncidentsRequest(ledger=session.ledger, **options)
+    ask = session.stub(CasualtyServiceStub).ListIncidents
+    answer = whole(ask, request, "incidents", limit, session.answer_within)
+    if session.as_json:
+        print_json(session.out, answer)
+        return
+    made = table("incident", "occurred", "place", "claims", "reports", "types", numbers=("claims", "reports"))
+    for each in answer.incidents:
+        made.add_row(
+            each.incident_id,
+            wording.interval(each.occurred),
+            wording.place(each.place),
+            wording.number(each.claims),
+            wording.number(each.reports),
+            ", ".join(each.claim_types),
+        )
+    print_table(session.out, made, "No incident fits.")
+    print_basis(session.out, answer.basis)
+    print_more(session.out, answer)
+
+
+@click.command(epilog=example("incident-ledger incident idlib-2020-02-10"))
+@click.argument("incident_id")
+@as_of_options
+@connected
+def incident(session: Session, incident_id: str, **options: Any) -> None:
+    """Show one incident with its claims, former claims and links."""
+    request = messages.GetIncidentRequest(ledger=session.ledger, incident_id=incident_id, **options)
+    answer = session.stub(CasualtyServiceStub).GetIncident(request, timeout=session.answer_within)
+    if session.as_json:
+        print_json(session.out, answer)
+        return
+    _print_summary(session.out, answer.incident)
+    print_claims(session.out, answer.claims, "No claim of it holds.", title="Claims")
+    if answer.former_claims:
+        print_claims(session.out, answer.former_claims, "", title="Former claims, corrected or retracted")
+    _print_links(session.out, answer.links)
+    print_basis(session.out, answer.basis)
+
+
+def _print_summary(console: Console, found: Any) -> None:
+    console.print(f"Incident {found.incident_id}", style="bold")
+    where = wording.place(found.place)
+    console.print("; ".join(part for part in (wording.interval(found.occurred), where) if part))
+    if found.merged_incident_ids:
+        console.print(f"Merged into it: {wording.ids(found.merged_incident_ids)}")
+
+
+def _print_links(console: Console, links: Any) -> None:
+    made = table("link", "to", "stated at position", numbers=("stated at position",), title="Links")
+    for each in links:
+        made.add_row(each.kind.lower().replace("_", " "), each.stream, str(each.position))
+    if made.row_count:
+        print_table(console, made, "")

@@ -1,0 +1,107 @@
+"""Kinds of values on the command line: words of a code, a day, a moment of the record.
+Each refuses what it does not know with the values that it takes."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import click
+from google.protobuf.descriptor import EnumDescriptor
+
+from incident.ledger.v1 import records_pb2
+from ledger.api.fields import enum_numbers
+from ledger.api.messages import timestamp_to_proto
+
+END_OF_DAY = timedelta(days=1) - timedelta(microseconds=1)
+
+
+class WordOf(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.4
+    """A word of an enumeration; with `numbered`, also the codebook's number."""
+
+    name = "word"
+
+    def __init__(self, enum: EnumDescriptor, numbered: bool = False) -> None:
+        self.numbers = enum_numbers(enum)
+        self._numbered = numbered
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """The words, as help shows them."""
+        return f"[{'|'.join(self.numbers)}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number of the contract."""
+        word = str(value).strip().lower().replace("-", "_")
+        if word in self.numbers:
+            return self.numbers[word]
+        if self._numbered and word.isdigit() and int(word) in self.numbers.values():
+            return int(word)
+        self.fail(f"`{value}` is none of {', '.join(self.numbers)}", param, ctx)
+
+
+class Day(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.4
+    """A day, ISO 8601."""
+
+    name = "day"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """How to write it."""
+        return "YYYY-MM-DD"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The day as the contract takes it."""
+        try:
+            return date.fromisoformat(str(value)).isoformat()
+        except ValueError:
+            self.fail(f"`{value}` is not a day; write it as YYYY-MM-DD", param, ctx)
+
+
+class Moment(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.4
+    """A moment of the record: a position, or a time. A day alone means its end, UTC."""
+
+    name = "moment"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """What it takes."""
+        return "POSITION|TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> records_pb2.AsOf:
+        """The moment as the contract takes it."""
+        if isinstance(value, records_pb2.AsOf):
+            return value
+        text = str(value)
+        if text.isdigit():
+            return records_pb2.AsOf(position=int(text))
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            self.fail(f"`{value}` is neither a position nor a time such as 2020-03-01T12:00Z", param, ctx)
+        if len(text) == len("YYYY-MM-DD"):
+            moment += END_OF_DAY
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return records_pb2.AsOf(recorded_at=timestamp_to_proto(moment))
+
+
+class Numbers(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.4
+    """Numbers joined by commas, for example the edges of a box."""
+
+    name = "numbers"
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """What each number is."""
+        return ",".join(self._names)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, float]:
+        """The numbers by their names."""
+        if isinstance(value, dict):
+            return value
+        try:
+            numbers = [float(part) for part in str(value).split(",")]
+        except ValueError:
+            numbers = []
+        if len(numbers) != len(self._names):
+            self.fail(f"`{value}` is not {','.join(self._names)}", param, ctx)
+        return dict(zip((name.lower() for name in self._names), numbers, strict=True))

@@ -1,0 +1,105 @@
+"""One line for each type of claim, for lists of events and evidence; for reading, never for parsing."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ledger.cli import wording
+
+MAX_LIST = 4
+"""So many items of a list are named in a summary."""
+
+
+def summary(event: Any) -> str:
+    """What a recorded event says."""
+    if event.redacted:
+        return "(redacted)"
+    return claim_summary(event.claim) if event.HasField("claim") else ""
+
+
+def claim_summary(claim: Any) -> str:
+    """What a claim says."""
+    name = claim.WhichOneof("body")
+    if name is None:
+        return ""
+    body = getattr(claim, name)
+    return _SUMMARIES.get(name, _by_fields)(body)
+
+
+def _casualties(victims: str, what: str) -> Callable[[Any], str]:
+    def summarised(body: Any) -> str:
+        whose = f" of {body.victim_party}" if body.victim_party else ""
+        kind = wording.victim_class(body.victim_class) if victims == "persons" else victims
+        kind = "persons of unknown class" if kind == "unknown" else kind
+        return f"{wording.count(body.count)} {kind}{whose} {what}{_by(body.perpetrators)}"
+
+    return summarised
+
+
+def _by(actors: Any) -> str:
+    return f", by {_few(actors)}" if actors else ""
+
+
+def _few(names: Any) -> str:
+    shown = [str(name) for name in names[:MAX_LIST]]
+    return ", ".join(shown + ([f"{len(names) - MAX_LIST} more"] if len(names) > MAX_LIST else []))
+
+
+def _toll(body: Any) -> str:
+    whose = f" of {body.victim_party}" if body.victim_party else ""
+    kind = wording.victim_class(body.victim_class)
+    what = wording.outcome(body.outcome)
+    return f"toll: {wording.count(body.count)} {kind}{whose} {what}{_by(body.perpetrators)}"
+
+
+def _force(verb: str) -> Callable[[Any], str]:
+    def summarised(body: Any) -> str:
+        against = f" against {_few(body.targets)}" if body.targets else ""
+        return f"{verb}{against}{_by(body.attackers)}{f', {body.means}' if getattr(body, 'means', '') else ''}"
+
+    return summarised
+
+
+def _threat(body: Any) -> str:
+    parts = [f"{wording.threat_kind(body.threat_kind)} by {_few(body.issued_by) or 'nobody named'}"]
+    parts += [f"against {_few(body.against)}"] if body.against else []
+    parts += [f"until {wording.interval(body.deadline)}"] if body.HasField("deadline") else []
+    parts += [f"if {body.condition}"] if body.condition else []
+    return ", ".join(parts)
+
+
+def _violation(body: Any) -> str:
+    kind = f": {body.violation_kind}" if body.violation_kind else ""
+    return f"violates {body.agreement_id}{kind}{_by(body.violators)} ({wording.standing(body.standing)})"
+
+
+def _by_fields(body: Any) -> str:
+    """For types without a sentence of their own: the fields that are set, but for the subject's id."""
+    said = []
+    for field, value in body.ListFields():
+        if field.name in ("incident_id", "threat_id", "external_ids", "content_digest", "evidence"):
+            continue
+        if field.message_type is None and field.enum_type is None:
+            said.append(f"{field.name.replace('_', ' ')} {_few(value) if field.is_repeated else value}")
+        elif field.name == "source":
+            said.append(f"source {value.name}")
+        elif field.name == "terms" and value.title:
+            said.append(f"“{value.title}”")
+        elif field.name == "replacement":
+            said.append(f"now {claim_summary(value)}")
+    return ", ".join(said)
+
+
+_SUMMARIES: dict[str, Callable[[Any], str]] = {
+    "troops_killed": _casualties("troops", "killed"),
+    "troops_injured": _casualties("troops", "injured"),
+    "civilians_killed": _casualties("civilians", "killed"),
+    "civilians_injured": _casualties("civilians", "injured"),
+    "persons_killed": _casualties("persons", "killed"),
+    "persons_injured": _casualties("persons", "injured"),
+    "toll_claimed": _toll,
+    "attack_reported": _force("attack"),
+    "retaliation": _force("retaliation"),
+    "offensive_reported": _force("offensive"),
+    "threat_issued": _threat,
+    "ceasefire_violated": _violation,
+}

@@ -1,0 +1,70 @@
+"""`threats`: announcements of force, and what has become of them."""
+
+from typing import Any
+
+import click
+from rich.console import Console
+
+from incident.ledger.v1 import ceasefire_service_pb2 as messages
+from incident.ledger.v1 import claims_pb2
+from incident.ledger.v1.ceasefire_service_pb2_grpc import CeasefireServiceStub
+from ledger.cli import wording
+from ledger.cli.options import as_of_options, at_option, limit_option
+from ledger.cli.paging import whole
+from ledger.cli.parameters import WordOf
+from ledger.cli.session import Session, connected, example
+from ledger.cli.tables import print_basis, print_json, print_more, print_table, table
+
+STATUS = WordOf(messages.DESCRIPTOR.enum_types_by_name["ThreatStatus"])
+KIND = WordOf(claims_pb2.DESCRIPTOR.enum_types_by_name["ThreatKind"])
+
+
+@click.command(
+    epilog=example(
+        "incident-ledger threats --status open",
+        "incident-ledger threats --at 2020-03-01 --kind ultimatum",
+    )
+)
+@click.option("--status", "statuses", multiple=True, type=STATUS, help="Only those of this status.")
+@click.option("--kind", "kinds", multiple=True, type=KIND, help="Only those of this kind.")
+@click.option("--issued-by", multiple=True, help="Issued by this actor, by actor id.")
+@click.option("--against", multiple=True, help="Against this actor, by actor id.")
+@at_option
+@as_of_options
+@limit_option
+@connected
+def threats(session: Session, limit: int, **options: Any) -> None:
+    """List threats with their status: open until carried out, withdrawn, or past their deadline."""
+    request = messages.ListThreatsRequest(ledger=session.ledger, **options)
+    ask = session.stub(CeasefireServiceStub).ListThreats
+    answer = whole(ask, request, "threats", limit, session.answer_within)
+    if session.as_json:
+        print_json(session.out, answer)
+    else:
+        print_threats(session.out, answer)
+
+
+def print_threats(console: Console, answer: Any) -> None:
+    """The threats of an answer, one row each."""
+    made = table("threat", "kind", "status", "issued", "by", "against", "deadline", "says", title="Threats")
+    for each in answer.threats:
+        claim = each.issued.event.claim
+        body = claim.threat_issued
+        made.add_row(
+            each.threat_id,
+            wording.threat_kind(body.threat_kind),
+            wording.threat_status(each.status),
+            wording.interval(claim.occurred),
+            wording.ids(body.issued_by),
+            wording.ids(body.against or body.addressees),
+            wording.interval(body.deadline),
+            _says(body),
+        )
+    print_table(console, made, "No threat fits.")
+    print_basis(console, answer.basis, f"at {answer.at}" if answer.at else "")
+    print_more(console, answer)
+
+
+def _says(body: Any) -> str:
+    condition = f"if {body.condition}" if body.condition else ""
+    return "; ".join(part for part in (body.announced_act, condition) if part)

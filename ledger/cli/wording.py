@@ -1,0 +1,130 @@
+"""Values of the contract in words for people: dates with their precision, counts as stated, codes, flags.
+An open or unstated bound is shown as such and never as a number."""
+
+from collections.abc import Iterable
+from datetime import UTC
+from typing import Any
+
+from google.protobuf.descriptor import EnumDescriptor
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from incident.ledger.v1 import casualty_service_pb2, ceasefire_service_pb2, claims_pb2, values_pb2
+from incident.ledger.v1 import projection_service_pb2 as projections_pb2
+from ledger.api.fields import enum_words
+
+UNSTATED = "…"
+OPEN = "open"
+
+FLAGS = {
+    "PARTY_CLAIM": "a party's own claim",
+    "SINGLE_SOURCE": "single source",
+    "AGGREGATE": "aggregate",
+    "LOW_ABOVE_BEST": "low is above best",
+    "BEST_ABOVE_HIGH": "best is above high",
+    "UNREGISTERED_ACTOR": "unregistered actor",
+}
+
+_NUMBER_BEFORE = {
+    values_pb2.COUNT_QUALIFIER_EXACT: "{}",
+    values_pb2.COUNT_QUALIFIER_AT_LEAST: "at least {}",
+    values_pb2.COUNT_QUALIFIER_MORE_THAN: "more than {}",
+    values_pb2.COUNT_QUALIFIER_AT_MOST: "at most {}",
+    values_pb2.COUNT_QUALIFIER_LESS_THAN: "fewer than {}",
+    values_pb2.COUNT_QUALIFIER_ABOUT: "about {}",
+}
+
+
+class _Words:
+    """Numbers of one enumeration as words with spaces; unspecified is what the reader is told instead."""
+
+    def __init__(self, enum: EnumDescriptor, unspecified: str = "") -> None:
+        self._words = {number: word.replace("_", " ") for number, word in enum_words(enum).items()}
+        self._unspecified = unspecified
+
+    def __call__(self, number: int) -> str:
+        return self._words.get(number, self._unspecified if number == 0 else f"number {number}")
+
+
+def _enum(file: Any, name: str) -> EnumDescriptor:
+    found: EnumDescriptor = file.DESCRIPTOR.enum_types_by_name[name]
+    return found
+
+
+date_precision = _Words(_enum(values_pb2, "DatePrecision"))
+place_precision = _Words(_enum(values_pb2, "PlacePrecision"))
+verification = _Words(_enum(values_pb2, "Verification"), "reported")
+victim_class = _Words(_enum(values_pb2, "VictimClass"))
+outcome = _Words(_enum(values_pb2, "Outcome"))
+standing = _Words(_enum(claims_pb2, "ViolationStanding"), "alleged")
+threat_kind = _Words(_enum(claims_pb2, "ThreatKind"))
+formal_status = _Words(_enum(ceasefire_service_pb2, "FormalStatus"), "unknown")
+observance = _Words(_enum(ceasefire_service_pb2, "Observance"), "not in force")
+threat_status = _Words(_enum(ceasefire_service_pb2, "ThreatStatus"))
+grouping = _Words(_enum(casualty_service_pb2, "CasualtyGrouping"))
+projection_state = _Words(_enum(projections_pb2, "ProjectionState"), "unknown")
+rebuild_phase = _Words(_enum(projections_pb2, "RebuildPhase"), "starting")
+
+
+def number(value: int) -> str:
+    """With separators: 1,800."""
+    return f"{value:,}"
+
+
+def bound(figure: Any, name: str) -> str:
+    """`low`, `best` or `high` of a figure; an absent high is open."""
+    if figure.HasField(name):
+        return number(getattr(figure, name))
+    return OPEN if name == "high" else UNSTATED
+
+
+def count(stated: Any) -> str:
+    """A count as its source stated it."""
+    if stated.words:
+        return f"“{stated.words}”"
+    if stated.HasField("stated") and stated.qualifier in _NUMBER_BEFORE:
+        return _NUMBER_BEFORE[stated.qualifier].format(number(stated.stated))
+    if stated.HasField("low") or stated.HasField("best") or stated.HasField("high"):
+        low, best, high = (bound(stated, name) for name in ("low", "best", "high"))
+        return f"{low} to {high}" if best == UNSTATED else f"{low} to {high}, best {best}"
+    return "an unknown number"
+
+
+def interval(occurred: Any) -> str:
+    """A day, or first and last day; with the precision where it is not one exact day."""
+    if not occurred.start:
+        return ""
+    days = occurred.start if occurred.end in ("", occurred.start) else f"{occurred.start} to {occurred.end}"
+    if occurred.precision in (0, values_pb2.DATE_PRECISION_DAY):
+        return days
+    return f"{days} ({date_precision(occurred.precision)})"
+
+
+def moment(stamp: Timestamp) -> str:
+    """A moment of the record, UTC, to the second."""
+    return stamp.ToDatetime(tzinfo=UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def place(where: Any) -> str:
+    """A place with its precision where it is not exact."""
+    if not where.name:
+        return ""
+    precise = where.precision in (0, values_pb2.PLACE_PRECISION_EXACT)
+    return where.name if precise else f"{where.name} ({place_precision(where.precision)})"
+
+
+def flags(words: Iterable[str]) -> str:
+    """Fixed words as people say them."""
+    return ", ".join(FLAGS.get(word, word.lower().replace("_", " ")) for word in words)
+
+
+def ids(names: Iterable[str]) -> str:
+    """Several ids."""
+    return ", ".join(names)
+
+
+def seconds(duration: float) -> str:
+    """A duration, roughly."""
+    if duration < 60:
+        return f"{duration:.1f} s"
+    minutes, rest = divmod(round(duration), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
