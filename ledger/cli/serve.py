@@ -1,0 +1,92 @@
+"""`serve`: runs the service on this machine, with a database of its own where none is named.
+It starts, tells where it listens, and stops cleanly; what it serves is put together by the composition root."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import click
+import grpc
+
+from incident.ledger.v1 import ledger_service_pb2
+from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from ledger import composition
+from ledger.cli.append import seed_files
+from ledger.cli.appending import append_files
+from ledger.cli.session import DEFAULT_TIMEOUT_SECONDS, Session, example
+from ledger.cli.views import show_views
+from ledger.settings import Role, Settings
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+NEXT_COMMANDS = (
+    "casualties --group-by party --group-by class --group-by outcome",
+    "incident idlib-2020-02-retaliation",
+    "ceasefires sochi-memorandum-2018",
+    "threats --at 2020-03-01",
+    "replay --to 10",
+    "rebuild casualties",
+)
+
+
+@click.command(
+    epilog=example("incident-ledger serve --seed --show", "incident-ledger serve --listen 0.0.0.0:50551")
+)
+@click.option("--listen", help="Address and port; port 0 takes a free one. LEDGER_LISTEN, else 127.0.0.1:50551.")
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the embedded database. LEDGER_DATA_DIR, else .incident-ledger.",
+)
+@click.option("--embedded", is_flag=True, help="Use the embedded database even where LEDGER_DATABASE_URL is set.")
+@click.option(
+    "--role", type=click.Choice([role.value for role in Role]), help="What to serve. LEDGER_ROLE, else all."
+)
+@click.option("--seed", is_flag=True, help="Load the seed reports where the ledger is empty.")
+@click.option("--show", is_flag=True, help="Print what the views say, and what to try next.")
+def serve(
+    listen: str | None, data_dir: Path | None, embedded: bool, role: str | None, seed: bool, show: bool
+) -> None:
+    """Serve ledgers over gRPC until Ctrl-C or SIGTERM.
+
+    Without LEDGER_DATABASE_URL the service runs a PostgreSQL of its own in the data folder.
+    """
+    settings = Settings.read(listen=listen, data_dir=data_dir, role=role)
+    if embedded:
+        settings.database_url = None
+    logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
+
+    async def ready(address: str) -> None:
+        await asyncio.to_thread(_begin, address, seed, show)
+
+    with composition.database(settings) as url:
+        asyncio.run(composition.serve(url, settings, ready))
+
+
+def _begin(address: str, seed: bool, show: bool) -> None:
+    """What happens once the service answers: seeds, views, and where it is to be found."""
+    session = Session(address=address)
+    try:
+        head = _head(session)
+        if seed and head == 0:
+            append_files(session, seed_files(), rows=False)
+            head = _head(session)
+        if show:
+            show_views(session.channel, session.ledger, min_position=head, console=session.out)
+            _tell_next(session)
+    except (click.ClickException, grpc.RpcError) as error:
+        logging.getLogger(__name__).error("the service runs, but could not begin as asked: %s", error)
+    click.echo(f"serving on {address}; Ctrl-C stops")
+
+
+def _head(session: Session) -> int:
+    request = ledger_service_pb2.GetLedgerRequest(ledger=session.ledger)
+    ledgers = session.stub(LedgerServiceStub)
+    return ledgers.GetLedger(request, timeout=DEFAULT_TIMEOUT_SECONDS).ledger.size
+
+
+def _tell_next(session: Session) -> None:
+    option = "" if session.address == Settings.model_fields["listen"].default else f" --address {session.address}"
+    session.out.print("\nNext, in another terminal:")
+    for command in NEXT_COMMANDS:
+        session.out.print(f"  .venv/bin/incident-ledger{option} {command}", soft_wrap=True)
+    session.out.print()
