@@ -109,6 +109,14 @@ async def page_of_claims(
     return [(row["event_id"], row["held_from"]) for row in rows]
 
 
+async def forms(connection: Connection, keys: Sequence[FormKey], position: int) -> dict[FormKey, dict[str, Any]]:
+    """The rows of forms, with the source of their reports, as they were known at a position."""
+    asked = {"event_ids": [key[0] for key in keys], "held_froms": [key[1] for key in keys], "position": position}
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(QUERIES.forms, asked)
+        return {(row["event_id"], row["held_from"]): row for row in await cursor.fetchall()}
+
+
 async def _of_surviving_incidents(connection: Connection, question: Question, position: int) -> Question:
     """A merged incident's claims are those of the incident that it turned out to be."""
     if not question.filter.incident_ids:

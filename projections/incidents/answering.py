@@ -123,6 +123,14 @@ async def page_of_incidents(
     return await _summaries(connection, [row["incident_id"] for row in rows], position)
 
 
+async def forms(connection: Connection, keys: Sequence[FormKey], position: int) -> dict[FormKey, dict[str, Any]]:
+    """The rows of forms, with the source of their reports, as they were known at a position."""
+    asked = {"event_ids": [key[0] for key in keys], "held_froms": [key[1] for key in keys], "position": position}
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(QUERIES.forms, asked)
+        return {(row["event_id"], row["held_from"]): row for row in await cursor.fetchall()}
+
+
 async def _summaries(connection: Connection, incident_ids: Sequence[str], position: int) -> list[Summary]:
     """Summaries in the order of the ids."""
     asked = {"incident_ids": list(incident_ids), "position": position}
