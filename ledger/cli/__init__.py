@@ -15,10 +15,13 @@ import grpc
 
 from ledger.cli import failures
 from ledger.cli.session import DEFAULT_ADDRESS, group_options, stated_options
+from ledger.errors import LedgerError
+from ledger.settings import SettingsError
 
 COMMANDS = MappingProxyType(
     {
         "serve": "ledger.cli.serve:serve",
+        "provision": "ledger.cli.provision:provision",
         "append": "ledger.cli.append:append",
         "seed": "ledger.cli.append:seed",
         "casualties": "ledger.cli.casualties:casualties",
@@ -84,6 +87,12 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return failures.INTERRUPTED
+    except SettingsError as error:
+        failures.tell(str(error))
+        return failures.FAULTY_INPUT
+    except LedgerError as error:
+        failures.tell(str(error))
+        return failures.REFUSED
     except grpc.RpcError as error:
         return failures.tell_failure(error, _address_in(arguments))
     except BrokenPipeError:

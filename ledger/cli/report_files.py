@@ -47,8 +47,8 @@ def read_report_files(names: Iterable[str]) -> Iterator[ReportFile]:
 
 
 def report_files_in(directory: Path) -> list[str]:
-    """The report files of a folder and the folders below it, by path."""
-    found = (path for path in directory.rglob("*") if path.suffix in SUFFIXES and path.is_file())
+    """The report files of a folder, by name."""
+    found = (path for path in directory.iterdir() if path.suffix in SUFFIXES and path.is_file())
     return [str(path) for path in sorted(found)]
 
 
