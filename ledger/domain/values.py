@@ -1,7 +1,9 @@
 """The common parts of claims: when, where, how many, according to whom, on what evidence.
 Frozen, validated once; what a source stated is kept as stated, and bounds are derived from it, never stored."""
 
-from datetime import date
+import re
+from contextlib import suppress
+from datetime import date, datetime
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -13,6 +15,7 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from ledger.domain.codes import (
     AttributionRole,
@@ -42,19 +45,45 @@ ActorId = Annotated[str, StringConstraints(pattern=ID_PATTERN), ActorReference()
 ActorIds = Annotated[tuple[ActorId, ...], Field(max_length=MAX_ITEMS)]
 SubjectIds = Annotated[tuple[SubjectId, ...], Field(max_length=MAX_ITEMS)]
 Words = Annotated[tuple[Text, ...], Field(max_length=MAX_ITEMS)]
-Number = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
-def _no_number(given: Any) -> Any:
-    """A bare number would be read as seconds since 1970: a year typed for a date must not become a day of then."""
-    if isinstance(given, int | float):
-        raise ValueError(f"{given} is not a date; write it as YYYY-MM-DD")
+def _no_truth(given: Any) -> Any:
+    """Yes is not 1."""
+    if isinstance(given, bool):
+        raise ValueError(f"{given} is not a number; write the number as digits")
     return given
 
 
-Day = Annotated[date, BeforeValidator(_no_number)]
-Published = Annotated[date | AwareDatetime, BeforeValidator(_no_number)]
+Number = Annotated[int, BeforeValidator(_no_truth), Field(ge=0, le=MAX_COUNT)]
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOMENT = re.compile(
+    _DAY.pattern + r"[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?([Zz]|[+-][0-9]{2}:[0-9]{2})?"
+)
+
+
+def _read_day(given: Any) -> Any:
+    """Refuses what only passes for a date: digits alone, quoted or not, would be read as seconds since 1970."""
+    if isinstance(given, date) or (isinstance(given, str) and _DAY.fullmatch(given)):
+        return given
+    raise PydanticCustomError("date_form", "{given} is not a date; write it as YYYY-MM-DD", {"given": str(given)})
+
+
+def _read_published(given: Any) -> Any:
+    """A date, or a moment with its zone. Told apart by how they are written: midnight is a moment, not a day."""
+    if isinstance(given, str) and _MOMENT.fullmatch(given):
+        with suppress(ValueError):  # a day that does not exist is told by the validation that follows
+            given = datetime.fromisoformat(given)
+    if not isinstance(given, datetime):
+        return _read_day(given)
+    if given.tzinfo is None:
+        raise ValueError(f"{given.isoformat()} has no time zone; write for example {given.isoformat()}Z")
+    return given
+
+
+Day = Annotated[date, BeforeValidator(_read_day)]
+Published = Annotated[date | AwareDatetime, BeforeValidator(_read_published)]
 
 
 class Value(BaseModel):
