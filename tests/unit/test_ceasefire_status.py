@@ -101,7 +101,7 @@ def month(first: str, last: str) -> dict[str, str]:
 BOTH = signed("2020-01-05", "east", "west")
 
 
-# ---------------------------------------------------------------------------------------------- the tables
+# ------------------------------------------------------------ the tables
 
 
 @pytest.mark.parametrize("state", [*Formal])
@@ -125,7 +125,7 @@ def test_every_step_has_words() -> None:
     assert set(WORDS) == set(StepKind)
 
 
-# ---------------------------------------------------------------------------------------------- the lifecycle
+# ------------------------------------------------------------ the lifecycle
 
 CASES: dict[str, tuple[list[AgreementClaim], date | str, Formal]] = {
     "nothing but a violation is recorded": ([], AT, Formal.UNKNOWN),
@@ -442,7 +442,7 @@ def test_the_latest_statement_of_each_term_holds_and_agreed_beats_proposed() -> 
     assert (terms.title, terms.purposes, terms.written) == ("First", ("aid",), True)
 
 
-# ---------------------------------------------------------------------------------------------- conflicting dates
+# ------------------------------------------------------------ conflicting dates
 
 
 def january(first_reported: str, second_reported: str) -> Status:
@@ -518,7 +518,7 @@ def test_a_fact_reported_after_it_was_said_never_to_have_taken_effect_holds() ->
     assert derive_status(ID, [*late, HeldClaim(3, 3, day("2020-02-02"), fact)], AT).formal is Formal.IN_FORCE
 
 
-# ---------------------------------------------------------------------------------------------- observance
+# ------------------------------------------------------------ observance
 
 
 def periods(of: Status, name: str = WHOLE) -> list[tuple[str, str]]:
@@ -584,7 +584,7 @@ def test_silence_is_not_peace() -> None:
     assert any("silence is not peace" in sentence for sentence in sentences)
 
 
-# ---------------------------------------------------------------------------------------------- what always holds
+# ------------------------------------------------------------ what always holds
 
 START = date(2020, 1, 1)
 DAYS = st.integers(0, 60).map(lambda number: START + timedelta(days=number))
