@@ -1,5 +1,5 @@
 """Which acts of the record stand at which position. An act stands until a ClaimRetracted that itself stands names
-it; undoing the undoing restores it. A redaction cannot be undone. Pure functions of the acts, in order of position."""
+it; undoing the undoing restores it. A redaction cannot be undone. Functions of the acts, in order of position."""
 
 from collections import defaultdict
 from collections.abc import Iterable

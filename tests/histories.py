@@ -1,0 +1,245 @@
+"""Random histories of a ledger for property tests, and what holds in them by definition: a model without tables,
+ranges or increments, which looks at all records up to a position and asks what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from hypothesis import strategies as st
+
+from ledger.domain.reports import CLAIM_TYPES, EVENT_TYPES, event_from_payload
+from ledger.persistence.records import StoredRecord
+
+EPOCH = datetime(2020, 2, 12, tzinfo=UTC)
+INCIDENTS = ("aleppo", "idlib", "homs", "daraa")
+ACTORS = ("turkey", "russia")
+ASSESSMENTS: tuple[dict[str, Any], ...] = (
+    {"verification": "fair"},
+    {"credibility": 2},
+    {"standing": "verified", "verification": "weak"},
+)
+CLAIMS = frozenset(each.__name__ for each in CLAIM_TYPES)
+UNDOABLE = frozenset(EVENT_TYPES) - CLAIMS - {"ReportFiled", "PayloadRedacted"}
+
+
+def event_id(position: int) -> UUID:
+    """The id of the event at a position."""
+    return UUID(int=position)
+
+
+def record(position: int, kind: str, report_id: str, /, **content: Any) -> StoredRecord:
+    """A record of an event."""
+    event = EVENT_TYPES[kind].of(**content)
+    recorded_at = EPOCH + timedelta(seconds=position)
+    return StoredRecord(
+        "streams/one",
+        position,
+        kind,
+        event.to_payload(),
+        position,
+        event_id(position),
+        report_id,
+        recorded_at,
+        False,
+    )
+
+
+def redacted(records: Sequence[StoredRecord]) -> list[StoredRecord]:
+    """The records as they read after all their redactions: without the payloads that were removed."""
+    gone = {_content(each).target_event_id for each in records if each.topic == "PayloadRedacted"}
+    return [replace(each, state=b"", redacted=True) if str(each.event_id) in gone else each for each in records]
+
+
+def _content(record_: StoredRecord) -> Any:
+    return event_from_payload(record_.topic, record_.state)
+
+
+@st.composite
+def claim_contents(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+    """A type of claim with its content."""
+    kind = draw(
+        st.sampled_from(("TroopsKilled", "CiviliansKilled", "TollClaimed", "AttackReported", "CeasefireViolated"))
+    )
+    content: dict[str, Any] = {"occurred": draw(st.sampled_from(("2020-02-10", "2020-02-11")))}
+    if kind == "CeasefireViolated":
+        return kind, {**content, "agreement_id": "sochi", "violators": ["russia"]}
+    content["incident_id"] = draw(st.sampled_from(INCIDENTS))
+    if kind == "AttackReported":
+        return kind, {**content, "attackers": ["russia"]}
+    content |= {"count": draw(st.integers(0, 3)), "victim_party": draw(st.sampled_from(ACTORS))}
+    if kind == "TollClaimed":
+        content |= {"victim_class": "civilians", "outcome": "killed"}
+    if draw(st.booleans()):
+        content["attributions"] = [{"actor_id": "turkey", "role": "party"}, {"name": "a spokesman"}]
+    return kind, content
+
+
+Step = tuple[str, dict[str, Any]]
+
+
+@st.composite
+def histories(draw: st.DrawFn, *, redactions: bool = False, most: int = 30) -> list[StoredRecord]:
+    """A ledger's records, the acts among them aimed at anything that was recorded before."""
+    records: list[StoredRecord] = []
+    reports: list[str] = []
+    kinds = ["claim"] * 4 + ["correct"] * 3 + ["undo"] * 6 + ["assess", "choose", "retract"] * 2
+    kinds += ["report", "retract report", "merge", "merge", "register", "register"]
+    kinds += ["redact"] * 3 if redactions else []
+    for position in range(1, draw(st.integers(2, most)) + 1):
+        kind = "report" if not reports else draw(st.sampled_from(kinds))
+        if kind == "report":
+            reports.append(f"report-{position}")
+            named, content = "ReportFiled", _report(draw, reports[-1])
+        else:
+            step = _step(draw, kind, records, reports)
+            if step is None:
+                step = draw(claim_contents())
+            named, content = step
+        held_by = reports[-1] if kind == "report" else draw(st.sampled_from(reports[-3:]))
+        records.append(record(position, named, held_by, **content))
+    return records
+
+
+def _report(draw: st.DrawFn, report_id: str) -> dict[str, Any]:
+    reported = date(2020, 2, 12) + timedelta(days=draw(st.integers(-2, 2)))
+    source = {"name": draw(st.sampled_from(("Reuters", "SANA"))), "reliability": "b"}
+    return {"report_id": report_id, "source": source, "reported": reported.isoformat(), "claim_count": 1}
+
+
+def _step(draw: st.DrawFn, kind: str, records: list[StoredRecord], reports: list[str]) -> Step | None:
+    """One act; None where there is nothing for it to act on."""
+    if kind == "merge":
+        one, *others = draw(st.lists(st.sampled_from(INCIDENTS), min_size=2, max_size=3, unique=True))
+        return "IncidentsMerged", {"incident_id": one, "merged_incident_ids": others, "reason": "the same"}
+    if kind == "register":
+        name = draw(st.sampled_from(("One", "Two")))
+        return "ActorRegistered", {"actor_id": draw(st.sampled_from(ACTORS)), "name": name, "actor_kind": 1}
+    if kind == "retract report":
+        return "ReportRetracted", {"target_report_id": draw(st.sampled_from(reports)), "reason": "error"}
+    targets = {
+        "correct": CLAIMS | {"ClaimCorrected"},
+        "assess": CLAIMS | {"ClaimCorrected"},
+        "choose": CLAIMS,
+        "retract": CLAIMS,
+        "undo": UNDOABLE,
+        # Who redacts a redaction cannot be told afterwards, so the ledger refuses it.
+        "redact": frozenset(EVENT_TYPES) - {"PayloadRedacted"},
+    }.get(kind, frozenset())
+    chosen = [str(each.event_id) for each in records if each.topic in targets]
+    if not chosen:
+        return None
+    # Recent ones mostly: acts on acts on acts are where mistakes hide.
+    recent = draw(st.sampled_from(chosen[-2:]))
+    return _targeted(draw, kind, recent if draw(st.booleans()) else draw(st.sampled_from(chosen)))
+
+
+def _targeted(draw: st.DrawFn, kind: str, target: str) -> Step | None:
+    match kind:
+        case "correct":
+            named, content = draw(claim_contents())
+            replacement = {"type": named, **content}
+            return "ClaimCorrected", {"target_event_id": target, "reason": "wrong", "replacement": replacement}
+        case "retract" | "undo":
+            return "ClaimRetracted", {"target_event_id": target, "reason": "error"}
+        case "assess":
+            said: dict[str, Any] = draw(st.sampled_from(ASSESSMENTS))
+            return "ClaimAssessed", {"target_event_id": target, **said}
+        case "choose":
+            return "PreferredClaimChosen", {"incident_id": "idlib", "preferred_event_id": target, "reason": "best"}
+        case "redact":
+            return "PayloadRedacted", {"target_event_id": target, "rule": "privacy", "reason": "a name"}
+    return None
+
+
+@dataclass(frozen=True)
+class Expected:
+    """How a claim reads: what a read model must show of it, and nothing of how it shows it."""
+
+    form_event_id: UUID
+    incident_id: str | None
+    preferred_position: int | None
+    content: Any
+
+
+def expected_claims(records: Sequence[StoredRecord], claim_types: frozenset[str]) -> dict[UUID, Expected]:
+    """The claims that hold after these records, by definition."""
+    known = {each.event_id: each for each in records if not each.redacted}
+    events = {key: _content(each) for key, each in known.items()}
+    acts = [
+        key for key, each in known.items() if each.topic not in CLAIMS | {"ReportFiled"} and _stands(key, events)
+    ]
+    groups = expected_groups([events[key] for key in acts if events[key].type == "IncidentsMerged"])
+    claims = {}
+    for key, each in known.items():
+        if each.topic in CLAIMS:
+            expected = _expected_claim(key, each.report_id, events, acts, groups, known)
+            if expected is not None and expected.content.type in claim_types:
+                claims[key] = expected
+    return claims
+
+
+def _stands(key: UUID, events: dict[UUID, Any]) -> bool:
+    """An act stands unless an undoing that stands names it; a redaction always stands."""
+    if events[key].type == "PayloadRedacted":
+        return True
+    return not any(
+        event.type == "ClaimRetracted" and UUID(event.target_event_id) == key and _stands(other, events)
+        for other, event in events.items()
+    )
+
+
+def expected_groups(merges: Sequence[Any]) -> dict[str, str]:
+    """What each incident is called, after merges in their order: whole groups take the other group's name."""
+    names = {each: each for each in INCIDENTS}
+    for merge in merges:
+        joining = {names[each] for each in merge.merged_incident_ids}
+        names = {each: names[merge.incident_id] if name in joining else name for each, name in names.items()}
+    return names
+
+
+def _about(key: UUID, events: dict[UUID, Any]) -> UUID | None:
+    """The claim that an act is about, through corrections of corrections."""
+    event = events.get(key)
+    target = getattr(event, "target_event_id", None) or getattr(event, "preferred_event_id", None)
+    if event is None or target is None:
+        return None
+    known = events.get(UUID(target))
+    if known is None:
+        return None
+    return UUID(target) if known.type in CLAIMS else _about(UUID(target), events)
+
+
+def _expected_claim(
+    key: UUID,
+    report_id: str,
+    events: dict[UUID, Any],
+    acts: Sequence[UUID],
+    groups: dict[str, str],
+    known: dict[UUID, StoredRecord],
+) -> Expected | None:
+    content, form, preferred = events[key], key, None
+    assessed: dict[str, Any] = {}
+    for act in acts:
+        event = events[act]
+        if event.type == "ReportRetracted" and event.target_report_id == report_id:
+            return None
+        if event.type == "ClaimRetracted" and UUID(event.target_event_id) == key:
+            return None
+        if _about(act, events) != key:
+            continue
+        if event.type == "ClaimCorrected":
+            content, form = event.replacement, act
+        elif event.type == "PreferredClaimChosen":
+            preferred = known[act].position
+        elif event.type == "ClaimAssessed":
+            said = event.model_dump(include={"verification", "credibility", "standing"}, exclude_none=True)
+            assessed |= said
+    if content.type != "CeasefireViolated":
+        assessed.pop("standing", None)
+    incident = getattr(content, "incident_id", None)
+    read = type(content).model_validate({**content.model_dump(), **assessed})
+    return Expected(form, groups.get(incident) if incident else None, preferred, read)
