@@ -23,12 +23,20 @@ BOUNDS: dict[str, Any] = {
 """Without them a connection whose peer has silently gone waits for ever."""
 
 
-def connect(url: str, purpose: str, statement_seconds: int = STATEMENT_SECONDS) -> psycopg.Connection[TupleRow]:
-    """An autocommit connection whose statements and dead peers are bounded."""
+def parameters(url: str, purpose: str, statement_seconds: int = STATEMENT_SECONDS) -> dict[str, Any]:
+    """Keyword arguments for an autocommit connection whose statements and dead peers are bounded."""
     options = f"-c statement_timeout={statement_seconds * 1000} -c timezone=UTC"
-    return psycopg.connect(
-        url, autocommit=True, application_name=f"incident-ledger {purpose}", options=_merged(url, options), **BOUNDS
-    )
+    return {
+        "autocommit": True,
+        "application_name": f"incident-ledger {purpose}",
+        "options": _merged(url, options),
+        **BOUNDS,
+    }
+
+
+def connect(url: str, purpose: str, statement_seconds: int = STATEMENT_SECONDS) -> psycopg.Connection[TupleRow]:
+    """Such a connection."""
+    return psycopg.connect(url, **parameters(url, purpose, statement_seconds))
 
 
 def cut(connection: psycopg.Connection[Any]) -> None:

@@ -19,7 +19,7 @@ from eventsourcing.persistence import (
 from psycopg_pool import ConnectionPool
 
 from ledger.errors import LedgerError, RevisionConflictError
-from ledger.persistence.connecting import BOUNDS
+from ledger.persistence.connecting import parameters
 from ledger.persistence.lane import LaneLimits, WriterLane
 from ledger.persistence.log import LAST, Connection, EventLog
 from ledger.persistence.notices import Notices
@@ -42,7 +42,8 @@ class LedgerRecorder(ApplicationRecorder):
             min_size=1,
             max_size=READ_CONNECTIONS,
             timeout=READ_SECONDS,
-            kwargs={"autocommit": True, "application_name": f"incident-ledger recorder {ledger}", **BOUNDS},
+            kwargs=parameters(url, f"reads {ledger}"),
+            check=ConnectionPool.check_connection,  # a restarted database costs nobody a call
             open=True,
         )
 
