@@ -4,6 +4,7 @@ first page answered as of, so that all pages agree, and a digest of the question
 import base64
 import json
 from dataclasses import dataclass
+from datetime import date
 from hashlib import sha256
 from typing import Any
 
@@ -15,6 +16,8 @@ DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1_000
 DIGEST_BYTES = 8
 MAX_TOKEN = 2_000
+MAX_NUMBER = 2**63 - 1
+"""What a position can be."""
 PER_PAGE = ("page_size", "page_token", "min_position")
 """What may differ from page to page of one question."""
 
@@ -37,8 +40,8 @@ def page_size_of(request: Any) -> int:
 
 
 def write_token(request: Message, position: int, key: tuple[Any, ...]) -> str:
-    """The token of the page after this key."""
-    content = json.dumps([_digest(request), position, list(key)], separators=(",", ":"))
+    """The token of the page after this key; its parts are text, whole numbers or days."""
+    content = json.dumps([_digest(request), position, list(key)], separators=(",", ":"), default=str)
     return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
 
 
@@ -50,16 +53,25 @@ def read_token(request: Any, key_types: tuple[type, ...]) -> PageToken | None:
     try:
         if len(token) > MAX_TOKEN:
             raise ValueError("too long")
-        digest, position, key = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        fits = [type(part) for part in key] == list(key_types) and type(position) is int and position >= 0
-    except (ValueError, TypeError):
-        fits, digest = False, ""
-    if not fits:
-        raise InvalidRequestError([Violation("page_token", "is not a token of this method; begin without one")])
+        digest, position, parts = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        key = tuple(_part(part, kind) for part, kind in zip(parts, key_types, strict=True))
+        position = _part(position, int)
+    except (ValueError, TypeError, RecursionError):
+        why = "is not a token of this method; begin without one"
+        raise InvalidRequestError([Violation("page_token", why)]) from None
     if digest != _digest(request):
         why = "belongs to another question; send the same fields as for the first page, or begin without one"
         raise InvalidRequestError([Violation("page_token", why)])
-    return PageToken(position, tuple(key))
+    return PageToken(position, key)
+
+
+def _part(part: Any, kind: type) -> Any:
+    if kind is date:
+        return date.fromisoformat(part)
+    fits = 0 <= part <= MAX_NUMBER if type(part) is int else "\0" not in part
+    if type(part) is not kind or not fits:
+        raise ValueError("is not what the key holds")
+    return part
 
 
 def _digest(request: Message) -> str:
