@@ -7,8 +7,8 @@ from rich.console import Console
 from ledger.cli import wording
 from ledger.cli.tables import (
     filter_words,
-    left_out_lines,
     print_basis,
+    print_below,
     print_left_out,
     print_table,
     table,
@@ -43,12 +43,17 @@ def _remarks(each: Any) -> str:
     """The figure in words where a number alone says less, its flags, and what it leaves out."""
     plain = each.figure.HasField("best") and each.figure.text == wording.number(each.figure.best)
     parts = [] if plain or each.figure.text == str(each.figure.best) else [each.figure.text]
-    parts += [wording.flags(each.flags), *(f"without {line}" for line in left_out_lines(each.left_out))]
+    parts += [wording.flags(each.flags), *_left_out(each)]
     return "; ".join(part for part in parts if part)
 
 
+def _left_out(each: Any) -> list[str]:
+    reasons = ((left.claims, left.reason.lower().replace("_", " ")) for left in each.left_out)
+    return [f"without {claims} claim{'' if claims == 1 else 's'} ({reason})" for claims, reason in reasons]
+
+
 def _print_tolls(console: Console, answer: Any) -> None:
-    columns = ("position", "toll", "over", "claimed", "itemised", "residual", "remarks")
+    columns = ("position", "toll", "over", "area", "claimed", "itemised", "residual")
     made = table(*columns, numbers=("position",), title="Tolls, never added to the above")
     for each in answer.tolls:
         claim = each.event.claim
@@ -56,14 +61,13 @@ def _print_tolls(console: Console, answer: Any) -> None:
         made.add_row(
             str(each.event.position),
             " ".join(part for part in _toll_words(body) if part),
-            "; ".join(part for part in (wording.interval(claim.occurred), wording.place(claim.place)) if part),
+            wording.interval(claim.occurred),
+            wording.place(claim.place),
             figure_words(each.claimed),
             figure_words(each.itemised),
-            figure_words(each.residual),
-            "the itemised claims exceed it" if each.conflict else "",
+            figure_words(each.residual) + (", conflict: the itemised claims exceed it" if each.conflict else ""),
         )
-    if made.row_count:
-        print_table(console, made, "")
+    print_below(console, made)
 
 
 def _toll_words(body: Any) -> tuple[str, ...]:

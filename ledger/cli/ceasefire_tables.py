@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from ledger.cli import wording
-from ledger.cli.tables import print_basis, print_left_out, print_more, print_table, table
+from ledger.cli.tables import print_basis, print_below, print_left_out, print_more, print_table, table
 
 
 def print_ceasefires(console: Console, answer: Any) -> None:
@@ -81,8 +81,7 @@ def _print_parties(console: Console, found: Any) -> None:
     made = table("party", "formal", "violations", numbers=("violations",), title="Parties")
     for each in found.parties:
         made.add_row(each.party, wording.formal_status(each.formal), wording.number(each.violations))
-    if made.row_count:
-        print_table(console, made, "")
+    print_below(console, made)
 
 
 def _print_transitions(console: Console, found: Any) -> None:
@@ -95,8 +94,7 @@ def _print_transitions(console: Console, found: Any) -> None:
             ", ".join(map(str, each.positions)),
             each.explanation,
         )
-    if made.row_count:
-        print_table(console, made, "")
+    print_below(console, made)
 
 
 def _print_conflicts(console: Console, found: Any) -> None:
@@ -127,8 +125,7 @@ def print_violations(console: Console, answer: Any) -> None:
     steps = table("from", "violations", numbers=("violations",), title="Series")
     for point in answer.series:
         steps.add_row(getattr(point, "from"), wording.number(point.violations))
-    if steps.row_count:
-        print_table(console, steps, "")
+    print_below(console, steps)
     print_basis(console, answer.basis)
     print_left_out(console, answer.left_out)
     print_more(console, answer)

@@ -46,9 +46,10 @@ def print_event(session: Session, event: Any) -> None:
     line = Text(f"{event.position:>{POSITION_WIDTH}}  {event.type:<{TYPE_WIDTH}}  ")
     line.append(event.stream, style="cyan")
     line.append(f"  {_raw(event) if event.envelope else summary(event)}")
-    session.out.print(
-        line, no_wrap=True, overflow="ellipsis", crop=session.out.is_terminal, soft_wrap=not session.out.is_terminal
-    )
+    if session.out.is_terminal:
+        session.out.print(line, no_wrap=True, overflow="ellipsis")
+    else:
+        session.out.print(line, soft_wrap=True)
 
 
 def print_events(console: Console, events: Iterable[Any]) -> None:

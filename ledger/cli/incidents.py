@@ -12,7 +12,7 @@ from ledger.cli.claim_tables import print_claims
 from ledger.cli.options import as_of_options, limit_option, occurred_options, precision_options
 from ledger.cli.paging import whole
 from ledger.cli.session import Session, connected, example
-from ledger.cli.tables import print_basis, print_json, print_more, print_table, table
+from ledger.cli.tables import print_basis, print_below, print_json, print_more, print_table, table
 
 
 @click.command(epilog=example("incident-ledger incidents --place Idlib --from 2020-02-01 --to 2020-02-29"))
@@ -59,8 +59,10 @@ def incident(session: Session, incident_id: str, **options: Any) -> None:
         print_json(session.out, answer)
         return
     _print_summary(session.out, answer.incident)
+    session.out.print()
     print_claims(session.out, answer.claims, "No claim of it holds.", title="Claims")
     if answer.former_claims:
+        session.out.print()
         print_claims(session.out, answer.former_claims, "", title="Former claims, corrected or retracted")
     _print_links(session.out, answer.links)
     print_basis(session.out, answer.basis)
@@ -78,5 +80,4 @@ def _print_links(console: Console, links: Any) -> None:
     made = table("link", "to", "stated at position", numbers=("stated at position",), title="Links")
     for each in links:
         made.add_row(each.kind.lower().replace("_", " "), each.stream, str(each.position))
-    if made.row_count:
-        print_table(console, made, "")
+    print_below(console, made)

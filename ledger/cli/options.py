@@ -33,7 +33,7 @@ def as_of_options(function: Command) -> Command:
 def at_option(function: Command) -> Command:
     """Which date in the world."""
     text = "The date in the world to answer for [the latest day of publication]."
-    return click.option("--at", type=Day(), default="", help=text)(function)
+    return click.option("--at", type=Day(), help=text)(function)
 
 
 def window_option(function: Command) -> Command:

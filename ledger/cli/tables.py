@@ -7,10 +7,15 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
 from ledger.cli import wording
+
+COLUMN_GAP = 2
+MIN_TEXT = 12
+MAX_WHOLE = 40
 
 
 def as_json(message: Message, indent: int | None = 2) -> str:
@@ -27,7 +32,14 @@ def print_json(console: Console, message: Message, indent: int | None = 2) -> No
 
 def table(*columns: str, numbers: Sequence[str] = (), title: str | None = None) -> Table:
     """An empty table; columns of numbers are aligned to the right and never broken."""
-    made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, title_style="bold")
+    made = Table(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+        title=title,
+        title_justify="left",
+        title_style="bold",
+    )
     for name in columns:
         right = name in numbers
         made.add_column(name, justify="right" if right else "left", no_wrap=right, overflow="fold")
@@ -37,11 +49,30 @@ def table(*columns: str, numbers: Sequence[str] = (), title: str | None = None) 
 def print_table(console: Console, made: Table, empty: str) -> None:
     """The table, or a sentence that there is nothing."""
     if made.row_count:
+        _keep_whole(made, console.width)
         console.print(made)
     else:
         if made.title:
             console.print(str(made.title), style="bold")
         console.print(empty)
+
+
+def print_below(console: Console, made: Table) -> None:
+    """A further table of the same answer, where it has rows."""
+    if made.row_count:
+        console.print()
+        print_table(console, made, "")
+
+
+def _keep_whole(made: Table, width: int) -> None:
+    """Ids, days and codes are not broken over lines, as far as there is room; the longest texts take the breaks."""
+    widths = [max(cell_len(str(cell)) for cell in (column.header, *column.cells)) for column in made.columns]
+    room, left = width - COLUMN_GAP * len(widths), len(widths)
+    for longest, column in sorted(zip(widths, made.columns, strict=True), key=lambda pair: pair[0]):
+        left -= 1
+        if longest <= min(room - left * MIN_TEXT, MAX_WHOLE):
+            column.no_wrap = True
+            room -= longest
 
 
 def print_basis(console: Console, basis: Any, *parts: str) -> None:

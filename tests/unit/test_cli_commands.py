@@ -259,7 +259,7 @@ def test_casualties_are_a_table_with_its_label(
         "a party's own",
         "aggregate",
         "more than 1,800",
-        "2018-09-17 to 2020-02-12",
+        "Tolls, never added",
         "DATE_PRECISION",
     ):
         assert part in words, part
