@@ -1,9 +1,10 @@
 """The formal axis and observance as pure functions: every transition, the edges, and what must always hold."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from ledger.domain.claim import AgreementClaim
 from projections.ceasefires.explaining import WORDS, explain, explain_transition
 from projections.ceasefires.lifecycle import (
     END_TRANSITIONS,
+    ENDS,
     PARTY_TRANSITIONS,
     Formal,
     StepKind,
@@ -737,3 +739,28 @@ def test_against_a_plain_reference(dates: dict[str, date | None], at: date) -> N
     if "terminated" in dates:
         events.append(ended(dates["terminated"], "terminated"))
     assert status(*events, at=at).formal is plain(dates, at)
+
+
+# ------------------------------------------------------------ the documentation
+
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "ceasefire-status.md"
+
+
+def table(first: str, states: Sequence[Formal | None], transitions: Mapping[Any, Formal | None]) -> str:
+    """A table of transitions as the page shows it."""
+    steps = [step for step in StepKind if any(key[1] is step for key in transitions)]
+    lines = [f"| {' | '.join([first, *steps])} |", f"|{'---|' * (len(steps) + 1)}"]
+    for state in states:
+        after = [
+            (transitions[state, step] or "not ended") if (state, step) in transitions else "·" for step in steps
+        ]
+        lines.append(f"| {' | '.join([state or 'not ended', *after])} |")
+    return "\n".join(lines)
+
+
+def test_the_page_shows_the_tables_as_they_are() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    states = [state for state in Formal if any(key[0] is state for key in PARTY_TRANSITIONS)]
+    assert f"<!-- table: parties -->\n{table('state', states, PARTY_TRANSITIONS)}\n" in page
+    ends = [None, *(state for state in Formal if state in ENDS)]
+    assert f"<!-- table: ends -->\n{table('end', ends, END_TRANSITIONS)}\n" in page
