@@ -6,7 +6,7 @@ from pydantic import Field
 
 from ledger.domain.claim import ACTORS, DomainEvent
 from ledger.domain.codes import ActorKind
-from ledger.domain.values import MAX_ITEMS, ExternalId, SubjectId, Word
+from ledger.domain.values import MAX_ITEMS, ExternalIds, SubjectId, Word
 
 
 class ActorRegistered(DomainEvent):
@@ -19,4 +19,4 @@ class ActorRegistered(DomainEvent):
     name: Annotated[Word, Field(min_length=1)]
     actor_kind: ActorKind
     aliases: Annotated[tuple[Word, ...], Field(max_length=MAX_ITEMS)] = ()
-    external_ids: tuple[ExternalId, ...] = ()
+    external_ids: ExternalIds = ()

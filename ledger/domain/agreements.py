@@ -11,7 +11,7 @@ from ledger.domain.hostilities import ActReferences
 from ledger.domain.values import (
     ActorId,
     ActorIds,
-    ExternalId,
+    ExternalIds,
     OccurredInterval,
     Place,
     SubjectId,
@@ -43,7 +43,7 @@ class AgreementTerms(Value):
     mediators: ActorIds = ()
     monitoring_mechanism: Text = ""
     supersedes_agreement_id: SubjectId | None = None
-    external_ids: tuple[ExternalId, ...] = ()
+    external_ids: ExternalIds = ()
 
 
 class AgreementSigned(AgreementClaim):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ledger.domain.codes import Credibility, EventClarity, KindOfViolence, Verification
 from ledger.domain.values import (
@@ -59,13 +59,19 @@ class DomainEvent(BaseModel):
         return _actor_references(self, "")
 
 
+def _as_filed(verification: Verification) -> Verification:
+    if verification is Verification.RETRACTED:
+        raise ValueError("a claim is retracted by ClaimRetracted or ReportRetracted, never filed as retracted")
+    return verification
+
+
 class Claim(DomainEvent):
     """What a report says of the world."""
 
     occurred: OccurredInterval
     place: Place | None = None
     attributions: Annotated[tuple[Attribution, ...], Field(max_length=50)] = ()
-    verification: Verification = Verification.REPORTED
+    verification: Annotated[Verification, AfterValidator(_as_filed)] = Verification.REPORTED
     credibility: Credibility | None = None
     clarity: EventClarity = EventClarity.SINGLE
     kind_of_violence: KindOfViolence | None = None

@@ -11,7 +11,7 @@ EventId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{
 
 
 class ActReference(Value):
-    """An incident, or one recorded event, that an act answers, carries out or violates."""
+    """What an act answers, carries out or violates: either an incident or one recorded event."""
 
     incident_id: SubjectId | None = None
     event_id: EventId | None = None

@@ -127,6 +127,9 @@ class ExternalId(Value):
     id: Word
 
 
+ExternalIds = Annotated[tuple[ExternalId, ...], Field(max_length=MAX_ITEMS)]
+
+
 class Place(Value):
     """A place and how precisely it is known (UCDP `where_prec`); the code travels with the point."""
 
@@ -137,7 +140,7 @@ class Place(Value):
     admin2: Word = ""
     latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
     longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
-    external_ids: tuple[ExternalId, ...] = ()
+    external_ids: ExternalIds = ()
 
     @model_validator(mode="after")
     def _whole_point(self) -> Self:
@@ -245,7 +248,7 @@ class Evidence(Value):
 class Source(Value):
     """Who published the report."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=MAX_WORD)]
+    name: Annotated[Word, Field(min_length=1)]
     reliability: Reliability | None = None
     dateline: Word = ""
-    external_ids: tuple[ExternalId, ...] = ()
+    external_ids: ExternalIds = ()

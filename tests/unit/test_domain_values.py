@@ -16,6 +16,7 @@ from ledger.domain.hostilities import ActReference
 from ledger.domain.notices import BEST_ABOVE_HIGH, LOW_ABOVE_BEST, bound_flags
 from ledger.domain.values import (
     MAX_COUNT,
+    MAX_ITEMS,
     Attribution,
     Count,
     Evidence,
@@ -295,7 +296,21 @@ def test_somebody_is_named_and_something_is_referred_to() -> None:
     event_id = "3f0c5b0e-6a52-4b0e-9c57-0d1f2a9b8c7d"
     assert "refers to one act" in refused(ActReference, {"incident_id": "idlib", "event_id": event_id})
     refused(ActReference, {"event_id": event_id.upper()})
-    refused(Source, {"name": ""})
+
+
+def test_a_source_has_a_name_on_one_line() -> None:
+    for wrong in ("", "two\nlines", "x" * 201):
+        refused(Source, {"name": wrong})
+
+
+def test_what_is_listed_is_bounded() -> None:
+    one = {"scheme": "gw", "id": "652"}
+    Source.model_validate({"name": "Outlet", "external_ids": [one] * MAX_ITEMS})
+    assert "at most 200 items" in refused(Source, {"name": "Outlet", "external_ids": [one] * (MAX_ITEMS + 1)})
+
+
+def test_no_claim_is_filed_as_retracted() -> None:
+    assert "ClaimRetracted" in refused(TroopsKilled, claim(verification="retracted"))
 
 
 def test_values_are_frozen() -> None:
