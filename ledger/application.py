@@ -21,7 +21,7 @@ from ledger.domain.acts import (
     TargetedAct,
 )
 from ledger.domain.aggregates import Incident, ReportRecord, Stream, aggregate_of
-from ledger.domain.claim import ACTORS, INCIDENTS, DomainEvent
+from ledger.domain.claim import ACTORS, INCIDENTS, REPORTS, DomainEvent
 from ledger.domain.notices import Notice, notices_of
 from ledger.domain.recorded import Recorded, content_digest, event_id_of
 from ledger.domain.reports import ACT_TYPES, Report
@@ -84,13 +84,22 @@ class LedgerApplication(Application[str]):
         payloads = [item.to_payload() for item in report.claims]
         digest = content_digest([report.filing_payload(), *payloads])
         filed = report.filed(digest)
-        deciding = _Deciding(self, dict(expected))
-        events = tuple(
-            deciding.place(item, payload, event_id_of(self.ledger, report.report_id, digest, index))
+        items = [
+            (item, payload, event_id_of(self.ledger, report.report_id, digest, index))
             for index, (item, payload) in enumerate(
                 [(filed, filed.to_payload()), *zip(report.claims, payloads, strict=True)]
             )
-        )
+        ]
+        deciding = _Deciding(self, dict(expected))
+        try:
+            events = tuple(deciding.place(*each) for each in items)
+        except (NotFoundError, NotPossibleError, RevisionConflictError):
+            if not self._is_recorded(report.report_id):
+                raise
+            # A retry meets what the report itself did, for example the claim that it retracted. The lane knows a
+            # recorded report by its filing, and answers with the first receipt or with the conflict.
+            deciding = _Deciding(self, {})
+            events = (deciding.place(*items[0]),)
         actors = {actor for item in report.claims for _, actor in item.actor_ids()}
         request = AppendRequest(
             report_id=report.report_id,
@@ -110,6 +119,11 @@ class LedgerApplication(Application[str]):
         seen = submission.request.mentions - appended.missing
         self._registered.update(stream.removeprefix(ACTORS) for stream in seen)
         return notices_of(submission.report, {stream.removeprefix(ACTORS) for stream in appended.missing})
+
+    def _is_recorded(self, report_id: str) -> bool:
+        recorder = self.ledger_recorder
+        with recorder.pool.connection() as connection:
+            return bool(recorder.log.existing_streams(connection, [REPORTS + report_id]))
 
     def stream(self, name: str) -> Stream | None:
         """The aggregate of a stream; None where it does not exist."""
