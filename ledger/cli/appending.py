@@ -63,7 +63,7 @@ def append_files(session: Session, names: Iterable[str], check_only: bool = Fals
 def _tell_faults(session: Session, files: list[ReportFile]) -> bool:
     faults = [fault for file in files for fault in file.faults]
     for fault in faults[:MAX_FAULTS_SHOWN]:
-        session.err.print(str(fault), soft_wrap=True)
+        session.err.print(wording.visible(str(fault)), soft_wrap=True)
     if len(faults) > MAX_FAULTS_SHOWN:
         session.err.print(f"… and {len(faults) - MAX_FAULTS_SHOWN} more")
     if faults:
@@ -145,7 +145,7 @@ def _tell_notices(session: Session, outcome: Outcome) -> None:
         for notice in each.receipt.notices:
             notices.setdefault(notice.description, f"report {each.report_id}: {notice.field}")
     for description, where in list(notices.items())[:MAX_NOTICES_SHOWN]:
-        session.err.print(f"warning: {where}: {description}", soft_wrap=True)
+        session.err.print(wording.visible(f"warning: {where}: {description}"), soft_wrap=True)
     if len(notices) > MAX_NOTICES_SHOWN:
         session.err.print(f"warning: and {_many(len(notices) - MAX_NOTICES_SHOWN, 'more notice')}")
 

@@ -51,7 +51,7 @@ def print_ceasefire(console: Console, answer: Any) -> None:
     _print_transitions(console, found)
     _print_conflicts(console, found)
     for sentence in found.explanation:
-        console.print(f"- {sentence}")
+        console.print(wording.visible(f"- {sentence}"))
     print_basis(console, answer.basis, f"at {answer.at}" if answer.at else "", *_rules([found]))
     print_left_out(console, found.left_out)
 

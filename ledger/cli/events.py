@@ -45,7 +45,7 @@ def print_event(session: Session, event: Any) -> None:
         return
     line = Text(f"{event.position:>{POSITION_WIDTH}}  {event.type:<{TYPE_WIDTH}}  ")
     line.append(event.stream, style="cyan")
-    line.append(f"  {_raw(event) if event.envelope else summary(event)}")
+    line.append(f"  {_raw(event) if event.envelope else wording.visible(summary(event), breaks=False)}")
     if session.out.is_terminal:
         session.out.print(line, no_wrap=True, overflow="ellipsis")
     else:
@@ -54,9 +54,9 @@ def print_event(session: Session, event: Any) -> None:
 
 def print_events(console: Console, events: Iterable[Any]) -> None:
     """Events of one report or incident as a table."""
-    made = table("position", "type", "stream", "says", numbers=("position",))
+    made = table("position", "type", "about", numbers=("position",))
     for event in events:
-        made.add_row(str(event.position), event.type, event.stream, summary(event))
+        made.add_row(str(event.position), event.type, f"{event.stream}\n{summary(event)}")
     print_table(console, made, "It makes no claim.")
 
 

@@ -12,6 +12,7 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from incident.ledger.v1 import records_pb2
+from ledger.cli.wording import visible
 
 OK = 0
 REFUSED = 1
@@ -42,9 +43,9 @@ class Unreachable(click.ClickException):
 
 def tell(message: str, *more: str) -> None:
     """An error on standard error, with indented lines below it."""
-    print(f"error: {message}", file=sys.stderr)
+    print(visible(f"error: {message}"), file=sys.stderr)
     for line in more:
-        print(f"  {line}", file=sys.stderr)
+        print(visible(f"  {line}"), file=sys.stderr)
 
 
 def tell_failure(error: grpc.RpcError, address: str) -> int:

@@ -33,6 +33,7 @@ def report(session: Session, report_id: str) -> None:
     for name, value in detail_rows(filing):
         made.add_row(name, value)
     print_table(session.out, made, "")
+    session.out.print()
     print_events(session.out, claims)
 
 

@@ -71,7 +71,8 @@ def incident(session: Session, incident_id: str, **options: Any) -> None:
 def _print_summary(console: Console, found: Any) -> None:
     console.print(f"Incident {found.incident_id}", style="bold")
     where = wording.place(found.place)
-    console.print("; ".join(part for part in (wording.interval(found.occurred), where) if part))
+    said = "; ".join(part for part in (wording.interval(found.occurred), where) if part)
+    console.print(wording.visible(said))
     if found.merged_incident_ids:
         console.print(f"Merged into it: {wording.ids(found.merged_incident_ids)}")
 

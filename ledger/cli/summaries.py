@@ -27,12 +27,15 @@ def claim_summary(claim: Any) -> str:
 
 def _casualties(victims: str, what: str) -> Callable[[Any], str]:
     def summarised(body: Any) -> str:
-        whose = f" of {body.victim_party}" if body.victim_party else ""
         kind = wording.victim_class(body.victim_class) if victims == "persons" else victims
-        kind = "persons of unknown class" if kind == "unknown" else kind
-        return f"{wording.count(body.count)} {kind}{whose} {what}{_by(body.perpetrators)}"
+        return f"{wording.count(body.count)} {what}: {_victims(kind, body)}{_by(body.perpetrators)}"
 
     return summarised
+
+
+def _victims(kind: str, body: Any) -> str:
+    named = "persons of unknown class" if kind in ("unknown", "") else kind
+    return f"{named} of {body.victim_party}" if body.victim_party else named
 
 
 def _by(actors: Any) -> str:
@@ -45,10 +48,19 @@ def _few(names: Any) -> str:
 
 
 def _toll(body: Any) -> str:
-    whose = f" of {body.victim_party}" if body.victim_party else ""
-    kind = wording.victim_class(body.victim_class)
-    what = wording.outcome(body.outcome)
-    return f"toll: {wording.count(body.count)} {kind}{whose} {what}{_by(body.perpetrators)}"
+    victims = _victims(wording.victim_class(body.victim_class), body)
+    return f"toll of {wording.count(body.count)} {wording.outcome(body.outcome)}: {victims}{_by(body.perpetrators)}"
+
+
+def _filed(body: Any) -> str:
+    said = f"{body.source.name}, {body.reported}"
+    title = f": {body.title}" if body.title else ""
+    return f"{said}{title} ({body.claim_count} claim{'' if body.claim_count == 1 else 's'})"
+
+
+def _actor(body: Any) -> str:
+    also = f", also {_few(body.aliases)}" if body.aliases else ""
+    return f"{body.name}, {wording.actor_kind(body.actor_kind)}{also}"
 
 
 def _force(verb: str) -> Callable[[Any], str]:
@@ -102,4 +114,6 @@ _SUMMARIES: dict[str, Callable[[Any], str]] = {
     "offensive_reported": _force("offensive"),
     "threat_issued": _threat,
     "ceasefire_violated": _violation,
+    "report_filed": _filed,
+    "actor_registered": _actor,
 }

@@ -30,9 +30,17 @@ def print_json(console: Console, message: Message, indent: int | None = 2) -> No
         console.file.flush()
 
 
+class _VisibleTable(Table):
+    """A table whose cells are text and nothing else."""
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        """A row with every control character made visible."""
+        super().add_row(*(wording.visible(str(cell)) for cell in cells), **options)
+
+
 def table(*columns: str, numbers: Sequence[str] = (), title: str | None = None) -> Table:
     """An empty table; columns of numbers are aligned to the right and never broken."""
-    made = Table(
+    made = _VisibleTable(
         box=box.SIMPLE_HEAD,
         show_edge=False,
         padding=(0, 1, 0, 0),
@@ -99,7 +107,7 @@ def basis_line(basis: Any, *parts: str) -> str:
 def print_left_out(console: Console, left_out: Iterable[Any]) -> None:
     """What an answer leaves out, and why."""
     for line in left_out_lines(left_out):
-        console.print(f"Left out: {line}", style="dim")
+        console.print(wording.visible(f"Left out: {line}"), style="dim")
 
 
 def left_out_lines(left_out: Iterable[Any]) -> list[str]:

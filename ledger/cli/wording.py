@@ -45,6 +45,15 @@ class _Words:
         return self._words.get(number, self._unspecified if number == 0 else f"number {number}")
 
 
+_CONTROL = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F)), "·")
+_CONTROL_BUT_BREAKS = {code: shown for code, shown in _CONTROL.items() if code != ord("\n")}
+
+
+def visible(text: str, breaks: bool = True) -> str:
+    """Text that moves no cursor, sets no colour and turns no direction: recorded words are shown, never obeyed."""
+    return text.translate(_CONTROL_BUT_BREAKS) if breaks else text.replace("\n", " ").translate(_CONTROL)
+
+
 def _enum(file: Any, name: str) -> EnumDescriptor:
     found: EnumDescriptor = file.DESCRIPTOR.enum_types_by_name[name]
     return found
@@ -55,6 +64,7 @@ place_precision = _Words(_enum(values_pb2, "PlacePrecision"))
 verification = _Words(_enum(values_pb2, "Verification"), "reported")
 victim_class = _Words(_enum(values_pb2, "VictimClass"))
 outcome = _Words(_enum(values_pb2, "Outcome"))
+actor_kind = _Words(_enum(values_pb2, "ActorKind"))
 standing = _Words(_enum(claims_pb2, "ViolationStanding"), "alleged")
 threat_kind = _Words(_enum(claims_pb2, "ThreatKind"))
 formal_status = _Words(_enum(ceasefire_service_pb2, "FormalStatus"), "unknown")

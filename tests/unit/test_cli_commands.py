@@ -343,7 +343,7 @@ def test_claims_are_gathered_from_all_pages_up_to_the_limit(
     assert [each.page_size for each in server.requests("ListClaims")] == [4, 2]
     assert ask("claims", "--limit", 100) == 0
     out = capsys.readouterr().out
-    assert out.count("5 troops") == 6
+    assert out.count("5 killed") == 6
     assert "There is more" not in out
 
 
@@ -671,7 +671,7 @@ def test_replay_prints_a_line_for_each_event(
     out = capsys.readouterr().out.splitlines()
     assert out == [
         "      5  TroopsKilled            incidents/idlib-2020-02-10  "
-        "5 troops of turkey killed, by government-of-syria",
+        "5 killed: troops of turkey, by government-of-syria",
         "1 event; looked at everything through position 9, head 9.",
     ]
     (request,) = server.requests("ReplayHistory")
@@ -691,6 +691,21 @@ def test_replay_for_machines_is_a_line_of_json_for_each_event(
     assert server.requests("ReplayHistory")[0].view == 2
 
 
+def test_recorded_text_cannot_steer_the_terminal(
+    ask: Run, server: CannedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steering = event(6, "StatementMade", statement_made={"subject_matter": "\x1b[2Jgone\x9b31m\u202etxt\nnext"})
+    server.answers["ReplayHistory"] = [says(ledger.ReplayHistoryResponse, events=[steering])]
+    server.answers["GetEvent"] = says(ledger.GetEventResponse, event=steering)
+    server.answers["GetIncident"] = errors.NotPossibleError(why="\x1b]0;owned\x07")
+    assert ask("replay") == 0
+    assert ask("event", 6) == 0
+    assert ask("incident", "x") == 1
+    out, err = capsys.readouterr()
+    assert "·[2Jgone·31m·txt next" in out
+    assert not {"\x1b", "\x9b", "\u202e", "\x07"} & set(out + err)
+
+
 def test_a_report_is_shown_with_its_claims(
     ask: Run, server: CannedServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -700,7 +715,7 @@ def test_a_report_is_shown_with_its_claims(
     server.answers["GetReport"] = says(ledger.GetReportResponse, events=[filing, KILLED])
     assert ask("report", "report-1") == 0
     words = " ".join(capsys.readouterr().out.split())
-    for part in ("source.name Outlet", "5 troops of turkey killed"):
+    for part in ("source.name Outlet", "5 killed: troops of turkey"):
         assert part in words, part
 
 
