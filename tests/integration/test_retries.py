@@ -1,4 +1,4 @@
-"""A report that acts on the record, sent again after it was recorded: what it did itself must not stand in its way."""
+"""A report that acts on the record, sent again after it was recorded: what it did must not stand in its way."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def append(
 def act(application: LedgerApplication, name: str) -> dict[str, Any]:
     """An act that is possible once and not twice."""
     target = str(append(application, "one", killed("one")).events[1].event_id)
-    acts = {
+    acts: dict[str, dict[str, Any]] = {
         "retraction": {"type": "ClaimRetracted", "target_event_id": target, "reason": "error"},
         "redaction": {"type": "PayloadRedacted", "target_event_id": target, "rule": "privacy", "reason": "a name"},
         "report retraction": {"type": "ReportRetracted", "target_report_id": "one", "reason": "duplicate"},
