@@ -69,8 +69,8 @@ def casualties(session: Session, **options: Any) -> None:
 
 @click.command(
     epilog=example(
-        "incident-ledger claims --victim-party turkey --outcome killed",
-        "incident-ledger claims --group party=turkey --group outcome=killed",
+        "incident-ledger claims --victim-party government-of-turkey --outcome killed",
+        "incident-ledger claims --group party=government-of-turkey --group outcome=killed",
     )
 )
 @casualty_filter_options

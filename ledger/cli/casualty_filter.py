@@ -13,8 +13,8 @@ from ledger.cli.parameters import Numbers, WordOf
 Command = Callable[..., None]
 
 
-def _enum(name: str) -> WordOf:
-    return WordOf(values_pb2.DESCRIPTOR.enum_types_by_name[name])
+def _enum(name: str, *without: str) -> WordOf:
+    return WordOf(values_pb2.DESCRIPTOR.enum_types_by_name[name], without=without)
 
 
 _REPEATED: tuple[tuple[str, str, Any, str], ...] = (
@@ -39,7 +39,9 @@ def casualty_filter_options(function: Command) -> Command:
         function
     )
     function = precision_options(function)
-    function = click.option("--min-verification", type=_enum("Verification"), help="At least this grade.")(function)
+    function = click.option(
+        "--min-verification", type=_enum("Verification", "retracted"), help="At least this grade."
+    )(function)
     function = click.option(
         "--circle", type=Numbers(("LATITUDE", "LONGITUDE", "RADIUS_KM")), help="Within a circle."
     )(function)

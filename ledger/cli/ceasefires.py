@@ -20,7 +20,7 @@ FORMAL = WordOf(messages.DESCRIPTOR.enum_types_by_name["FormalStatus"])
     epilog=example(
         "incident-ledger ceasefires",
         "incident-ledger ceasefires sochi-memorandum --at 2020-02-12 --window 30",
-        "incident-ledger ceasefires --party turkey --status in_force",
+        "incident-ledger ceasefires --party government-of-turkey --status in_force",
     )
 )
 @click.argument("agreement_id", metavar="[ID]", required=False)

@@ -15,7 +15,7 @@ from ledger.cli.session import Session, connected, example
 from ledger.cli.tables import print_json, print_table, table
 
 
-@click.command(epilog=example("incident-ledger report ledger-report-2020-02-12"))
+@click.command(epilog=example("incident-ledger report idlib-2020-02-12"))
 @click.argument("report_id")
 @connected
 def report(session: Session, report_id: str) -> None:
@@ -66,11 +66,11 @@ def event(session: Session, which: str, raw: bool) -> None:
         "incident-ledger --json replay --raw > history.jsonl",
     )
 )
-@click.option("--from", "first", type=click.IntRange(min=1), help="First position [1].")
-@click.option("--to", "last", type=click.IntRange(min=1), help="Last position [the head].")
+@click.option("--from", "first", type=click.IntRange(min=1), metavar="N", help="First position [1].")
+@click.option("--to", "last", type=click.IntRange(min=1), metavar="N", help="Last position [the head].")
 @filter_options
-@click.option("--recorded-from", type=click.DateTime(), help="Recorded at or after this time, UTC.")
-@click.option("--recorded-before", type=click.DateTime(), help="Recorded before this time, UTC.")
+@click.option("--recorded-from", type=click.DateTime(), metavar="TIME", help="Recorded at or after this time, UTC.")
+@click.option("--recorded-before", type=click.DateTime(), metavar="TIME", help="Recorded before this time, UTC.")
 @click.option("--raw", is_flag=True, help="The exact stored bytes; with --json, in base 64.")
 @connected
 def replay(session: Session, first: int | None, last: int | None, raw: bool, **options: Any) -> None:

@@ -22,6 +22,7 @@ def as_of_options(function: Command) -> Command:
     function = click.option(
         "--min-position",
         type=click.IntRange(min=0),
+        metavar="N",
         default=0,
         help="Wait until the read model has taken this position.",
     )(function)
@@ -42,6 +43,7 @@ def window_option(function: Command) -> Command:
         "--window",
         "window_days",
         type=click.IntRange(min=1),
+        metavar="N",
         default=None,
         help="Days of the window of observance [since it is in force].",
     )(function)
@@ -68,6 +70,7 @@ def limit_option(function: Command) -> Command:
     return click.option(
         "--limit",
         type=click.IntRange(1, MAX_LIMIT),
+        metavar="N",
         default=DEFAULT_LIMIT,
         help=f"At most so many rows [{DEFAULT_LIMIT}].",
     )(function)

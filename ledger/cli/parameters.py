@@ -16,12 +16,13 @@ END_OF_DAY = timedelta(days=1) - timedelta(microseconds=1)
 
 
 class WordOf(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.4
-    """A word of an enumeration; with `numbered`, also the codebook's number."""
+    """A word of an enumeration, but for some; with `numbered`, also the codebook's number."""
 
     name = "word"
 
-    def __init__(self, enum: EnumDescriptor, numbered: bool = False) -> None:
-        self.numbers = enum_numbers(enum)
+    def __init__(self, enum: EnumDescriptor, numbered: bool = False, without: Sequence[str] = ()) -> None:
+        numbers = enum_numbers(enum)
+        self.numbers = {word: number for word, number in numbers.items() if word not in without}
         self._numbered = numbered
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:

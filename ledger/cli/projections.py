@@ -51,7 +51,9 @@ def _remarks(each: Any) -> str:
 
 @click.command(epilog=example("incident-ledger rebuild casualties"))
 @click.argument("name")
-@click.option("--at-position", type=click.IntRange(min=1), help="Build a frozen generation at this position.")
+@click.option(
+    "--at-position", type=click.IntRange(min=1), metavar="N", help="Build a frozen generation at this position."
+)
 @connected
 def rebuild(session: Session, name: str, at_position: int | None) -> None:
     """Build a projection anew beside the live one, and swap it in; answers go on meanwhile.

@@ -34,7 +34,10 @@ class _Progress:
 
 @click.command(epilog=example("incident-ledger tail", "incident-ledger tail --after 0 --type ThreatIssued"))
 @click.option(
-    "--after", type=click.IntRange(min=0), help="Events after this position [the head]; 0: from the first."
+    "--after",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Events after this position [the head]; 0: from the first.",
 )
 @filter_options
 @connected
