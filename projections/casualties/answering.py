@@ -179,7 +179,10 @@ async def _inside(
 ) -> dict[UUID, dict[str, Any]]:
     classes = sorted({VictimClass(row["victim_class"]) for row in tolls})
     outcomes = sorted({Outcome(row["outcome"]) for row in tolls})
-    every = replace(question, filter=question.filter.beside_tolls(classes, outcomes), group_by=())
+    incidents = {row["incident_id"] for row in tolls}
+    of_incidents = sorted(incidents) if None not in incidents else []
+    evidence = question.filter.beside_tolls(classes, outcomes, of_incidents)
+    every = replace(question, filter=evidence, group_by=())
     query = QUERIES.candidates + QUERIES.resolution + QUERIES.inside_tolls
     asked = [row["event_id"] for row in tolls]
     return {row["toll"]: row for row in await _rows(connection, query, every, position, tolls=asked)}

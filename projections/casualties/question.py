@@ -156,8 +156,11 @@ class ClaimFilter:
             "attributed_to": self.attributed_to,
         }
 
-    def beside_tolls(self, classes: Sequence[VictimClass], outcomes: Sequence[Outcome]) -> "ClaimFilter":
-        """The same demands on the evidence, of all claims that could be inside tolls of these classes."""
+    def beside_tolls(
+        self, classes: Sequence[VictimClass], outcomes: Sequence[Outcome], incident_ids: Sequence[str]
+    ) -> "ClaimFilter":
+        """The same demands on the evidence, of all claims that could be inside tolls of these classes and outcomes;
+        of these incidents, where each toll is of one."""
         evidence = replace(
             ClaimFilter(),
             sources=self.sources,
@@ -169,7 +172,12 @@ class ClaimFilter:
             exclude_aggregates=self.exclude_aggregates,
         )
         every_class = VictimClass.UNKNOWN in classes
-        return replace(evidence, victim_classes=() if every_class else tuple(classes), outcomes=tuple(outcomes))
+        return replace(
+            evidence,
+            victim_classes=() if every_class else tuple(classes),
+            outcomes=tuple(outcomes),
+            incident_ids=tuple(incident_ids),
+        )
 
 
 @dataclass(frozen=True)

@@ -57,8 +57,9 @@ WITH candidate AS (
                    THEN 'DATE_PRECISION'
            END AS reason
       FROM claims AS c
-      -- A report never changes what it says; the first row is there whether it was retracted later or not.
-      LEFT JOIN reports AS r ON r.report_id = c.report_id AND r.held_from = r.position
+      -- A report never changes what it says: its first row tells, whether it was retracted later or not. `<=` for what
+      -- is always at least equal, because the planner takes two equal columns for rare and would join row by row.
+      LEFT JOIN reports AS r ON r.report_id = c.report_id AND r.held_from <= r.position
       CROSS JOIN LATERAL (
           SELECT CASE WHEN %(by_acled)s::boolean THEN c.acled_number ELSE c.low END AS low,
                  CASE WHEN %(by_acled)s::boolean THEN c.acled_number ELSE c.best END AS best,
@@ -169,7 +170,8 @@ HAVING grouping(group_key) = 1 OR count(*) FILTER (WHERE taken) > 0
 
 -- name: tolls
 -- The tolls that a question is about, in order of position, and how many they are.
-SELECT event_id, held_from, victim_class, outcome, qualifier, low, best, high, count(*) OVER () AS in_all
+SELECT event_id, held_from, incident_id, victim_class, outcome, qualifier, low, best, high,
+       count(*) OVER () AS in_all
   FROM candidate
  WHERE is_toll AND reason IS NULL
  ORDER BY form_position
@@ -260,7 +262,7 @@ SELECT c.*,
                            AND (held_to IS NULL OR held_to > %(position)s::bigint)) AS unregistered
   FROM unnest(%(event_ids)s::uuid[], %(held_froms)s::bigint[]) WITH ORDINALITY AS asked (event_id, held_from, number)
   JOIN claims AS c ON c.event_id = asked.event_id AND c.held_from = asked.held_from
-  LEFT JOIN reports AS r ON r.report_id = c.report_id AND r.held_from = r.position
+  LEFT JOIN reports AS r ON r.report_id = c.report_id AND r.held_from <= r.position
   LEFT JOIN acts AS correction
-    ON correction.event_id = c.form_event_id AND correction.held_from = correction.position
+    ON correction.event_id = c.form_event_id AND correction.held_from <= correction.position
  ORDER BY asked.number

@@ -123,7 +123,7 @@ SELECT c.*,
                            AND (held_to IS NULL OR held_to > %(position)s::bigint)) AS unregistered
   FROM unnest(%(event_ids)s::uuid[], %(held_froms)s::bigint[]) WITH ORDINALITY AS asked (event_id, held_from, number)
   JOIN claims AS c ON c.event_id = asked.event_id AND c.held_from = asked.held_from
-  LEFT JOIN reports AS r ON r.report_id = c.report_id AND r.held_from = r.position
+  LEFT JOIN reports AS r ON r.report_id = c.report_id AND r.held_from <= r.position
   LEFT JOIN acts AS correction
-    ON correction.event_id = c.form_event_id AND correction.held_from = correction.position
+    ON correction.event_id = c.form_event_id AND correction.held_from <= correction.position
  ORDER BY asked.number

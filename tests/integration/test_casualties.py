@@ -476,6 +476,26 @@ async def test_every_grouping_parts_the_claims(filtered: Asking) -> None:
         assert [figure.key[0][1] for figure in figures] == sorted(expected)
 
 
+async def test_what_is_left_out_counts_to_the_group_that_it_would_have_been_in(
+    asking: Asking, reports: RecordedReports
+) -> None:
+    for number, source in enumerate(["One", "Two"]):
+        of_source = {"source": {"name": source}}
+        reports.file(
+            f"r-{number}", troops("a", 5, verification="discounted"), troops(source.lower(), 1), **of_source
+        )
+    asking.fold(reports)
+    figures = (await asking.ask(Question(group_by=[Grouping.SOURCE]))).figures
+    assert [left_out(figure) for figure in figures] == [{"VERIFICATION": 1}, {"VERIFICATION": 1}]
+
+
+async def test_an_incident_counts_once_in_a_group(asking: Asking, reports: RecordedReports) -> None:
+    reports.file("r", troops("a", 5), civilians("a", 2), troops("b", 1))
+    asking.fold(reports)
+    (figure,) = (await asking.ask(Question(group_by=[Grouping.OUTCOME]))).figures
+    assert (figure.incidents, figure.claims, figure.figure.best) == (2, 3, 8)
+
+
 async def test_keys_come_in_the_order_asked(filtered: Asking) -> None:
     answer = await filtered.ask(Question(group_by=[Grouping.OUTCOME, Grouping.PARTY]))
     assert answer.figures[0].key == [(Grouping.OUTCOME, "killed"), (Grouping.PARTY, "")]
@@ -646,6 +666,15 @@ async def test_a_toll_compares_with_claims_of_its_own_kind(
     assert (beside.itemised.best, beside.itemised_claims) == (taken, taken.bit_count())
 
 
+async def test_tolls_of_several_classes_each_take_their_own(asking: Asking, reports: RecordedReports) -> None:
+    injured = {**civilians("c", 4), "type": "CiviliansInjured"}
+    reports.file("r", troops("a", 1), civilians("b", 2), injured)
+    reports.file("s", *(toll(100, victim_class=each) for each in ("troops", "civilians", "unknown")))
+    reports.file("t", toll(100, outcome="injured"), toll(100, incident_id="b"), toll(100, incident_id="a"))
+    asking.fold(reports)
+    assert [each.itemised.best for each in (await asking.ask()).tolls] == [1, 2, 3, 4, 2, 0]
+
+
 async def test_a_filter_chooses_tolls_and_the_evidence_but_not_the_area_of_a_toll(
     asking: Asking, reports: RecordedReports
 ) -> None:
@@ -763,6 +792,7 @@ async def test_claims_of_merged_incidents_compete(asking: Asking, reports: Recor
     assert left_out(merged) == {"SUPERSEDED": 1}
     assert (await asking.ask(of_b, 5)).figures[0].positions == [3]
     assert (await asking.ask(Question(ClaimFilter(incident_ids=["a"])), 7)).figures[0].positions == [2]
+    assert (await asking.ask(of_b, 7)).figures[0].positions == [3]
 
 
 async def test_an_assessment_moves_a_claim_between_grades(asking: Asking, reports: RecordedReports) -> None:
