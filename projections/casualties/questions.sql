@@ -75,12 +75,15 @@ WITH candidate AS (
        AND (%(victim_classes)s::text[] IS NULL OR c.victim_class = ANY (%(victim_classes)s::text[]))
        AND (%(outcomes)s::text[] IS NULL OR c.outcome = ANY (%(outcomes)s::text[]))
        AND (%(perpetrators)s::text[] IS NULL OR c.perpetrators && %(perpetrators)s::text[])
-       AND (%(countries)s::text[] IS NULL OR c.country = ANY (%(countries)s::text[]))
-       AND (%(admin1)s::text[] IS NULL OR c.admin1 = ANY (%(admin1)s::text[]))
-       AND (%(admin2)s::text[] IS NULL OR c.admin2 = ANY (%(admin2)s::text[]))
-       AND (%(places)s::text[] IS NULL
-            OR c.place_name = ANY (%(places)s::text[]) OR c.admin2 = ANY (%(places)s::text[])
-            OR c.admin1 = ANY (%(places)s::text[]) OR c.country = ANY (%(places)s::text[]))
+       -- Names of places in upper or lower case; both sides are lowered by the database, so that they agree on how.
+       AND (%(countries)s::text IS NULL OR lower(c.country) = ANY (lower(%(countries)s::text)::text[]))
+       AND (%(admin1)s::text IS NULL OR lower(c.admin1) = ANY (lower(%(admin1)s::text)::text[]))
+       AND (%(admin2)s::text IS NULL OR lower(c.admin2) = ANY (lower(%(admin2)s::text)::text[]))
+       AND (%(places)s::text IS NULL
+            OR lower(c.place_name) = ANY (lower(%(places)s::text)::text[])
+            OR lower(c.admin2) = ANY (lower(%(places)s::text)::text[])
+            OR lower(c.admin1) = ANY (lower(%(places)s::text)::text[])
+            OR lower(c.country) = ANY (lower(%(places)s::text)::text[]))
        AND (%(south)s::float8 IS NULL
             OR c.latitude BETWEEN %(south)s::float8 AND %(north)s::float8
                AND CASE WHEN %(west)s::float8 <= %(east)s::float8

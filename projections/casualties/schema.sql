@@ -15,7 +15,9 @@ ALTER TABLE claims
     ADD COLUMN is_toll      boolean NOT NULL;
 
 CREATE INDEX claims_victims ON claims (victim_party, victim_class, outcome);
-CREATE INDEX claims_area ON claims (country, admin1, admin2);
+CREATE INDEX claims_country ON claims (lower(country));
+CREATE INDEX claims_admin1 ON claims (lower(admin1), lower(admin2));
+CREATE INDEX claims_place ON claims (lower(place_name));
 CREATE INDEX claims_perpetrators ON claims USING gin (perpetrators);
 CREATE INDEX claims_form_position ON claims (form_position);
 CREATE INDEX claims_tolls ON claims (form_position) WHERE is_toll;

@@ -54,9 +54,11 @@ SELECT incident_id, min(occurred_start) AS first_day
         WHERE held_from <= %(position)s::bigint AND (held_to IS NULL OR held_to > %(position)s::bigint)
           AND (%(occurred_from)s::date IS NULL OR occurred_end >= %(occurred_from)s::date)
           AND (%(occurred_to)s::date IS NULL OR occurred_start <= %(occurred_to)s::date)
-          AND (%(places)s::text[] IS NULL
-               OR place_name = ANY (%(places)s::text[]) OR admin2 = ANY (%(places)s::text[])
-               OR admin1 = ANY (%(places)s::text[]) OR country = ANY (%(places)s::text[]))
+          AND (%(places)s::text IS NULL
+               OR lower(place_name) = ANY (lower(%(places)s::text)::text[])
+               OR lower(admin2) = ANY (lower(%(places)s::text)::text[])
+               OR lower(admin1) = ANY (lower(%(places)s::text)::text[])
+               OR lower(country) = ANY (lower(%(places)s::text)::text[]))
           AND (%(actor_ids)s::text[] IS NULL OR actors && %(actor_ids)s::text[])
           AND (%(types)s::text[] IS NULL OR type = ANY (%(types)s::text[]))
           AND (%(max_date_precision)s::int IS NULL OR date_precision <= %(max_date_precision)s::int)

@@ -295,7 +295,7 @@ def several(reports: RecordedReports) -> None:
         ({"occurred_from": date(2020, 2, 11), "occurred_to": date(2020, 2, 11)}, "d"),
         ({"places": ["Syria"]}, "cb"),
         ({"places": ["Jebel Saman", "Idlib"]}, "cb"),
-        ({"places": ["Aleppo"]}, "c"),
+        ({"places": ["aleppo"]}, "c"),
         ({"actor_ids": ["russia"]}, "da"),
         ({"actor_ids": ["turkey"]}, "cb"),
         ({"types": ["TroopsKilled"]}, "cb"),

@@ -1,0 +1,111 @@
+"""CasualtyService: figures, the claims behind them, and incidents. It reads requests and writes answers; the read
+models count, and errors become statuses elsewhere."""
+
+from contextlib import AbstractAsyncContextManager
+from datetime import date
+from typing import Any
+
+import grpc
+
+from incident.ledger.v1 import casualty_service_pb2 as pb
+from incident.ledger.v1 import casualty_service_pb2_grpc
+from ledger.api.requests import ledger_name, seconds_left
+from ledger.errors import InvalidRequestError, Violation
+from projections.api.casualty_answers import (
+    claims_to_proto,
+    group_to_proto,
+    left_out_to_proto,
+    links_to_proto,
+    summary_to_proto,
+    toll_to_proto,
+)
+from projections.api.casualty_questions import claims_of_group, incidents_of, question_of
+from projections.api.moments import as_of, basis
+from projections.api.page_tokens import PageToken, page_size_of, read_token, write_token
+from projections.casualties import answering as casualties
+from projections.engine.reading import Answer, ReadSide
+from projections.incidents import answering as incidents
+
+CASUALTIES = "casualties"
+INCIDENTS = "incidents"
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class CasualtyServicer(casualty_service_pb2_grpc.CasualtyServiceServicer):
+    """The service on the read models of casualties and incidents."""
+
+    def __init__(self, read_side: ReadSide) -> None:
+        self._read_side = read_side
+
+    def _answering(
+        self, projection: str, request: Any, context: Context, token: PageToken | None = None
+    ) -> AbstractAsyncContextManager[Answer]:
+        return self._read_side.answering(
+            ledger_name(request.ledger),
+            projection,
+            as_of=as_of(request, token),
+            min_position=request.min_position,
+            timeout=seconds_left(context),
+        )
+
+    async def GetCasualties(self, request: pb.GetCasualtiesRequest, context: Context) -> pb.GetCasualtiesResponse:
+        question = question_of(request)
+        async with self._answering(CASUALTIES, request, context) as snapshot:
+            answer = await casualties.casualties(snapshot.connection, question, snapshot.position)
+            tolls = [toll.form for toll in answer.tolls]
+            forms = await casualties.forms(snapshot.connection, tolls, snapshot.position)
+            return pb.GetCasualtiesResponse(
+                basis=basis(snapshot),
+                count_policy=question.count_policy,
+                resolution_rule=question.resolution_rule,
+                filter=request.filter,
+                figures=[group_to_proto(group) for group in answer.figures],
+                tolls=[toll_to_proto(toll, forms) for toll in answer.tolls],
+                left_out=left_out_to_proto(answer.left_out),
+            )
+
+    async def ListClaims(self, request: pb.ListClaimsRequest, context: Context) -> pb.ListClaimsResponse:
+        (question, group), size = claims_of_group(request), page_size_of(request)
+        token = read_token(request, (int,))
+        after = token.key[0] if token else 0
+        async with self._answering(CASUALTIES, request, context, token) as snapshot:
+            connection, position = snapshot.connection, snapshot.position
+            keys = await casualties.page_of_claims(connection, question, position, group, after, size + 1)
+            forms = await casualties.forms(connection, keys, position)
+            response = pb.ListClaimsResponse(basis=basis(snapshot), claims=claims_to_proto(keys[:size], forms))
+            if len(keys) > size:
+                last = forms[keys[size - 1]]["form_position"]
+                response.next_page_token = write_token(request, position, (last,))
+            return response
+
+    async def ListIncidents(self, request: pb.ListIncidentsRequest, context: Context) -> pb.ListIncidentsResponse:
+        question, size = incidents_of(request), page_size_of(request)
+        token = read_token(request, (date, str))
+        after = incidents.PageKey(*token.key) if token else None
+        async with self._answering(INCIDENTS, request, context, token) as snapshot:
+            connection, position = snapshot.connection, snapshot.position
+            found = await incidents.page_of_incidents(connection, question, position, after, size + 1)
+            response = pb.ListIncidentsResponse(
+                basis=basis(snapshot), incidents=[summary_to_proto(summary) for summary in found[:size]]
+            )
+            if len(found) > size:
+                last = found[size - 1]
+                response.next_page_token = write_token(request, position, (last.first_day, last.incident_id))
+            return response
+
+    async def GetIncident(self, request: pb.GetIncidentRequest, context: Context) -> pb.GetIncidentResponse:
+        if not request.incident_id or "\0" in request.incident_id:
+            why = "is empty or holds a NUL character; name the incident, or list them with ListIncidents"
+            raise InvalidRequestError([Violation("incident_id", why)])
+        async with self._answering(INCIDENTS, request, context) as snapshot:
+            connection, position = snapshot.connection, snapshot.position
+            found = await incidents.incident(connection, request.incident_id, position)
+            forms = await incidents.forms(connection, [*found.forms, *found.former_forms], position)
+            return pb.GetIncidentResponse(
+                basis=basis(snapshot),
+                incident=summary_to_proto(found.summary),
+                claims=claims_to_proto(found.forms, forms),
+                former_claims=claims_to_proto(found.former_forms, forms),
+                links=links_to_proto(found.links),
+            )
