@@ -25,7 +25,13 @@ from ledger.domain.claim import ACTORS, INCIDENTS, REPORTS, DomainEvent
 from ledger.domain.notices import Notice, notices_of
 from ledger.domain.recorded import Recorded, content_digest, event_id_of
 from ledger.domain.reports import ACT_TYPES, Report
-from ledger.errors import NotFoundError, NotPossibleError, RevisionConflictError, RevisionMismatch
+from ledger.errors import (
+    DeadlineError,
+    NotFoundError,
+    NotPossibleError,
+    RevisionConflictError,
+    RevisionMismatch,
+)
 from ledger.persistence.factory import DATABASE_URL, LEDGER
 from ledger.persistence.recorder import LedgerRecorder
 from ledger.persistence.records import Appended, AppendRequest, NewEvent
@@ -74,6 +80,8 @@ class LedgerApplication(Application[str]):
             submission = self.submit(report, expected, recorder, deadline)
             try:
                 return submission.request.answer.result(timeout=deadline - time.monotonic() + 1), submission
+            except TimeoutError:
+                raise DeadlineError from None
             except RevisionConflictError as error:
                 if not {each.stream for each in error.mismatches} <= submission.carried:
                     raise
@@ -111,7 +119,8 @@ class LedgerApplication(Application[str]):
             mentions=frozenset(ACTORS + actor for actor in actors - self._registered),
         )
         self.ledger_recorder.lane.submit(request)
-        return Submission(report, request, frozenset(deciding.expected.keys() - expected.keys()))
+        carried = (name for name, revision in deciding.expected.items() if expected.get(name) != revision)
+        return Submission(report, request, frozenset(carried))
 
     def notices(self, submission: Submission, appended: Appended) -> tuple[Notice, ...]:
         """What of an appended report deserves a look."""
@@ -141,18 +150,11 @@ class LedgerApplication(Application[str]):
             raise NotFoundError(kind="event", id=event_id)
         return found[UUID(event_id)].stream
 
-    def merges(self) -> dict[str, str]:
-        """Incidents that are merged into another now, and into which."""
+    def merge_streams(self) -> set[str]:
+        """The streams in which merges are recorded, also those that are undone."""
         recorder = self.ledger_recorder
         with recorder.pool.connection() as connection:
-            records = recorder.log.merges(connection)
-        merged = {}
-        for record in records:
-            survivor = self.stream(record.stream)
-            event = cast(Recorded, self.mapper.to_domain_event(record)).event
-            if survivor and survivor.holds(record.event_id) and isinstance(event, IncidentsMerged):
-                merged.update(dict.fromkeys(event.merged_incident_ids, event.incident_id))
-        return merged
+            return {record.stream for record in recorder.log.merges(connection)}
 
 
 class _Deciding:
@@ -182,6 +184,8 @@ class _Deciding:
                 stream.correct(act)
             case ClaimRetracted(), _:
                 stream.retract(act)
+                for merge in stream.restored_merges(act) if isinstance(stream, Incident) else ():
+                    self._merge(merge)
             case ClaimAssessed(), _:
                 stream.assess(act)
             case PayloadRedacted(), _:
@@ -198,12 +202,24 @@ class _Deciding:
         return name
 
     def _merge(self, act: IncidentsMerged) -> None:
-        merged = self._application.merges()
-        for incident in (act.incident_id, *act.merged_incident_ids):
+        incidents = (act.incident_id, *act.merged_incident_ids)
+        for incident in incidents:
             self._load(INCIDENTS + incident)
+        # Read after the revisions were seen: a merge since then is in it, or moves one of these streams.
+        merged = self._merged()
+        for incident in incidents:
             if incident in merged:
                 into = merged[incident]
                 raise NotPossibleError(why=f"incident {incident} is merged into {into}; undo that, or name {into}")
+
+    def _merged(self) -> dict[str, str]:
+        """Incidents that are merged into another by now, this report's acts included, and into which."""
+        merged = {}
+        for name in self._application.merge_streams() | self._streams.keys():
+            stream = self._streams.get(name) or self._application.stream(name)
+            for merge in stream.merges() if isinstance(stream, Incident) else ():
+                merged.update(dict.fromkeys(merge.merged_incident_ids, merge.incident_id))
+        return merged
 
     def _load(self, name: str) -> Stream:
         if name not in self._streams:
@@ -213,7 +229,9 @@ class _Deciding:
                 raise NotFoundError(kind=kind.removesuffix("s"), id=id)
             given = self.expected.get(name)
             if given is not None and given >= 0 and given != stream.version:
-                raise RevisionConflictError([RevisionMismatch(name, str(given), stream.version)])
+                raise RevisionConflictError(
+                    [RevisionMismatch(name, str(given) if given else "no stream", stream.version)]
+                )
             self.expected[name] = stream.version
             self._streams[name] = stream
         return self._streams[name]

@@ -9,12 +9,13 @@ from ledger.domain.acts import (
     ClaimAssessed,
     ClaimCorrected,
     ClaimRetracted,
+    IncidentsMerged,
     PayloadRedacted,
     PreferredClaimChosen,
     ReportRetracted,
 )
 from ledger.domain.agreements import CeasefireViolated
-from ledger.domain.claim import AGREEMENTS, INCIDENTS, REPORTS, THREATS, Claim, DomainEvent
+from ledger.domain.claim import AGREEMENTS, INCIDENTS, REPORTS, THREATS, Claim
 from ledger.domain.recorded import Recorded
 from ledger.errors import NotFoundError, NotPossibleError
 
@@ -26,7 +27,7 @@ class Stream:
         self.id = id
         self.version = 0
         self._events: dict[UUID, Recorded] = {}
-        self._retracted_by: dict[UUID, UUID] = {}
+        self._retractions: list[tuple[UUID, UUID]] = []
         self._redacted: set[UUID] = set()
 
     @classmethod
@@ -44,16 +45,15 @@ class Stream:
         self._events[recorded.event_id] = recorded
         match recorded.event:
             case ClaimRetracted(target_event_id=target):
-                self._retracted_by[UUID(target)] = recorded.event_id
+                self._retractions.append((recorded.event_id, UUID(target)))
             case PayloadRedacted(target_event_id=target):
                 self._redacted.add(UUID(target))
             case _:
                 pass
 
     def holds(self, event_id: UUID) -> bool:
-        """Whether nothing has undone the event; what undoes it can itself be undone."""
-        undone_by = self._retracted_by.get(event_id)
-        return undone_by is None or not self.holds(undone_by)
+        """Whether nothing that itself holds has undone the event."""
+        return event_id not in self._undone()
 
     def correct(self, act: ClaimCorrected) -> None:
         """Lets a claim be replaced by one of the same kind of subject."""
@@ -92,7 +92,17 @@ class Stream:
             raise NotFoundError(kind="event", id=event_id)
         return target
 
-    def _claim(self, event_id: str) -> DomainEvent:
+    def _undone(self, *also: UUID) -> set[UUID]:
+        """What does not hold, were these events undone as well."""
+        undone = set(also)
+        # Backwards: what undoes a retraction comes after it, so whether it holds is known when it is met.
+        for retraction, target in reversed(self._retractions):
+            if retraction not in undone:
+                undone.add(target)
+        return undone
+
+    def _claim(self, event_id: str) -> Claim:
+        """The claim as it reads now, if it can be acted on."""
         target = self._target(event_id)
         if target.event is None:
             raise NotPossibleError(why="the target's payload is redacted")
@@ -101,7 +111,16 @@ class Stream:
                 why=f"the target is a {target.type}, not a claim; name the claim itself by its first event id"
             )
         self._must_hold(target)
-        return target.event
+        return self._as_corrected(target.event_id, target.event)
+
+    def _as_corrected(self, event_id: UUID, claim: Claim) -> Claim:
+        undone = self._undone()
+        for recorded in reversed(self._events.values()):
+            match recorded.event:
+                case ClaimCorrected(target_event_id=target, replacement=replacement):
+                    if UUID(target) == event_id and recorded.event_id not in undone:
+                        return replacement
+        return claim
 
     def _must_hold(self, target: Recorded) -> None:
         if not self.holds(target.event_id):
@@ -114,6 +133,19 @@ class Incident(Stream):
     def choose(self, act: PreferredClaimChosen) -> None:
         """Lets one of the incident's claims be preferred."""
         self._claim(act.preferred_event_id)
+
+    def merges(self) -> list[IncidentsMerged]:
+        """The merges into this incident that hold."""
+        return self._merges_beyond(self._undone())
+
+    def restored_merges(self, act: ClaimRetracted) -> list[IncidentsMerged]:
+        """The merges that hold again once a retraction of theirs is retracted."""
+        held = self.merges()
+        return [each for each in self._merges_beyond(self._undone(UUID(act.target_event_id))) if each not in held]
+
+    def _merges_beyond(self, undone: set[UUID]) -> list[IncidentsMerged]:
+        events = [recorded.event for key, recorded in self._events.items() if key not in undone]
+        return [event for event in events if isinstance(event, IncidentsMerged)]
 
 
 class Agreement(Stream):
