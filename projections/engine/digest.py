@@ -15,9 +15,14 @@ def digest_of_schema(connection: Connection, schema: str) -> bytes:
     """SHA-256 over the tables by name, each with its number of rows and the sum of its rows' hashes."""
     connection.execute(QUERIES.fix_settings)
     whole = hashlib.sha256()
-    for (table,) in connection.execute(QUERIES.tables, {"schema": schema}).fetchall():
+    for table in tables_of(connection, schema):
         query = sql.SQL(QUERIES.content).format(table=sql.Identifier(schema, table))
         row = connection.execute(query).fetchone()
         rows, total = row if row else (0, 0)
         whole.update(f"{table}\0{rows}\0{total}\n".encode())
     return whole.digest()
+
+
+def tables_of(connection: Connection, schema: str) -> list[str]:
+    """The tables of a schema, by name."""
+    return [name for (name,) in connection.execute(QUERIES.tables, {"schema": schema})]

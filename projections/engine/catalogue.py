@@ -1,0 +1,189 @@
+"""The catalogue of one ledger's projections: their generations, which one is live, how far each has come.
+It runs single statements in the caller's transaction; it neither folds nor decides."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from ledger.errors import NotPossibleError
+from ledger.persistence.log import schema_of
+from ledger.persistence.queries import Queries
+from projections.engine.projection import Connection, Projection
+
+QUERIES = Queries("projections.engine", "catalogue.sql")
+MAX_IDENTIFIER = 63
+"""PostgreSQL cuts longer names off, and two generations would share a schema."""
+RETIRED_SECONDS = 60
+"""How long a replaced generation stays for readers that have just looked it up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One build of a projection, in a schema of its own."""
+
+    name: str
+    number: int
+    schema: str
+    version: int
+    position: int
+    status: str
+    halted_because: str
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildProgress:
+    """How far a rebuild is; the digests are given once it has compared."""
+
+    generation: int
+    phase: str
+    done: int
+    total: int
+    events_per_second: float
+    remaining_seconds: float
+    state_digest: str
+    replaced_digest: str
+    error: str
+    started_at: datetime
+
+
+class Catalogue:
+    """The statements of one ledger's catalogue."""
+
+    def __init__(self, ledger: str) -> None:
+        self.ledger = ledger
+        self.schema = f"{schema_of(ledger)}_projections"
+        self._names: dict[str, sql.Composable] = {
+            "catalogue": sql.Identifier(self.schema),
+            "ledger": sql.Identifier(schema_of(ledger)),
+        }
+
+    def query(self, name: str, **names: sql.Composable) -> sql.Composed:
+        """A named query with its identifiers in place."""
+        return sql.SQL(getattr(QUERIES, name)).format(**self._names, **names)
+
+    def ensure(self, connection: Connection, projection: Projection) -> None:
+        """Make the catalogue and the projection's first generation, where they are missing."""
+        with connection.transaction():
+            connection.execute(self.query("take_turns"), {"catalogue": self.schema})
+            if not self.is_made(connection):
+                connection.execute(self.query("create"))
+            if self.live(connection, projection.name) is None:
+                number = self.add_generation(connection, projection, "live").number
+                connection.execute(self.query("add_projection"), {"name": projection.name, "number": number})
+
+    def is_made(self, connection: Connection) -> bool:
+        """Whether the catalogue is there: a new ledger has none yet."""
+        return bool(self._one(connection, "exists", catalogue=self.schema)[0])
+
+    def hold(self, connection: Connection, generation: Generation) -> None:
+        """Keep a generation from being dropped until the transaction ends."""
+        connection.execute(self.query("hold", schema=sql.Identifier(generation.schema)))
+
+    def live(self, connection: Connection, name: str) -> Generation | None:
+        """The live generation; None where the projection is not made yet."""
+        row = connection.execute(self.query("live"), {"name": name}).fetchone()
+        return Generation(*row) if row else None
+
+    def lock(self, connection: Connection, name: str, *, wait: bool) -> Generation | None:
+        """Lock the projection for this transaction, then read; None where it is not there, or locked already."""
+        query = self.query("lock" if wait else "lock_if_free")
+        if connection.execute(query, {"name": name}).fetchone() is None:
+            return None
+        # Only a statement after the lock sees what its former holder wrote.
+        return self.live(connection, name)
+
+    def add_generation(self, connection: Connection, projection: Projection, status: str) -> Generation:
+        """Add an empty generation with its tables."""
+        name = projection.name
+        number = self._one(connection, "next_number", name=name)[0]
+        schema = f"{schema_of(self.ledger)}_{name}_g{number}"
+        if len(schema) > MAX_IDENTIFIER:
+            raise NotPossibleError(why=f"the schema's name {schema} would be longer than {MAX_IDENTIFIER}")
+        connection.execute(self.query("create_schema", schema=sql.Identifier(schema)))
+        projection.create(connection, schema)
+        generation = Generation(name, number, schema, projection.version, 0, status, "")
+        values = asdict(generation)
+        connection.execute(self.query("add_generation"), values)
+        return generation
+
+    def move(self, connection: Connection, generation: Generation, position: int) -> None:
+        """Set how far a generation has come."""
+        values = {"name": generation.name, "number": generation.number, "before": generation.position}
+        moved = connection.execute(self.query("move"), {**values, "position": position})
+        if moved.rowcount != 1:
+            raise NotPossibleError(why=f"{generation.schema} is no longer at position {generation.position}")
+
+    def halt(self, connection: Connection, generation: Generation, reason: str) -> None:
+        """Tell why a generation has stopped where it is."""
+        values = {"name": generation.name, "number": generation.number, "position": generation.position}
+        connection.execute(self.query("halt"), {**values, "reason": reason})
+
+    def swap(self, connection: Connection, old: Generation, new: Generation) -> None:
+        """Make another generation live; the caller holds the lock."""
+        connection.execute(self.query("go_live"), {"name": new.name, "number": new.number})
+        self.set_status(connection, new, "live")
+        self.set_status(connection, old, "retired")
+
+    def set_status(self, connection: Connection, generation: Generation, status: str) -> None:
+        """Tell what a generation is for."""
+        values = {"name": generation.name, "number": generation.number, "status": status}
+        connection.execute(self.query("set_status"), values)
+
+    def drop(self, connection: Connection, generation: Generation) -> bool:
+        """Drop a generation's schema, unless somebody reads it now."""
+        schema = sql.Identifier(generation.schema)
+        try:
+            with connection.transaction():
+                connection.execute(self.query("hold_alone", schema=schema))
+                connection.execute(self.query("drop_schema", schema=schema))
+                self.set_status(connection, generation, "dropped")
+        except psycopg.errors.LockNotAvailable:
+            return False
+        return True
+
+    def drop_retired(self, connection: Connection, name: str, grace: float = RETIRED_SECONDS) -> bool:
+        """Drop one generation that was replaced some time ago; false where there is none."""
+        with connection.transaction():
+            row = connection.execute(self.query("retired"), {"name": name, "grace": grace}).fetchone()
+            return row is not None and self.drop(connection, Generation(*row))
+
+    def drop_leftovers(self, connection: Connection, name: str) -> None:
+        """Drop what earlier rebuilds left behind; only for whoever holds the lock of rebuilding."""
+        for row in connection.execute(self.query("leftovers"), {"name": name}).fetchall():
+            self.drop(connection, Generation(*row))
+
+    def lock_rebuilding(self, connection: Connection, name: str) -> bool:
+        """Become the one rebuild of a projection, for as long as the session lasts."""
+        return bool(self._one(connection, "lock_rebuilding", catalogue=self.schema, name=name)[0])
+
+    def rebuilding(self, connection: Connection, name: str) -> RebuildProgress | None:
+        """The rebuild that runs now, in whatever process."""
+        values = {"catalogue": self.schema, "name": name}
+        row = connection.execute(self.query("rebuilding"), values).fetchone()
+        return RebuildProgress(*row) if row else None
+
+    def tell_rebuild(self, connection: Connection, name: str, progress: RebuildProgress) -> None:
+        """Let other processes see how far a rebuild is."""
+        connection.execute(self.query("tell_rebuild"), {"name": name, **asdict(progress)})
+
+    def redacted_after(self, connection: Connection, position: int) -> bool:
+        """Whether payloads are gone by an act after a position."""
+        return bool(self._one(connection, "redacted_after", position=position)[0])
+
+    def waiting_seconds(self, connection: Connection, position: int) -> float:
+        """How long ago the first event after a position was recorded; 0 where there is none."""
+        row = connection.execute(self.query("waiting_since"), {"position": position}).fetchone()
+        return max(float(row[0]), 0.0) if row else 0.0
+
+    def parked(self, connection: Connection, generation: Generation) -> int:
+        """How many events a generation has put aside."""
+        return int(self._one(connection, "parked_count", name=generation.name, number=generation.number)[0])
+
+    def _one(self, connection: Connection, query: str, **values: Any) -> tuple[Any, ...]:
+        row = connection.execute(self.query(query), values).fetchone()
+        if row is None:
+            raise LookupError(query)
+        return tuple(row)

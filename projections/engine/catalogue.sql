@@ -1,0 +1,164 @@
+-- The catalogue of a ledger's projections and their generations, in a schema of its own: {catalogue}.
+
+-- name: exists
+SELECT to_regclass(quote_ident(%(catalogue)s) || '.parked') IS NOT NULL
+
+-- name: take_turns
+-- Processes that start at once must not create the same thing twice.
+SELECT pg_advisory_xact_lock(hashtext(%(catalogue)s))
+
+-- name: create
+CREATE SCHEMA IF NOT EXISTS {catalogue};
+
+CREATE TABLE IF NOT EXISTS {catalogue}.projections (
+    name            text COLLATE "C" PRIMARY KEY,
+    live_generation integer NOT NULL
+);
+
+-- Rows stay when their schemas are dropped, so that no number is given twice.
+CREATE TABLE IF NOT EXISTS {catalogue}.generations (
+    name           text COLLATE "C" NOT NULL,
+    number         integer NOT NULL CHECK (number > 0),
+    schema         text COLLATE "C" NOT NULL UNIQUE,
+    version        integer NOT NULL,
+    position       bigint NOT NULL DEFAULT 0 CHECK (position >= 0),
+    status         text NOT NULL CHECK (status IN ('building', 'live', 'retired', 'frozen', 'failed', 'dropped')),
+    halted_because text NOT NULL DEFAULT '',
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    retired_at     timestamptz,
+    PRIMARY KEY (name, number)
+);
+
+-- The newest rebuild of each projection, as far as it came.
+CREATE TABLE IF NOT EXISTS {catalogue}.rebuilds (
+    name              text COLLATE "C" PRIMARY KEY,
+    generation        integer NOT NULL,
+    phase             text NOT NULL,
+    done              bigint NOT NULL,
+    total             bigint NOT NULL,
+    events_per_second double precision NOT NULL,
+    remaining_seconds double precision NOT NULL,
+    state_digest      text NOT NULL,
+    replaced_digest   text NOT NULL,
+    error             text NOT NULL,
+    started_at        timestamptz NOT NULL
+);
+
+-- Events that a fold could not take and that were put aside.
+CREATE TABLE IF NOT EXISTS {catalogue}.parked (
+    name             text COLLATE "C" NOT NULL,
+    generation       integer NOT NULL,
+    position         bigint NOT NULL,
+    type             text COLLATE "C" NOT NULL,
+    reason           text NOT NULL,
+    traceback_digest text NOT NULL,
+    PRIMARY KEY (name, generation, position)
+);
+
+-- name: live
+SELECT g.name, g.number, g.schema, g.version, g.position, g.status, g.halted_because
+  FROM {catalogue}.projections AS p
+  JOIN {catalogue}.generations AS g ON g.name = p.name AND g.number = p.live_generation
+ WHERE p.name = %(name)s
+
+-- name: lock
+-- Whoever folds into the live generation, or replaces it, holds this row.
+SELECT FROM {catalogue}.projections WHERE name = %(name)s FOR UPDATE
+
+-- name: lock_if_free
+SELECT FROM {catalogue}.projections WHERE name = %(name)s FOR UPDATE SKIP LOCKED
+
+-- name: add_generation
+INSERT INTO {catalogue}.generations (name, number, schema, version, status)
+VALUES (%(name)s, %(number)s, %(schema)s, %(version)s, %(status)s)
+
+-- name: next_number
+SELECT coalesce(max(number), 0) + 1 FROM {catalogue}.generations WHERE name = %(name)s
+
+-- name: add_projection
+INSERT INTO {catalogue}.projections (name, live_generation) VALUES (%(name)s, %(number)s)
+
+-- name: move
+UPDATE {catalogue}.generations SET position = %(position)s, halted_because = ''
+ WHERE name = %(name)s AND number = %(number)s AND position = %(before)s
+
+-- name: halt
+-- Unless another process has got further meanwhile.
+UPDATE {catalogue}.generations SET halted_because = %(reason)s
+ WHERE name = %(name)s AND number = %(number)s AND position = %(position)s
+
+-- name: go_live
+UPDATE {catalogue}.projections SET live_generation = %(number)s WHERE name = %(name)s
+
+-- name: set_status
+UPDATE {catalogue}.generations
+   SET status = %(status)s, retired_at = CASE WHEN %(status)s = 'retired' THEN now() ELSE retired_at END
+ WHERE name = %(name)s AND number = %(number)s
+
+-- name: create_schema
+CREATE SCHEMA {schema};
+-- Readers share a lock on it for as long as they read, so that the generation is not dropped under them.
+CREATE TABLE {schema}.in_use ();
+
+-- name: hold
+LOCK TABLE {schema}.in_use IN ACCESS SHARE MODE
+
+-- name: hold_alone
+LOCK TABLE {schema}.in_use IN ACCESS EXCLUSIVE MODE NOWAIT
+
+-- name: drop_schema
+DROP SCHEMA IF EXISTS {schema} CASCADE
+
+-- name: retired
+-- The oldest generation that can be dropped, kept from the other processes.
+SELECT name, number, schema, version, position, status, halted_because
+  FROM {catalogue}.generations
+ WHERE name = %(name)s AND status = 'retired' AND retired_at < now() - make_interval(secs => %(grace)s)
+ ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED
+
+-- name: leftovers
+-- What earlier rebuilds left behind; asked by the only rebuild that runs.
+SELECT name, number, schema, version, position, status, halted_because
+  FROM {catalogue}.generations
+ WHERE name = %(name)s AND status IN ('building', 'failed')
+
+-- name: lock_rebuilding
+-- Held by the session, so that it ends with the process, however it ends.
+SELECT pg_try_advisory_lock(hashtext(%(catalogue)s), hashtext(%(name)s))
+
+-- name: rebuilding
+-- A rebuild that runs now, in whatever process.
+SELECT generation, phase, done, total, events_per_second, remaining_seconds, state_digest, replaced_digest, error,
+       started_at
+  FROM {catalogue}.rebuilds
+ WHERE name = %(name)s
+   AND EXISTS (SELECT FROM pg_locks
+                WHERE locktype = 'advisory' AND granted AND objsubid = 2
+                  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                  AND classid::bigint = hashtext(%(catalogue)s)::bigint & 4294967295
+                  AND objid::bigint = hashtext(%(name)s)::bigint & 4294967295)
+
+-- name: tell_rebuild
+INSERT INTO {catalogue}.rebuilds (name, generation, phase, done, total, events_per_second, remaining_seconds,
+                                  state_digest, replaced_digest, error, started_at)
+VALUES (%(name)s, %(generation)s, %(phase)s, %(done)s, %(total)s, %(events_per_second)s, %(remaining_seconds)s,
+        %(state_digest)s, %(replaced_digest)s, %(error)s, %(started_at)s)
+ON CONFLICT (name) DO UPDATE
+   SET generation = excluded.generation, phase = excluded.phase, done = excluded.done, total = excluded.total,
+       events_per_second = excluded.events_per_second, remaining_seconds = excluded.remaining_seconds,
+       state_digest = excluded.state_digest, replaced_digest = excluded.replaced_digest, error = excluded.error,
+       started_at = excluded.started_at
+
+-- name: redacted_after
+-- A redaction that is recorded but not yet taken: a generation that is filled now lacks what one filled before has.
+SELECT EXISTS (SELECT FROM {ledger}.redactions WHERE act_position > %(position)s)
+
+-- name: waiting_since
+-- How long ago the first event after a position was recorded, seconds.
+SELECT extract(epoch FROM clock_timestamp() - recorded_at)::float8 FROM {ledger}.events WHERE position = %(position)s + 1
+
+-- name: parked_count
+SELECT count(*) FROM {catalogue}.parked WHERE name = %(name)s AND generation = %(number)s
+
+-- name: analyse
+ANALYZE {table}

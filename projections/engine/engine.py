@@ -1,0 +1,191 @@
+"""All projections of all ledgers of a database: finds the ledgers, lets projections follow, rebuilds on request.
+It serves nobody by itself."""
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import psycopg
+
+from ledger.errors import DeadlineError, NotFoundError, UnavailableError
+from ledger.persistence import install
+from ledger.persistence.connecting import connect
+from projections.engine.catalogue import RebuildProgress
+from projections.engine.following import Following
+from projections.engine.projection import Connection, Projection
+from projections.engine.rebuilding import Rebuild
+from projections.engine.states import ProjectionState, state_of
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+"""How often new ledgers, whoever created them, are looked for."""
+PAGE = 1_000
+STATE_SECONDS = 30
+
+
+class Follower:
+    """The projections of one ledger, each with a thread of its own."""
+
+    def __init__(self, url: str, ledger: str, projections: Sequence[Projection]) -> None:
+        self.ledger = ledger
+        self._threads = [Following(url, ledger, projection) for projection in projections]
+
+    @property
+    def troubles(self) -> dict[str, str]:
+        """Why projections cannot reach the database, by name; empty while they can."""
+        return {each.name: each.trouble for each in self._threads if each.trouble}
+
+    def start(self) -> None:
+        """Begin to follow."""
+        for each in self._threads:
+            each.start()
+
+    def stop(self) -> None:
+        """End all threads, and wait for them."""
+        for each in self._threads:
+            each.tell_to_stop()
+        for each in self._threads:
+            each.stop()
+
+
+class RunningRebuild:
+    """A rebuild in a thread of its own; it goes on when nobody watches."""
+
+    def __init__(self, rebuild: Rebuild) -> None:
+        self._rebuild = rebuild
+        self._thread = threading.Thread(target=rebuild.run, name="rebuild", daemon=True)
+        self._thread.start()
+
+    @property
+    def progress(self) -> RebuildProgress:
+        """How far it is."""
+        return self._rebuild.progress
+
+    @property
+    def running(self) -> bool:
+        """Whether it is still at work."""
+        return self._thread.is_alive()
+
+    def join(self) -> None:
+        """Wait for the end."""
+        self._thread.join()
+
+
+class Engine:
+    """Follows every ledger of a database."""
+
+    def __init__(self, url: str, projections: Sequence[Projection]) -> None:
+        self.projections = {each.name: each for each in projections}
+        self._url = url
+        self._followers: dict[str, Follower] = {}
+        self._rebuilds: list[RunningRebuild] = []
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="ledgers", daemon=True)
+
+    @property
+    def troubles(self) -> dict[str, str]:
+        """Why projections cannot reach the database, by ledger and name."""
+        followers = list(self._followers.values())
+        return {f"{each.ledger}/{name}": why for each in followers for name, why in each.troubles.items()}
+
+    def start(self) -> None:
+        """Begin to follow; the database may be away at first."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End everything, rebuilds included, and wait for it."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        stops = [threading.Thread(target=each.stop) for each in self._followers.values()]
+        for stop in stops:
+            stop.start()
+        for stop in stops:
+            stop.join()
+        for rebuild in self._rebuilds:
+            rebuild.join()
+        self._followers.clear()
+
+    def states(self, ledger: str, timeout: float = STATE_SECONDS) -> list[ProjectionState]:
+        """All projections of a ledger, by name."""
+        with self._snapshot(ledger, timeout) as connection:
+            return [state_of(connection, ledger, each) for _, each in sorted(self.projections.items())]
+
+    def state(self, ledger: str, name: str, timeout: float = STATE_SECONDS) -> ProjectionState:
+        """One projection, with the digest of its content."""
+        projection = self._named(name)
+        with self._snapshot(ledger, timeout) as connection:
+            return state_of(connection, ledger, projection, with_digest=True)
+
+    def rebuild(self, ledger: str, name: str) -> RunningRebuild:
+        """Begin to build a projection anew; NotPossibleError where that is being done."""
+        projection = self._named(name)
+        if self._stopping.is_set():
+            raise UnavailableError(why="it is stopping")
+        try:
+            with connect(self._url, "rebuild") as connection:
+                self._refuse_unknown(connection, ledger)
+            rebuild = Rebuild(self._url, ledger, projection, self._stopping)
+            rebuild.begin()
+        except psycopg.OperationalError as error:
+            raise UnavailableError(why="the database is away") from error
+        running = RunningRebuild(rebuild)
+        self._rebuilds = [each for each in self._rebuilds if each.running] + [running]
+        return running
+
+    def _named(self, name: str) -> Projection:
+        if name not in self.projections:
+            raise NotFoundError(kind="projection", id=name)
+        return self.projections[name]
+
+    def _refuse_unknown(self, connection: Connection, ledger: str) -> None:
+        if not install.exists(connection, ledger):
+            raise NotFoundError(kind="ledger", id=ledger)
+
+    @contextmanager
+    def _snapshot(self, ledger: str, timeout: float) -> Iterator[Connection]:
+        try:
+            with connect(self._url, "projection states", max(1, round(timeout))) as connection:
+                self._refuse_unknown(connection, ledger)
+                connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+                with connection.transaction():
+                    yield connection
+        except psycopg.errors.QueryCanceled as error:
+            raise DeadlineError() from error
+        except psycopg.OperationalError as error:
+            raise UnavailableError(why="the database is away") from error
+
+    def _look(self) -> None:
+        known_trouble = ""
+        while not self._stopping.is_set():
+            try:
+                with connect(self._url, "ledgers") as connection:
+                    while not self._stopping.is_set():
+                        self._follow(_ledgers(connection))
+                        known_trouble = ""
+                        self._stopping.wait(LOOK_SECONDS)
+            except Exception as error:
+                trouble = str(error).strip()
+                if trouble != known_trouble:
+                    log.warning("ledgers cannot be looked for: %s", trouble)
+                known_trouble = trouble
+                self._stopping.wait(LOOK_SECONDS)
+
+    def _follow(self, ledgers: set[str]) -> None:
+        for gone in self._followers.keys() - ledgers:
+            self._followers.pop(gone).stop()
+        for new in sorted(ledgers - self._followers.keys()):
+            follower = Follower(self._url, new, list(self.projections.values()))
+            follower.start()
+            self._followers = {**self._followers, new: follower}
+
+
+def _ledgers(connection: Connection) -> set[str]:
+    found: list[str] = []
+    while True:
+        page = install.ledgers(connection, found[-1] if found else "", PAGE)
+        found += page
+        if len(page) < PAGE:
+            return set(found)

@@ -1,0 +1,172 @@
+"""One thread that keeps one projection of one ledger level. It survives a database that goes away, and stops at an
+event that the fold cannot take: that halts this projection alone, until a restart or a rebuild."""
+
+import logging
+import threading
+import time
+
+from psycopg import sql
+
+from ledger.errors import LedgerError, NotPossibleError
+from ledger.persistence.connecting import connect, cut
+from ledger.persistence.notices import channel_of
+from projections.engine.catalogue import Generation
+from projections.engine.folding import AWAY, BATCH, Folding, UnfoldableError
+from projections.engine.projection import Connection, Projection
+from projections.engine.rebuilding import DONE, FAILED, Rebuild
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.2
+"""How late an event is taken at most when its notice is lost."""
+FIRST_RETRY_SECONDS = 0.1
+MAX_RETRY_SECONDS = 5.0
+SWEEP_SECONDS = 30.0
+"""How often replaced generations are looked for, to be dropped."""
+RENEWAL_SECONDS = 1.0
+STATEMENT_SECONDS = 60
+STOP_SECONDS = 2.0
+"""How long a stop waits for a running batch before it cuts the connection."""
+LISTEN = sql.SQL("LISTEN {}")
+
+
+class Following:
+    """Follows; `trouble` tells why it cannot reach the database, empty while it can."""
+
+    def __init__(self, url: str, ledger: str, projection: Projection) -> None:
+        self.name = projection.name
+        self.trouble = ""
+        self._url = url
+        self._folding = Folding(ledger, projection)
+        self._catalogue = self._folding.catalogue
+        self._stopping = threading.Event()
+        self._connection: Connection | None = None
+        self._limit = BATCH
+        self._halted_at: tuple[int, int] | None = None
+        self._swept = 0.0
+        self._thread = threading.Thread(target=self._run, name=f"follow-{ledger}-{projection.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def tell_to_stop(self) -> None:
+        """Ask for the end, without waiting for it."""
+        self._stopping.set()
+
+    def stop(self) -> None:
+        """End; what was not committed is taken again by the next start."""
+        self._stopping.set()
+        self._thread.join(STOP_SECONDS)
+        connection = self._connection
+        if self._thread.is_alive() and connection is not None:
+            cut(connection)
+        self._thread.join()
+
+    def _run(self) -> None:
+        pause = FIRST_RETRY_SECONDS
+        while not self._stopping.is_set():
+            try:
+                with connect(self._url, f"follower {self.name}", STATEMENT_SECONDS) as connection:
+                    self._connection = connection
+                    self._prepare(connection)
+                    self.trouble, pause = "", FIRST_RETRY_SECONDS
+                    self._follow(connection)
+            except Exception as error:
+                if self._stopping.is_set():
+                    return
+                self._tell_trouble(error)
+                # A batch that was too much for the database is tried again in smaller pieces.
+                self._limit = max(1, self._limit // 2)
+                self._stopping.wait(pause)
+                pause = min(2 * pause, MAX_RETRY_SECONDS)
+            finally:
+                self._connection = None
+
+    def _tell_trouble(self, error: Exception) -> None:
+        expected = isinstance(error, (*AWAY, LedgerError))
+        trouble = str(error).strip() or type(error).__name__
+        if trouble != self.trouble:
+            log.warning("%s does not follow: %s", self.name, trouble, exc_info=None if expected else error)
+        self.trouble = trouble
+
+    def _prepare(self, connection: Connection) -> None:
+        self._catalogue.ensure(connection, self._folding.projection)
+        channel = channel_of(self._catalogue.ledger)
+        connection.execute(LISTEN.format(sql.Identifier(channel)))
+
+    def _follow(self, connection: Connection) -> None:
+        while not self._stopping.is_set():
+            if not self._step(connection):
+                self._sweep(connection)
+                self._wait(connection)
+
+    def _step(self, connection: Connection) -> bool:
+        """Take a batch; false where there is nothing to do now."""
+        seen = self._catalogue.live(connection, self.name)
+        if seen is None:
+            raise NotPossibleError(why=f"{self._catalogue.schema} has no {self.name} any more")
+        mine = self._folding.projection.version
+        if seen.version < mine:
+            return self._halted_at != (seen.number, seen.position) and self._renew(connection, seen)
+        # A newer version of this program follows with another fold; this one only answers no more.
+        if seen.version > mine or self._halted_at == (seen.number, seen.position):
+            return False
+        if self._folding.log.head(connection).size <= seen.position:
+            return False
+        try:
+            return self._take(connection)
+        except UnfoldableError as error:
+            return self._narrow(connection, error)
+
+    def _take(self, connection: Connection) -> bool:
+        with connection.transaction():
+            # Rows and position are lost together or not at all, and can be made again from the ledger.
+            connection.execute("SET LOCAL synchronous_commit TO off")
+            live = self._catalogue.lock(connection, self.name, wait=False)
+            if live is None or live.version != self._folding.projection.version:
+                return False  # another process folds, or a rebuild is comparing
+            reached = self._folding.take(connection, live, self._limit)
+        self._limit = min(2 * self._limit, BATCH)
+        return reached > live.position
+
+    def _narrow(self, connection: Connection, error: UnfoldableError) -> bool:
+        """Halve the batch until the event that cannot be taken is alone; then halt there."""
+        if error.batch > 1:
+            self._limit = error.batch // 2
+            return True
+        live = self._catalogue.live(connection, self.name)
+        if live is not None and live.position == error.after:
+            self._halt(connection, live, error.because)
+        return False
+
+    def _halt(self, connection: Connection, live: Generation, because: str) -> None:
+        log.error("%s of %s is halted: %s", self.name, self._catalogue.ledger, because)
+        self._catalogue.halt(connection, live, because)
+        self._halted_at = (live.number, live.position)
+
+    def _renew(self, connection: Connection, seen: Generation) -> bool:
+        """Build the generation that this program's version needs; the old one answers until then."""
+        rebuild = Rebuild(self._url, self._catalogue.ledger, self._folding.projection, self._stopping)
+        try:
+            rebuild.begin()
+        except NotPossibleError:
+            self._stopping.wait(RENEWAL_SECONDS)  # another process builds it
+            return False
+        final = rebuild.run()
+        if final.phase == FAILED:
+            self._halt(connection, seen, f"version {self._folding.projection.version}: {final.error}")
+        return final.phase == DONE
+
+    def _sweep(self, connection: Connection) -> None:
+        now = time.monotonic()
+        if now >= self._swept + SWEEP_SECONDS:
+            self._swept = now
+            self._catalogue.drop_retired(connection, self.name)
+
+    def _wait(self, connection: Connection) -> None:
+        if self._halted_at is not None:
+            self._stopping.wait(POLL_SECONDS)
+            return
+        for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
+            pass

@@ -1,0 +1,18 @@
+-- name: snapshot
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY
+
+-- name: bound
+SELECT set_config('statement_timeout', %(milliseconds)s::text, true), set_config('timezone', 'UTC', true)
+
+-- name: there
+SELECT to_regclass(quote_ident(%(ledger)s) || '.commits') IS NOT NULL,
+       to_regclass(quote_ident(%(catalogue)s) || '.parked') IS NOT NULL
+
+-- name: use_schema
+SELECT set_config('search_path', %(schema)s, true)
+
+-- name: position_at
+SELECT size_after FROM {ledger}.commits WHERE committed_at <= %(moment)s ORDER BY size_before DESC LIMIT 1
+
+-- name: recorded_at
+SELECT recorded_at FROM {ledger}.events WHERE position = %(position)s

@@ -1,0 +1,64 @@
+"""What an operator is told of a projection: where it is, what it does, and what keeps it from doing more."""
+
+from dataclasses import dataclass
+
+from ledger.persistence.log import EventLog
+from projections.engine.catalogue import Catalogue, Generation, RebuildProgress
+from projections.engine.projection import Connection, Projection
+
+FOLLOWING = "following"
+CATCHING_UP = "catching up"
+HALTED = "halted"
+REBUILDING = "rebuilding"
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionState:
+    """One projection of one ledger; `generation` is 0 until it is made. The digest is there if asked for."""
+
+    name: str
+    version: int
+    generation: int
+    state: str
+    position: int
+    head: int
+    lag_seconds: float
+    halted_because: str
+    parked: int
+    rebuild: RebuildProgress | None
+    state_digest: str = ""
+
+
+def state_of(
+    connection: Connection, ledger: str, projection: Projection, *, with_digest: bool = False
+) -> ProjectionState:
+    """The state, all of it from one snapshot where the connection's transaction has one."""
+    catalogue, name = Catalogue(ledger), projection.name
+    head = EventLog(ledger).head(connection).size
+    live = catalogue.live(connection, name) if catalogue.is_made(connection) else None
+    if live is None:
+        return ProjectionState(name, projection.version, 0, CATCHING_UP, 0, head, 0.0, "", 0, None)
+    if with_digest:
+        catalogue.hold(connection, live)
+    rebuild = catalogue.rebuilding(connection, name)
+    return ProjectionState(
+        name=name,
+        version=live.version,
+        generation=live.number,
+        state=_doing(live, head, rebuild),
+        position=live.position,
+        head=head,
+        lag_seconds=catalogue.waiting_seconds(connection, live.position),
+        halted_because=live.halted_because,
+        parked=catalogue.parked(connection, live),
+        rebuild=rebuild,
+        state_digest=projection.digest(connection, live.schema).hex() if with_digest else "",
+    )
+
+
+def _doing(live: Generation, head: int, rebuild: RebuildProgress | None) -> str:
+    if live.halted_because:
+        return HALTED
+    if rebuild is not None:
+        return REBUILDING
+    return FOLLOWING if live.position >= head else CATCHING_UP
