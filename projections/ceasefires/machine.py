@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from ledger.domain.codes import CeasefireSide
 from ledger.domain.values import OccurredInterval
-from projections.ceasefires.lifecycle import ORDER_IN_A_DAY, Formal, StepKind, end_after, party_after
+from projections.ceasefires.lifecycle import ENDS, ORDER_IN_A_DAY, Formal, StepKind, end_after, party_after
 
 WHOLE = ""
 """Stands for the whole agreement where a party is named; and for the only party where none is known."""
@@ -110,8 +110,8 @@ class Machine:
 
     def of_party(self, party: str) -> Formal:
         """The state of a party: its own, or the end that has come for all."""
-        own = self.states[party]
-        return self.end if self.end is not None and own is not Formal.WITHDRAWN else own
+        own, whole = self.states[party], self.formal
+        return whole if whole in ENDS and own is not Formal.WITHDRAWN else own
 
     def take(self, steps: Iterable[Taken], until: date) -> None:
         """Take the steps up to a day, in order."""
@@ -126,7 +126,7 @@ class Machine:
         return tuple(sorted(periods, key=lambda period: (period.party, period.first, period.last)))
 
     def _take(self, step: Taken) -> None:
-        formal, standing = self.formal, {party: self.of_party(party) for party in self.subjects}
+        formal, states = self.formal, dict(self.states)
         self.end = end_after(self.end, step.kind)
         if self.end is None:
             for party in step.parties or self.subjects:
@@ -135,15 +135,14 @@ class Machine:
         self.ever_in_force.update(party for party in self.subjects if self.states[party] is Formal.IN_FORCE)
         if self.formal is Formal.IN_FORCE and self.began is None:
             self.began = step.occurred
-        changed = tuple(party for party in self.subjects if self.of_party(party) is not standing[party])
+        changed = tuple(party for party in self.subjects if self.states[party] is not states[party])
         if changed or self.formal is not formal:
             self.transitions.append(self._transition(step, changed))
         self._mark_periods(step)
 
     def _transition(self, step: Taken, changed: tuple[str, ...]) -> Transition:
-        of_all = not changed or self.end is not None or changed == self.subjects
-        status = self.of_party(changed[0]) if changed else self.formal
-        return Transition(step, () if of_all else changed, status, self.formal)
+        status = self.states[changed[0]] if changed else self.formal
+        return Transition(step, () if changed == self.subjects else changed, status, self.formal)
 
     def _mark_periods(self, step: Taken) -> None:
         whole = self.formal is Formal.IN_FORCE

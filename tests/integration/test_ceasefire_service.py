@@ -207,7 +207,7 @@ async def test_terminated_collapses_and_withdrawn_parties_show(service: Service)
     assert (ceasefire.formal, ceasefire.observance) == (pb.FORMAL_STATUS_TERMINATED, pb.OBSERVANCE_COLLAPSED)
     assert [(each.party, each.formal) for each in ceasefire.parties] == [
         ("east", pb.FORMAL_STATUS_WITHDRAWN),
-        ("west", pb.FORMAL_STATUS_IN_FORCE),
+        ("west", pb.FORMAL_STATUS_TERMINATED),
     ]
 
 

@@ -369,6 +369,8 @@ def test_the_last_withdrawal_that_leaves_less_than_two_ends_it_for_all() -> None
         withdrew("2020-02-10", "west"),
     )
     assert found.formal is Formal.TERMINATED
+    assert [each.formal for each in found.parties] == [Formal.TERMINATED, Formal.WITHDRAWN, Formal.WITHDRAWN]
+    assert (found.transitions[-1].parties, found.transitions[-1].status) == (("west",), Formal.WITHDRAWN)
     assert [each.formal for each in found.transitions] == [
         Formal.SIGNED,
         Formal.IN_FORCE,
