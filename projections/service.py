@@ -1,0 +1,72 @@
+"""The read side of one process, put together: read models that follow the ledgers, and the services that answer
+from them. It is started and stopped by the composition root and decides nothing."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from psycopg_pool import AsyncConnectionPool
+
+from incident.ledger.v1 import (
+    casualty_service_pb2,
+    casualty_service_pb2_grpc,
+    ceasefire_service_pb2,
+    ceasefire_service_pb2_grpc,
+    projection_service_pb2,
+    projection_service_pb2_grpc,
+)
+from ledger.persistence.connecting import parameters
+from projections.api.casualty_service import CasualtyServicer
+from projections.api.ceasefire_service import CeasefireServicer
+from projections.api.projection_service import ProjectionServicer
+from projections.casualties import CASUALTIES
+from projections.ceasefires import CEASEFIRES
+from projections.engine.engine import Engine
+from projections.engine.reading import ReadSide
+from projections.incidents import INCIDENTS_READ_MODEL
+from projections.threats import THREATS
+
+READ_MODELS = (CASUALTIES, CEASEFIRES, INCIDENTS_READ_MODEL, THREATS)
+MAX_QUERY_CONNECTIONS = 16
+"""Questions answered at once; more of them wait, at most until their deadlines."""
+POOL_SECONDS = 30.0
+
+
+class ReadingService:
+    """Follows every ledger of a database and answers from its read models."""
+
+    def __init__(self, url: str) -> None:
+        self._pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
+            url,
+            min_size=1,
+            max_size=MAX_QUERY_CONNECTIONS,
+            timeout=POOL_SECONDS,
+            kwargs=parameters(url, "questions"),
+            check=AsyncConnectionPool.check_connection,  # a restarted database costs nobody a call
+            open=False,
+        )
+        self._engine = Engine(url, READ_MODELS)
+
+    def register(self, registry: grpc.aio.Server) -> Sequence[ServiceDescriptor]:
+        """Adds the services to a server; gives their descriptors."""
+        read_side = ReadSide(self._pool)
+        casualty_service_pb2_grpc.add_CasualtyServiceServicer_to_server(CasualtyServicer(read_side), registry)
+        ceasefire_service_pb2_grpc.add_CeasefireServiceServicer_to_server(CeasefireServicer(read_side), registry)
+        projection_service_pb2_grpc.add_ProjectionServiceServicer_to_server(ProjectionServicer(self._engine), registry)
+        return (
+            casualty_service_pb2.DESCRIPTOR.services_by_name["CasualtyService"],
+            ceasefire_service_pb2.DESCRIPTOR.services_by_name["CeasefireService"],
+            projection_service_pb2.DESCRIPTOR.services_by_name["ProjectionService"],
+        )
+
+    async def start(self) -> None:
+        """Begins to follow; the database may be away at first."""
+        await self._pool.open(wait=False)
+        self._engine.start()
+
+    async def stop(self) -> None:
+        """Ends the folds between two batches, and closes all connections."""
+        await asyncio.to_thread(self._engine.stop)
+        await self._pool.close()
