@@ -10,8 +10,7 @@ SHELL := /bin/sh
 
 BIN := .venv/bin
 PIP_INSTALL := -m pip --disable-pip-version-check install --quiet
-# Typed code; those of the list that exist in this checkout.
-TYPED := ledger projections tests $(patsubst %/,%,$(sort $(dir $(wildcard seeds/*.py benchmarks/*.py))))
+TYPED := ledger projections tests seeds benchmarks campaigns interop
 RELEASED := proto/released.binpb
 
 # uv pip compile, universal: one lock for every supported Python and platform. No address is
@@ -52,6 +51,18 @@ run: .venv/.installed ## start the service on an embedded PostgreSQL, seeded, an
 .PHONY: test
 test: .venv/.installed ## run all tests (choose some: make test PYTEST="-k merkle -x")
 	$(BIN)/python -m pytest $(PYTEST)
+
+.PHONY: soak
+soak: .venv/.installed ## kill two services on one ledger at random under load, then check all (SOAK="--seed 7")
+	$(BIN)/python -m campaigns.kill $(SOAK)
+
+.PHONY: bench
+bench: .venv/.installed ## measure appends a second, beside an echo and the library's recorder (BENCH=--short)
+	$(BIN)/python -m benchmarks.append $(BENCH)
+
+.PHONY: interop
+interop: .venv/.installed ## append and ask with independent clients: Node.js and buf curl (needs node and npm)
+	$(BIN)/python -m interop.run
 
 .PHONY: lint
 lint: lint-style lint-types lint-imports lint-contract lint-stubs ## check style, types, imports, the contract and its stubs
@@ -106,5 +117,5 @@ lock: .venv/.installed ## resolve requirements/*.txt again (UPGRADE=1 takes newe
 
 .PHONY: clean
 clean: ## remove environments, caches and build output (never data)
-	rm -rf .venv .venv-stubs .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
-	find ledger projections proto seeds tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf interop/node_modules .venv .venv-stubs .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	find ledger projections proto seeds tests benchmarks campaigns interop -name __pycache__ -type d -prune -exec rm -rf {} +
