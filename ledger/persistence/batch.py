@@ -44,8 +44,8 @@ class Batch:
     recorded_at: datetime
     rows: Rows = field(default_factory=Rows)
     accepted: list[tuple[AppendRequest, tuple[Placed, ...]]] = field(default_factory=list)
-    missing: dict[str, frozenset[str]] = field(default_factory=dict)
-    """By report, the mentioned streams that do not exist."""
+    missing: dict[int, frozenset[str]] = field(default_factory=dict)
+    """By id() of the request, the mentioned streams that do not exist: one report can be in a batch twice."""
     refused: list[tuple[AppendRequest, LedgerError]] = field(default_factory=list)
     repeated: list[AppendRequest] = field(default_factory=list)
     """Requests whose report is recorded already, or is recorded by this very batch: to be looked up."""
@@ -105,7 +105,7 @@ class _Placing:
     def _note_missing(self, request: AppendRequest) -> None:
         missing = frozenset(stream for stream in request.mentions if stream not in self._heads)
         if missing:
-            self._batch.missing[request.report_id] = missing
+            self._batch.missing[id(request)] = missing
 
     def _mismatches(self, request: AppendRequest) -> list[RevisionMismatch]:
         found = []

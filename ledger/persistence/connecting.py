@@ -25,7 +25,9 @@ BOUNDS: dict[str, Any] = {
 
 def parameters(url: str, purpose: str, statement_seconds: int = STATEMENT_SECONDS) -> dict[str, Any]:
     """Keyword arguments for an autocommit connection whose statements and dead peers are bounded."""
-    options = f"-c statement_timeout={statement_seconds * 1000} -c timezone=UTC"
+    bound = statement_seconds * 1000
+    # A transaction whose client has silently gone would hold what the next writer waits for.
+    options = f"-c statement_timeout={bound} -c idle_in_transaction_session_timeout={bound} -c timezone=UTC"
     return {
         "autocommit": True,
         "application_name": f"incident-ledger {purpose}",

@@ -31,6 +31,8 @@ STUCK_SECONDS = 10.0
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 2.0
 RETRY_AFTER_SECONDS = 1
+WATCH_SECONDS = 0.2
+"""How often it is looked whether a deadline has passed: an answer comes at most so late."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,10 @@ class WriterLane:
         self._stopping = False
         self._writer: Writer | None = None
         self._tip: Tip | None = None
+        self._lost_at: int | None = None
+        """The size at which another writer was first; the tip is read anew before the next decision."""
         self._busy_since: float | None = None
+        self._busy_with: list[AppendRequest] = []
         self._threads = [
             threading.Thread(target=self._run, name=f"lane-{ledger}", daemon=True),
             threading.Thread(target=self._watch, name=f"lane-watch-{ledger}", daemon=True),
@@ -93,7 +98,7 @@ class WriterLane:
 
     def _run(self) -> None:
         while requests := self._next():
-            self._busy_since = time.monotonic()
+            self._busy_since, self._busy_with = time.monotonic(), requests
             try:
                 self._record(requests)
             except BaseException as error:
@@ -101,7 +106,7 @@ class WriterLane:
                 refuse(requests, error if isinstance(error, LedgerError) else UnavailableError(why="see its log"))
                 self._forget()
             finally:
-                self._busy_since = None
+                self._busy_since, self._busy_with = None, []
         self._forget()
 
     def _next(self) -> list[AppendRequest]:
@@ -135,8 +140,8 @@ class WriterLane:
                 requests = self._answer(writer, batch)
                 batch = None
             except FenceLostError:
-                requests = self._after_lost_fence(requests)
-                batch = None
+                assert batch is not None
+                self._lost_at, batch = batch.size_before, None
             except psycopg.OperationalError as error:
                 # Whether the commit happened is not known: the same bytes are sent again, and find themselves.
                 log.warning("ledger %s: the database is away (%s)", self._ledger, str(error).strip())
@@ -157,9 +162,15 @@ class WriterLane:
 
     def _connected(self) -> Writer:
         if self._writer is None:
+            # Known to the watch before the first statement, which can get stuck as any other.
             self._writer = Writer(self._ledger, connect(self._url, "lane", int(STUCK_SECONDS)))
-        if self._tip is None:
-            self._tip = self._writer.tip()
+            self._writer.make_durable()
+        if self._tip is None or self._lost_at is not None:
+            tip = self._writer.tip(self._tip)
+            if tip.size == self._lost_at:
+                what = "a commit is refused although the ledger has not grown"
+                raise CorruptionError(position=tip.size, what=what)
+            self._tip, self._lost_at = tip, None
         return self._writer
 
     def _decide(self, writer: Writer, requests: list[AppendRequest]) -> Batch:
@@ -172,7 +183,7 @@ class WriterLane:
         if batch.accepted:
             self._tip = Tip(batch.size_after, batch.recorded_at, batch.tree)
         for request, placed in batch.accepted:
-            missing = batch.missing.get(request.report_id, frozenset())
+            missing = batch.missing.get(id(request), frozenset())
             resolve(request, Appended(placed, batch.recorded_at, batch.size_after, batch.root, missing))
         for request, error in batch.refused:
             refuse([request], error)
@@ -189,20 +200,11 @@ class WriterLane:
                 left.append(request)
             elif records[0].event_id == request.events[0].event_id:
                 size, root = writer.commit_covering(records[-1].position)
-                missing = batch.missing.get(request.report_id, frozenset())
+                missing = batch.missing.get(id(request), frozenset())
                 resolve(request, already_recorded(records, size, root, missing))
             else:
                 refuse([request], conflict(request, records[0]))
         return left
-
-    def _after_lost_fence(self, requests: list[AppendRequest]) -> list[AppendRequest]:
-        assert self._writer is not None
-        assert self._tip is not None
-        before = self._tip.size
-        self._tip = self._writer.tip(self._tip)
-        if self._tip.size == before:
-            raise CorruptionError(position=before, what="a commit is refused although the ledger has not grown")
-        return requests
 
     def _apart(self, requests: list[AppendRequest], error: psycopg.Error) -> list[AppendRequest]:
         """What the database refuses is found by recording one by one: only the guilty request fails."""
@@ -215,10 +217,13 @@ class WriterLane:
         return []
 
     def _watch(self) -> None:
-        """Cuts a connection on which the lane has been stuck: a black-holed one would hold it for ever."""
-        while any(thread.is_alive() for thread in self._threads[:1]):
+        """Answers those whose deadline passes while the lane is busy, and cuts a connection on which it is stuck:
+        a black-holed one would hold it for ever."""
+        while self._threads[0].is_alive():
             with self._changed:
-                self._changed.wait_for(lambda: self._stopping, timeout=1.0)
+                self._changed.wait_for(lambda: self._stopping, timeout=WATCH_SECONDS)
+                waiting = [*self._busy_with, *self._waiting]
+            self._in_time(waiting)
             since, writer = self._busy_since, self._writer
             if since is not None and writer is not None and time.monotonic() - since > STUCK_SECONDS:
                 log.warning("ledger %s: a batch is stuck; its connection is cut", self._ledger)
@@ -235,4 +240,4 @@ class WriterLane:
 
     def _forget(self) -> None:
         self._forget_connection()
-        self._tip = None
+        self._tip = self._lost_at = None

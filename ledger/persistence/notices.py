@@ -10,13 +10,15 @@ from contextlib import suppress
 import psycopg
 from psycopg.rows import TupleRow
 
-from ledger.persistence.connecting import connect
+from ledger.persistence.connecting import connect, cut
 from ledger.persistence.queries import Queries
 
 log = logging.getLogger(__name__)
 
 QUERIES = Queries("ledger.persistence", "writing.sql")
 POLL_SECONDS = 0.2
+STOP_SECONDS = 2.0
+"""After so long a notice that does not come through is given up; it was a hint."""
 
 
 def channel_of(ledger: str) -> str:
@@ -35,6 +37,7 @@ class Notices:
         self._stopping = False
         self._changed = threading.Condition()
         self._listeners: list[Callable[[int], None]] = []
+        self._connection: psycopg.Connection[TupleRow] | None = None
         self._thread = threading.Thread(target=self._notify, name=f"notices-{ledger}", daemon=True)
         self._thread.start()
 
@@ -61,10 +64,12 @@ class Notices:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+        self._thread.join(STOP_SECONDS)
+        if self._thread.is_alive() and self._connection is not None:
+            cut(self._connection)
         self._thread.join()
 
     def _notify(self) -> None:
-        connection: psycopg.Connection[TupleRow] | None = None
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._size > self._sent or self._stopping)
@@ -73,12 +78,16 @@ class Notices:
                 size = self._size
             self._sent = size  # one try: several commits share a notice, and a lost one is only late
             try:
-                if connection is None:
-                    connection = connect(self._url, "notices")
-                connection.execute(QUERIES.notify, {"channel": self._channel, "size": str(size)})
+                if self._connection is None:
+                    self._connection = connect(self._url, "notices")
+                self._connection.execute(QUERIES.notify, {"channel": self._channel, "size": str(size)})
             except psycopg.Error as error:
                 log.warning("a notice of %s was not sent: %s", self._channel, str(error).strip())
-                connection = None
+                self._close()
+        self._close()
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(psycopg.Error):
                 connection.close()

@@ -18,6 +18,7 @@ from eventsourcing.persistence import (
 )
 from psycopg_pool import ConnectionPool
 
+from ledger.audit.envelope import check_field
 from ledger.errors import LedgerError, RevisionConflictError
 from ledger.persistence.connecting import parameters
 from ledger.persistence.lane import LaneLimits, WriterLane
@@ -139,5 +140,6 @@ class LedgerSubscription(ListenNotifySubscription[LedgerRecorder]):
 
 
 def new_event(stored: StoredEvent) -> NewEvent:
-    """An event of the library's to append."""
-    return NewEvent(str(stored.originator_id), stored.topic, uuid4(), stored.state, stored.originator_version)
+    """An event of the library's to append; EnvelopeError where it cannot be one."""
+    stream, topic = check_field("stream", str(stored.originator_id)), check_field("type", stored.topic)
+    return NewEvent(stream, topic, uuid4(), stored.state, stored.originator_version)

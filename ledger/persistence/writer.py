@@ -33,6 +33,9 @@ class Writer:
         self._log = EventLog(ledger)
         self.connection = connection
         self._schema = sql.Identifier(self._log.schema)
+
+    def make_durable(self) -> None:
+        """Has every commit wait until it would survive a crash of the database."""
         self._execute("durable")
 
     def tip(self, known: Tip | None = None) -> Tip:

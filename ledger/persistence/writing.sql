@@ -7,17 +7,19 @@ SELECT asked.stream, newest.revision
         WHERE events.stream = asked.stream COLLATE "C" ORDER BY revision DESC LIMIT 1) AS newest
 
 -- name: insert
--- One statement, so one transaction and one round trip: the fence first, then what it fences.
+-- One statement, so one transaction and one round trip. What reads the fence makes it come first; without that
+-- the events would, and two writers could each hold what the other waits for.
 WITH fence AS (
     INSERT INTO {schema}.commits (size_before, size_after, root, committed_at)
     VALUES (%(size_before)b, %(size_after)b, %(root)b, %(recorded_at)b)
+    RETURNING size_before
 ), filled AS (
     INSERT INTO {schema}.tiles (level, index, hashes)
     SELECT * FROM unnest(%(tile_levels)b::smallint[], %(tile_indexes)b::bigint[], %(tile_hashes)b::bytea[])
 )
 INSERT INTO {schema}.events
        (position, stream, revision, event_id, type, report_id, recorded_at, envelope, leaf, salt, payload)
-SELECT %(size_before)b::bigint + place, stream, revision, event_id, type, report_id, %(recorded_at)b, envelope, leaf,
+SELECT (SELECT size_before FROM fence) + place, stream, revision, event_id, type, report_id, %(recorded_at)b, envelope, leaf,
        salt, payload
   FROM unnest(%(streams)b::text[], %(revisions)b::bigint[], %(event_ids)b::uuid[], %(types)b::text[],
               %(report_ids)b::text[], %(envelopes)b::bytea[], %(leaves)b::bytea[], %(salts)b::bytea[],
