@@ -22,6 +22,7 @@ from projections.api.casualty_answers import (
 from projections.api.casualty_questions import claims_of_group, incidents_of, question_of
 from projections.api.moments import as_of, basis
 from projections.api.page_tokens import PageToken, page_size_of, read_token, write_token
+from projections.api.revisions import add_revisions
 from projections.casualties import answering as casualties
 from projections.engine.reading import Answer, ReadSide
 from projections.incidents import answering as incidents
@@ -55,6 +56,7 @@ class CasualtyServicer(casualty_service_pb2_grpc.CasualtyServiceServicer):
             answer = await casualties.casualties(snapshot.connection, question, snapshot.position)
             tolls = [toll.form for toll in answer.tolls]
             forms = await casualties.forms(snapshot.connection, tolls, snapshot.position)
+            await add_revisions(snapshot, ledger_name(request.ledger), forms.values())
             return pb.GetCasualtiesResponse(
                 basis=basis(snapshot),
                 count_policy=question.count_policy,
@@ -73,6 +75,7 @@ class CasualtyServicer(casualty_service_pb2_grpc.CasualtyServiceServicer):
             connection, position = snapshot.connection, snapshot.position
             keys = await casualties.page_of_claims(connection, question, position, group, after, size + 1)
             forms = await casualties.forms(connection, keys, position)
+            await add_revisions(snapshot, ledger_name(request.ledger), forms.values())
             response = pb.ListClaimsResponse(basis=basis(snapshot), claims=claims_to_proto(keys[:size], forms))
             if len(keys) > size:
                 last = forms[keys[size - 1]]["form_position"]
@@ -102,6 +105,7 @@ class CasualtyServicer(casualty_service_pb2_grpc.CasualtyServiceServicer):
             connection, position = snapshot.connection, snapshot.position
             found = await incidents.incident(connection, request.incident_id, position)
             forms = await incidents.forms(connection, [*found.forms, *found.former_forms], position)
+            await add_revisions(snapshot, ledger_name(request.ledger), forms.values())
             return pb.GetIncidentResponse(
                 basis=basis(snapshot),
                 incident=summary_to_proto(found.summary),

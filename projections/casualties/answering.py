@@ -113,7 +113,8 @@ async def forms(connection: Connection, keys: Sequence[FormKey], position: int) 
     """The rows of forms, with the source of their reports, as they were known at a position."""
     asked = {"event_ids": [key[0] for key in keys], "held_froms": [key[1] for key in keys], "position": position}
     async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(QUERIES.forms, asked)
+        # Unprepared: a statement that is kept must not meet the columns of another read model or version.
+        await cursor.execute(QUERIES.forms, asked, prepare=False)
         return {(row["event_id"], row["held_from"]): row for row in await cursor.fetchall()}
 
 

@@ -138,6 +138,7 @@ async def test_a_toll_stands_beside_the_figures(service: Service) -> None:
     more, less = answer.tolls
     assert more.event.claim.toll_claimed.count.stated == 100
     assert (more.event.position, more.event.stream, more.event.type) == (3, "tolls/since", "TollClaimed")
+    assert more.event.revision == 1
     assert (more.itemised.best, more.itemised_claims, more.residual.best, more.conflict) == (5, 1, 95, False)
     assert (less.residual.best, less.conflict) == (-3, True)
     assert not less.residual.HasField("high")
@@ -215,6 +216,7 @@ async def test_a_claim_shows_where_it_comes_from(service: Service) -> None:
     assert {"LOW_ABOVE_BEST", "BEST_ABOVE_HIGH", "UNREGISTERED_ACTOR"} <= set(before.flags)
     now = (await service.claims()).claims[0]
     assert (now.event.event_id, now.original_event_id, now.event.position) == (correction, claimed, 4)
+    assert (before.event.revision, now.event.revision, now.event.stream) == (1, 2, "incidents/a")
     assert (now.event.report_id, now.reported, now.incident_id, now.held_from) == ("c", "2020-02-12", "b", 4)
     assert now.source == values_pb2.Source(name="An outlet", reliability=values_pb2.RELIABILITY_B)
     assert now.verification == values_pb2.VERIFICATION_REPORTED
@@ -365,3 +367,10 @@ async def test_a_filter_of_every_kind_reaches_the_question(service: Service) -> 
 def test_every_claim_type_of_the_contract_can_be_asked_for() -> None:
     bodies = claims_pb2.Claim.DESCRIPTOR.oneofs_by_name["body"].fields
     assert {field.message_type.name for field in bodies if field.message_type is not None} > TYPES
+
+
+async def test_questions_to_both_read_models_go_over_the_same_connections(service: Service) -> None:
+    service.file("r", troops("a", 5))
+    for _ in range(10):
+        assert len((await service.claims()).claims) == 1
+        assert len((await service.incident("a")).claims) == 1
