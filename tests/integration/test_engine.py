@@ -45,6 +45,7 @@ class Tally:
     version: int = 1
     poison: frozenset[str] = frozenset()
     pause: float = 0.0
+    digest_pause: float = 0.0
     taken: int = 0
 
     def create(self, connection: Connection, schema: str) -> None:
@@ -63,6 +64,7 @@ class Tally:
             self.taken += 1
 
     def digest(self, connection: Connection, schema: str) -> bytes:
+        time.sleep(self.digest_pause)
         return digest_of_schema(connection, schema)
 
 
@@ -285,7 +287,7 @@ def test_a_rebuild_mends_and_tells_a_difference(database: Database, ledger: Ledg
 
 def test_events_that_come_during_a_rebuild_are_in_it(database: Database, ledger: Ledger) -> None:
     ledger.append(*"A" * 10)
-    tally = Tally()
+    tally = Tally(digest_pause=0.1)
     with running(database, tally) as engine:
         reaching(engine, 10)
         stop = threading.Event()
@@ -519,6 +521,19 @@ async def test_a_slow_answer_ends_with_its_deadline(
             async with read_side.answering("main", "tally", timeout=0.5) as answer:
                 await answer.connection.execute("SELECT pg_sleep(10)")
         assert time.monotonic() - begun < 3
+
+
+async def test_answers_go_on_when_connections_were_cut(
+    cluster: Cluster, database: Database, ledger: Ledger, read_side: ReadSide
+) -> None:
+    ledger.append("A")
+    with running(database, Tally()) as engine:
+        await reach(engine, 1)
+        for _ in range(3):
+            async with read_side.answering("main", "tally") as answer:
+                assert answer.position == 1
+            cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+            cluster.admin.execute(cut, (database.name,))
 
 
 async def test_a_new_version_is_not_answered_from_old_tables(database: Database, ledger: Ledger) -> None:
