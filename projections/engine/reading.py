@@ -21,7 +21,7 @@ from ledger.errors import (
     UnavailableError,
     Violation,
 )
-from ledger.persistence.connecting import BOUNDS
+from ledger.persistence.connecting import parameters
 from ledger.persistence.log import schema_of
 from ledger.persistence.queries import Queries
 from projections.engine.catalogue import Catalogue, Generation
@@ -82,7 +82,7 @@ class Answer:
 
 def read_pool(url: str, size: int = POOL_SIZE) -> AsyncPool:
     """A pool for a read side, not yet open; a connection is checked before it is lent."""
-    kwargs = {**BOUNDS, "autocommit": True, "application_name": "incident-ledger answers"}
+    kwargs = parameters(url, "answers")
     check = AsyncConnectionPool.check_connection
     return AsyncConnectionPool(url, kwargs=kwargs, min_size=1, max_size=size, open=False, check=check)
 

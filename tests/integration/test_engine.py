@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -23,113 +21,21 @@ from ledger.errors import (
     UnavailableError,
 )
 from ledger.persistence.install import create_ledger
-from ledger.persistence.records import StoredRecord
-from projections.engine import Connection, Engine, Projection, ProjectionState
+from projections.engine import Engine, ProjectionState
 from projections.engine.catalogue import Catalogue
-from projections.engine.digest import digest_of_schema
 from projections.engine.reading import AsOf, ReadSide, read_pool
 from projections.engine.rebuilding import CATCHING_UP, COMPARING, DONE, FAILED, REPLAYING, Rebuild
 from projections.history import ReadModel
+from tests.followed import PATIENCE, Ledger, Tally, event_row, running, until
 from tests.histories import EPOCH, event_id, record
 from tests.postgres import Cluster, Database
 
-PATIENCE = 15.0
 CASUALTIES = ReadModel("casualties", 1, None, frozenset({"TroopsKilled"}))
-
-
-@dataclass
-class Tally:
-    """Keeps the sum of positions by type; cannot take what it is told that it cannot."""
-
-    name: str = "tally"
-    version: int = 1
-    poison: frozenset[str] = frozenset()
-    pause: float = 0.0
-    digest_pause: float = 0.0
-    taken: int = 0
-
-    def create(self, connection: Connection, schema: str) -> None:
-        connection.execute(f"CREATE TABLE {schema}.tally (type text PRIMARY KEY, total bigint)")
-
-    def fold(self, connection: Connection, schema: str, records: Sequence[StoredRecord]) -> None:
-        time.sleep(self.pause)
-        for each in records:
-            if each.topic in self.poison:
-                raise ValueError(f"what is {each.topic}?")
-            connection.execute(
-                f"""INSERT INTO {schema}.tally AS t VALUES (%s, %s)
-                    ON CONFLICT (type) DO UPDATE SET total = t.total + excluded.total""",
-                (each.topic, each.position),
-            )
-            self.taken += 1
-
-    def digest(self, connection: Connection, schema: str) -> bytes:
-        time.sleep(self.digest_pause)
-        return digest_of_schema(connection, schema)
-
-
-class Ledger:
-    """Writes records as the writer would, without envelopes."""
-
-    def __init__(self, database: Database, name: str = "main") -> None:
-        self.name = name
-        self.size = 0
-        self._url = database.owner_url
-
-    def append(self, *kinds: str) -> int:
-        records = [_event(self.size + number, kind) for number, kind in enumerate(kinds, 1)]
-        with psycopg.connect(self._url) as connection:
-            connection.execute(
-                f"INSERT INTO ledger_{self.name}.commits VALUES (%s, %s, %s, %s)",
-                (self.size, self.size + len(records), bytes(32), records[-1].recorded_at),
-            )
-            with connection.cursor() as cursor:
-                cursor.executemany(
-                    f"INSERT INTO ledger_{self.name}.events VALUES (%s, %s, %s, %s, %s, %s, %s, '', %s, '', %s)",
-                    [_row(each) for each in records],
-                )
-        self.size += len(records)
-        return self.size
-
-
-def _event(position: int, kind: str) -> StoredRecord:
-    if kind == "ReportFiled":
-        content: dict[str, Any] = {"report_id": f"r{position}", "source": {"name": "Reuters"}, "claim_count": 1}
-        return record(position, kind, f"r{position}", **content, reported="2020-02-12")
-    content = {"incident_id": "idlib", "victim_party": "turkey", "count": 1, "occurred": "2020-02-10"}
-    killed = record(position, "TroopsKilled", "r1", **content)
-    return replace(killed, topic=kind)
-
-
-def _row(each: StoredRecord) -> tuple[Any, ...]:
-    place = (each.position, each.stream, each.position, each.event_id, each.topic, each.report_id)
-    return (*place, each.recorded_at, bytes(32), each.state)
 
 
 @pytest.fixture
 def ledger(database: Database) -> Ledger:
     return Ledger(database)
-
-
-@contextmanager
-def running(database: Database, *projections: Projection) -> Iterator[Engine]:
-    engine = Engine(database.service_url, projections)
-    engine.start()
-    try:
-        yield engine
-    finally:
-        engine.stop()
-
-
-def until(state: Callable[[], ProjectionState], holds: Callable[[ProjectionState], bool]) -> ProjectionState:
-    """The state, once something holds of it."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        now = state()
-        if holds(now):
-            return now
-        assert time.monotonic() < end, now
-        time.sleep(0.02)
 
 
 def reaching(engine: Engine, position: int, name: str = "tally", ledger: str = "main") -> ProjectionState:
@@ -407,7 +313,7 @@ def test_a_redaction_does_not_look_like_a_difference(database: Database, ledger:
             "INSERT INTO ledger_main.commits VALUES (2, 3, %s, %s)", (bytes(32), redaction.recorded_at)
         )
         values = "(%s, %s, %s, %s, %s, %s, %s, '', %s, '', %s)"
-        connection.execute(f"INSERT INTO ledger_main.events VALUES {values}", _row(redaction))
+        connection.execute(f"INSERT INTO ledger_main.events VALUES {values}", event_row(redaction))
         connection.execute("SELECT ledger_main.redact(2, 3)")
     rebuild = Rebuild(database.service_url, "main", CASUALTIES, threading.Event())
     rebuild.begin()

@@ -1,0 +1,123 @@
+"""ProjectionService: how far the read models are, and building one anew. A rebuild goes on when its caller leaves.
+What the contract promises for later is refused by name."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, NoReturn
+
+import grpc
+
+from incident.ledger.v1 import projection_service_pb2 as pb
+from incident.ledger.v1 import projection_service_pb2_grpc
+from ledger.api.messages import timestamp_to_proto
+from ledger.api.requests import ledger_name, seconds_left
+from ledger.errors import InvalidRequestError, UnimplementedError, Violation
+from projections.engine import Engine, ProjectionState, rebuilding, states
+from projections.engine.catalogue import RebuildProgress
+
+WATCH_SECONDS = 0.1
+"""How often a rebuild is looked at for those who watch it."""
+
+STATES = {
+    states.FOLLOWING: pb.PROJECTION_STATE_FOLLOWING,
+    states.CATCHING_UP: pb.PROJECTION_STATE_CATCHING_UP,
+    states.HALTED: pb.PROJECTION_STATE_HALTED,
+    states.REBUILDING: pb.PROJECTION_STATE_REBUILDING,
+}
+PHASES = {
+    rebuilding.REPLAYING: pb.REBUILD_PHASE_REPLAYING,
+    rebuilding.CATCHING_UP: pb.REBUILD_PHASE_CATCHING_UP,
+    rebuilding.COMPARING: pb.REBUILD_PHASE_COMPARING,
+    rebuilding.DONE: pb.REBUILD_PHASE_DONE,
+    rebuilding.CANCELLED: pb.REBUILD_PHASE_CANCELLED,
+    rebuilding.FAILED: pb.REBUILD_PHASE_FAILED,
+}
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class ProjectionServicer(projection_service_pb2_grpc.ProjectionServiceServicer):
+    """The service on the engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def ListProjections(
+        self, request: pb.ListProjectionsRequest, context: Context
+    ) -> pb.ListProjectionsResponse:
+        ledger, seconds = ledger_name(request.ledger), seconds_left(context)
+        found = await asyncio.to_thread(self._engine.states, ledger, seconds)
+        return pb.ListProjectionsResponse(projections=map(projection_to_proto, found))
+
+    async def GetProjection(self, request: pb.GetProjectionRequest, context: Context) -> pb.GetProjectionResponse:
+        ledger, name = ledger_name(request.ledger), projection_name(request.name)
+        state = await asyncio.to_thread(self._engine.state, ledger, name, seconds_left(context))
+        return pb.GetProjectionResponse(projection=projection_to_proto(state))
+
+    async def RebuildProjection(
+        self, request: pb.RebuildProjectionRequest, context: Context
+    ) -> AsyncIterator[pb.RebuildProjectionResponse]:
+        ledger, name = ledger_name(request.ledger), projection_name(request.name)
+        if request.at_position < 0:
+            raise InvalidRequestError([Violation("at_position", "is negative; give a position, or 0 for the head")])
+        if request.at_position:
+            raise UnimplementedError(what="A frozen generation at an earlier position")
+        rebuild = await asyncio.to_thread(self._engine.rebuild, ledger, name)
+        told = None
+        while True:
+            running, progress = rebuild.running, rebuild.progress  # in this order: the last progress is told
+            if progress is not told:
+                told = progress
+                yield pb.RebuildProjectionResponse(progress=progress_to_proto(progress))
+            if not running:
+                return
+            await asyncio.sleep(WATCH_SECONDS)
+
+    async def CancelRebuild(self, request: pb.CancelRebuildRequest, context: Context) -> NoReturn:
+        raise UnimplementedError(what="Cancelling a rebuild")
+
+    async def ListParkedEvents(self, request: pb.ListParkedEventsRequest, context: Context) -> NoReturn:
+        raise UnimplementedError(what="Putting events aside that a fold cannot take")
+
+    async def RetryParkedEvents(self, request: pb.RetryParkedEventsRequest, context: Context) -> NoReturn:
+        raise UnimplementedError(what="Taking events again that were put aside")
+
+
+def projection_name(given: str) -> str:
+    """The projection that a request names."""
+    if not given:
+        raise InvalidRequestError([Violation("name", "is empty; name a projection, for example casualties")])
+    return given
+
+
+def projection_to_proto(state: ProjectionState) -> pb.Projection:
+    """One projection."""
+    return pb.Projection(
+        name=state.name,
+        version=state.version,
+        generation=state.generation,
+        state=STATES[state.state],
+        position=state.position,
+        head=state.head,
+        lag_seconds=state.lag_seconds,
+        halted_because=state.halted_because,
+        state_digest=state.state_digest,
+        parked=state.parked,
+        rebuild=progress_to_proto(state.rebuild) if state.rebuild is not None else None,
+    )
+
+
+def progress_to_proto(progress: RebuildProgress) -> pb.RebuildProgress:
+    """How far a rebuild is."""
+    return pb.RebuildProgress(
+        generation=progress.generation,
+        phase=PHASES[progress.phase],
+        done=progress.done,
+        total=progress.total,
+        events_per_second=progress.events_per_second,
+        remaining_seconds=progress.remaining_seconds,
+        state_digest=progress.state_digest,
+        replaced_digest=progress.replaced_digest,
+        error=progress.error,
+        started_at=timestamp_to_proto(progress.started_at),
+    )

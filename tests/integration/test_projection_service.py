@@ -1,0 +1,157 @@
+"""ProjectionService over real gRPC, on an engine that follows a real database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import grpc
+import pytest
+import pytest_asyncio
+
+from incident.ledger.v1 import projection_service_pb2 as pb
+from incident.ledger.v1.projection_service_pb2_grpc import (
+    ProjectionServiceStub,
+    add_ProjectionServiceServicer_to_server,
+)
+from ledger.api.statuses import StatusInterceptor
+from projections.api.projection_service import ProjectionServicer
+from tests.followed import Ledger, Tally, running, until
+from tests.postgres import Database
+
+SECONDS = 10
+
+
+class Service:
+    """A ledger, two projections of it, and a client."""
+
+    def __init__(self, database: Database, stub: Any, tally: Tally) -> None:
+        self.ledger = Ledger(database)
+        self.stub = stub
+        self.tally = tally
+
+    async def get(self, name: str = "tally") -> pb.Projection:
+        answer = await self.stub.GetProjection(pb.GetProjectionRequest(name=name), timeout=SECONDS)
+        found: pb.Projection = answer.projection
+        return found
+
+    async def once(self, holds: Callable[[pb.Projection], bool]) -> pb.Projection:
+        """The projection, when something holds of it; a test has a bound of its own."""
+        while True:
+            found = await self.get()
+            if holds(found):
+                return found
+            await asyncio.sleep(0.02)
+
+    async def reaching(self, position: int) -> pb.Projection:
+        return await self.once(lambda found: found.position >= position)
+
+    def rebuild(self, **asked: Any) -> Any:
+        return self.stub.RebuildProjection(pb.RebuildProjectionRequest(**asked), timeout=SECONDS)
+
+
+@pytest_asyncio.fixture
+async def service(database: Database) -> AsyncIterator[Service]:
+    tally = Tally()
+    with running(database, tally, Tally("other", version=3)) as engine:
+        server = grpc.aio.server(interceptors=[StatusInterceptor()])
+        add_ProjectionServiceServicer_to_server(ProjectionServicer(engine), server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        await asyncio.to_thread(until, lambda: engine.state("main", "other"), lambda state: state.generation == 1)
+        options = [("grpc.enable_http_proxy", 0)]
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
+            yield Service(database, ProjectionServiceStub(channel), tally)
+        await server.stop(1)
+
+
+async def code(call: Any) -> tuple[grpc.StatusCode, str]:
+    with pytest.raises(grpc.aio.AioRpcError) as told:
+        await call
+    return told.value.code(), str(told.value.details())
+
+
+async def test_lists_projections_by_name(service: Service) -> None:
+    service.ledger.append(*"AAB")
+    await service.reaching(3)
+    answer = await service.stub.ListProjections(pb.ListProjectionsRequest(), timeout=SECONDS)
+    assert [(each.name, each.version, each.generation) for each in answer.projections] == [
+        ("other", 3, 1),
+        ("tally", 1, 1),
+    ]
+    tally = answer.projections[1]
+    assert (tally.state, tally.position, tally.head) == (pb.PROJECTION_STATE_FOLLOWING, 3, 3)
+    assert tally.state_digest == ""
+    assert not tally.HasField("rebuild")
+
+
+async def test_a_digest_tells_the_content(service: Service) -> None:
+    service.ledger.append("A")
+    first = (await service.reaching(1)).state_digest
+    assert len(first) == 64
+    assert (await service.get()).state_digest == first
+    service.ledger.append("A")
+    assert (await service.reaching(2)).state_digest != first
+
+
+async def test_a_halt_is_told(service: Service) -> None:
+    service.tally.poison = frozenset("P")
+    service.ledger.append("P")
+    found = await service.once(lambda found: found.state == pb.PROJECTION_STATE_HALTED)
+    assert found.halted_because == "1 P: ValueError: what is P?"
+    assert found.lag_seconds > 0
+
+
+async def test_a_rebuild_streams_its_progress(service: Service) -> None:
+    service.ledger.append(*"AB")
+    before = await service.reaching(2)
+    steps = [step.progress async for step in service.rebuild(name="tally")]
+    last = steps[-1]
+    assert (last.phase, last.generation, last.done, last.total) == (pb.REBUILD_PHASE_DONE, 2, 2, 2)
+    assert last.state_digest == last.replaced_digest == before.state_digest
+    assert last.started_at.seconds > 0
+    assert (await service.get()).generation == 2
+
+
+async def test_a_rebuild_goes_on_when_its_caller_leaves(service: Service) -> None:
+    service.ledger.append(*"A" * 10)
+    await service.reaching(10)
+    service.tally.pause = 0.5
+    watching = service.rebuild(name="tally")
+    first = (await watching.read()).progress
+    assert first.phase == pb.REBUILD_PHASE_REPLAYING
+    watching.cancel()
+    seen = await service.get()
+    assert (seen.state, seen.generation, seen.rebuild.generation) == (pb.PROJECTION_STATE_REBUILDING, 1, 2)
+    again = service.rebuild(name="tally")
+    told, why = await code(again.read())
+    assert told is grpc.StatusCode.FAILED_PRECONDITION
+    assert "tally is being rebuilt already" in why
+    await service.once(lambda found: found.generation == 2)
+
+
+async def test_what_cannot_be_answered_is_told(service: Service) -> None:
+    stub = service.stub
+    unknown = stub.GetProjection(pb.GetProjectionRequest(name="nothing"), timeout=SECONDS)
+    assert (await code(unknown))[0] is grpc.StatusCode.NOT_FOUND
+    nowhere = stub.ListProjections(pb.ListProjectionsRequest(ledger="nowhere"), timeout=SECONDS)
+    assert (await code(nowhere))[0] is grpc.StatusCode.NOT_FOUND
+    nameless = stub.GetProjection(pb.GetProjectionRequest(), timeout=SECONDS)
+    assert (await code(nameless))[0] is grpc.StatusCode.INVALID_ARGUMENT
+    negative = service.rebuild(name="tally", at_position=-1)
+    assert (await code(negative.read()))[0] is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_what_is_not_built_yet_says_so(service: Service) -> None:
+    stub = service.stub
+    calls = [
+        stub.CancelRebuild(pb.CancelRebuildRequest(name="tally"), timeout=SECONDS),
+        stub.ListParkedEvents(pb.ListParkedEventsRequest(name="tally"), timeout=SECONDS),
+        stub.RetryParkedEvents(pb.RetryParkedEventsRequest(name="tally"), timeout=SECONDS),
+        service.rebuild(name="tally", at_position=1).read(),
+    ]
+    for call in calls:
+        told, why = await code(call)
+        assert told is grpc.StatusCode.UNIMPLEMENTED
+        assert why.endswith("is not built yet.")
