@@ -1,0 +1,59 @@
+"""Fixtures of the acceptance tests: one server process per PostgreSQL version, with the founding case alone in its
+ledger `main`. Tests that append anything else make a ledger of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import grpc
+import pytest
+
+from incident.ledger.v1 import records_pb2 as records
+from seeds import ucdp
+from tests.acceptance.client import Client, reports_in
+from tests.acceptance.process import ServerProcess, serving
+from tests.postgres import Cluster
+
+ACTORS = ucdp.FOLDER / "01-actors.yaml"
+FOUNDING_CASE = ucdp.FOLDER / "02-founding-case.yaml"
+
+
+@dataclass
+class FoundingCase:
+    """The founding case as appended, and a client to ask about it."""
+
+    client: Client
+    report: records.Report
+    actors: records.Receipt
+    receipt: records.Receipt
+
+    def positions(self, type_name: str, incident_id: str) -> list[int]:
+        """Where the claims of a type about an incident were recorded."""
+        stream = f"incidents/{incident_id}"
+        return [each.position for each in self.receipt.events if (each.type, each.stream) == (type_name, stream)]
+
+
+@pytest.fixture(scope="module")
+def server(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server process on a database of its own."""
+    with cluster.database() as database:
+        settings = {"LEDGER_DATABASE_URL": database.service_url}
+        with serving(tmp_path_factory.mktemp("server"), settings=settings) as running:
+            yield running
+
+
+@pytest.fixture(scope="module")
+def channel(server: ServerProcess) -> Iterator[grpc.Channel]:
+    """A connection to the server."""
+    with grpc.insecure_channel(server.address) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="module")
+def case(channel: grpc.Channel) -> FoundingCase:
+    """The founding case, appended."""
+    client = Client(channel)
+    actors, report = reports_in(ACTORS, FOUNDING_CASE)
+    first, second = client.append(actors, report)
+    return FoundingCase(client, report, first, second)
