@@ -59,6 +59,9 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+CLASSES = ("deaths_a", "deaths_b", "deaths_civilians", "deaths_unknown")
+
+
 def report_of(row: Row) -> Document:
     """The report that a row is: the use of force, one claim for each class of deaths, and the toll where the
     estimates differ."""
@@ -150,8 +153,17 @@ def _deaths(row: Row) -> Iterator[Document]:
 
 
 def _count(row: Row, deaths: int) -> int | Document:
-    """Exact where the row's three estimates agree; else the best estimate, for UCDP gives no bounds by class."""
-    return {"qualifier": "about", "stated": deaths} if _estimates_differ(row) else deaths
+    """Exact where the row's three estimates agree. Where they differ, its bounds are those of its only class; of
+    several classes UCDP gives the best estimates alone."""
+    if not _estimates_differ(row):
+        return deaths
+    if deaths == int(row["best"]):
+        return {"qualifier": "between", **_bounds(row)}
+    return {"qualifier": "about", "stated": deaths}
+
+
+def _bounds(row: Row) -> dict[str, int]:
+    return {name: int(row[name]) for name in ("low", "best", "high")}
 
 
 def _estimates_differ(row: Row) -> bool:
@@ -159,10 +171,10 @@ def _estimates_differ(row: Row) -> bool:
 
 
 def _toll(row: Row) -> Iterator[Document]:
-    """The row's total with its bounds, where they say more than the claims by class."""
-    if _estimates_differ(row):
-        bounds = {name: int(row[name]) for name in ("low", "best", "high")}
-        count = {"qualifier": "between", **bounds}
+    """The row's total with its bounds, where no claim of one class can carry them."""
+    one_class = any(int(row[column]) == int(row["best"]) for column in CLASSES) and int(row["best"])
+    if _estimates_differ(row) and not one_class:
+        count = {"qualifier": "between", **_bounds(row)}
         yield _claim(row, "TollClaimed", victim_class="unknown", outcome="killed", count=count)
 
 
