@@ -14,11 +14,13 @@ from ledger.cli.tables import (
     table,
 )
 
+MAX_TOLLS_SHOWN = 20
 
-def print_casualties(console: Console, answer: Any) -> None:
-    """The whole answer."""
+
+def print_casualties(console: Console, answer: Any, max_tolls: int = MAX_TOLLS_SHOWN) -> None:
+    """The whole answer; of many tolls some, those of areas and periods before those of single incidents."""
     _print_figures(console, answer)
-    _print_tolls(console, answer)
+    _print_tolls(console, answer, max_tolls)
     rules = (f"policy {answer.count_policy}", f"rule {answer.resolution_rule}", filter_words(answer.filter))
     print_basis(console, answer.basis, *rules)
     print_left_out(console, answer.left_out)
@@ -40,9 +42,9 @@ def _print_figures(console: Console, answer: Any) -> None:
 
 
 def _remarks(each: Any) -> str:
-    """The figure in words where a number alone says less, its flags, and what it leaves out."""
-    plain = each.figure.HasField("best") and each.figure.text == wording.number(each.figure.best)
-    parts = [] if plain or each.figure.text == str(each.figure.best) else [each.figure.text]
+    """The figure in words where it has no bound, its flags, and what it leaves out."""
+    numbered = each.figure.HasField("low") or each.figure.HasField("high")
+    parts = [] if numbered else [each.figure.text]
     parts += [wording.flags(each.flags), *_left_out(each)]
     return "; ".join(part for part in parts if part)
 
@@ -52,22 +54,25 @@ def _left_out(each: Any) -> list[str]:
     return [f"without {claims} claim{'' if claims == 1 else 's'} ({reason})" for claims, reason in reasons]
 
 
-def _print_tolls(console: Console, answer: Any) -> None:
-    columns = ("position", "toll", "over", "area", "claimed", "itemised", "residual")
+def _print_tolls(console: Console, answer: Any, max_tolls: int) -> None:
+    columns = ("position", "toll", "over", "claimed", "itemised", "residual", "area")
     made = table(*columns, numbers=("position",), title="Tolls, never added to the above")
-    for each in answer.tolls:
+    tolls = sorted(answer.tolls, key=lambda toll: bool(toll.event.claim.toll_claimed.incident_id))
+    for each in tolls[:max_tolls]:
         claim = each.event.claim
         body = claim.toll_claimed
         made.add_row(
             str(each.event.position),
             " ".join(part for part in _toll_words(body) if part),
-            wording.interval(claim.occurred),
-            wording.place(claim.place),
+            wording.narrow_interval(claim.occurred),
             figure_words(each.claimed),
             figure_words(each.itemised),
-            figure_words(each.residual) + (", conflict: the itemised claims exceed it" if each.conflict else ""),
+            figure_words(each.residual) + ("\nconflict: the itemised\nclaims exceed it" if each.conflict else ""),
+            wording.place(claim.place),
         )
     print_below(console, made)
+    if len(tolls) > max_tolls:
+        console.print(f"… and {len(tolls) - max_tolls} more tolls; --json has them all.", style="dim")
 
 
 def _toll_words(body: Any) -> tuple[str, ...]:

@@ -19,9 +19,9 @@ from ledger.settings import Role, Settings
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 NEXT_COMMANDS = (
-    "casualties --group-by party --group-by class --group-by outcome",
+    "casualties --group-by party --group-by month --outcome killed",
     "incident idlib-2020-02-retaliation",
-    "ceasefires sochi-memorandum-2018",
+    "ceasefires sochi-memorandum",
     "threats --at 2020-03-01",
     "replay --to 10",
     "rebuild casualties",

@@ -46,25 +46,27 @@ def threats(session: Session, limit: int, **options: Any) -> None:
 
 def print_threats(console: Console, answer: Any) -> None:
     """The threats of an answer, one row each."""
-    made = table("threat", "kind", "status", "issued", "by", "against", "deadline", "says", title="Threats")
+    made = table("threat", "status", "deadline", "says", title="Threats")
     for each in answer.threats:
         claim = each.issued.event.claim
-        body = claim.threat_issued
         made.add_row(
             each.threat_id,
-            wording.threat_kind(body.threat_kind),
             wording.threat_status(each.status),
-            wording.interval(claim.occurred),
-            wording.ids(body.issued_by),
-            wording.ids(body.against or body.addressees),
-            wording.interval(body.deadline),
-            _says(body),
+            wording.narrow_interval(claim.threat_issued.deadline),
+            _says(claim),
         )
     print_table(console, made, "No threat fits.")
     print_basis(console, answer.basis, f"at {answer.at}" if answer.at else "")
     print_more(console, answer)
 
 
-def _says(body: Any) -> str:
+def _says(claim: Any) -> str:
+    """Kind, day, who to whom; then what is announced on which condition."""
+    body = claim.threat_issued
+    parts = [f"{wording.threat_kind(body.threat_kind)} of {wording.interval(claim.occurred)}"]
+    parts += [f"by {wording.ids(body.issued_by)}"] if body.issued_by else []
+    parts += [f"against {wording.ids(body.against)}"] if body.against else []
+    parts += [f"to {wording.ids(body.addressees)}"] if body.addressees else []
     condition = f"if {body.condition}" if body.condition else ""
-    return "; ".join(part for part in (body.announced_act, condition) if part)
+    announced = "; ".join(part for part in (body.announced_act, condition) if part)
+    return f"{' '.join(parts)}\n{announced}" if announced else " ".join(parts)
