@@ -107,7 +107,7 @@ def _print_conflicts(console: Console, found: Any) -> None:
 
 def print_violations(console: Console, answer: Any) -> None:
     """The violations of an answer, and the series beside them."""
-    columns = ("position", "agreement", "occurred", "place", "by", "kind", "standing")
+    columns = ("position", "agreement", "occurred", "standing", "by", "kind")
     made = table(*columns, numbers=("position",), title="Violations")
     for each in answer.violations:
         claim = each.claim.event.claim
@@ -115,11 +115,12 @@ def print_violations(console: Console, answer: Any) -> None:
         made.add_row(
             str(each.claim.event.position),
             each.agreement_id,
-            wording.interval(claim.occurred),
-            wording.place(claim.place),
-            wording.ids(body.violators),
-            body.violation_kind,
+            "\n".join(
+                part for part in (wording.narrow_interval(claim.occurred), wording.place(claim.place)) if part
+            ),
             wording.standing(each.standing),
+            "\n".join(body.violators),
+            body.violation_kind,
         )
     print_table(console, made, "No violation fits. No report is not the same as no violation.")
     steps = table("from", "violations", numbers=("violations",), title="Series")

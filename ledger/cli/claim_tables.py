@@ -11,25 +11,23 @@ from ledger.cli.tables import print_table, table
 
 
 def print_claims(console: Console, claims: Iterable[Any], empty: str, title: str | None = None) -> None:
-    """Each claim with its position, day, source and verification."""
-    columns = ("position", "occurred", "says", "source", "verification", "remarks")
-    made = table(*columns, numbers=("position",), title=title)
+    """Each claim with its position, day, and what its source and its assessment are."""
+    made = table("position", "occurred", "says", "source", numbers=("position",), title=title)
     for each in claims:
         made.add_row(
             str(each.event.position),
-            wording.interval(each.event.claim.occurred),
+            wording.narrow_interval(each.event.claim.occurred),
             summary(each.event),
-            f"{each.source.name}, {each.reported}" if each.reported else each.source.name,
-            wording.verification(each.verification),
-            _remarks(each),
+            _source(each),
         )
     print_table(console, made, empty)
 
 
-def _remarks(each: Any) -> str:
-    parts = [wording.flags(each.flags)]
+def _source(each: Any) -> str:
+    """Who published it and when, its verification, and what deserves a look."""
+    parts = [each.source.name, each.reported, wording.verification(each.verification), wording.flags(each.flags)]
     if each.original_event_id and each.original_event_id != each.event.event_id:
         parts.append("corrected")
     if each.held_to:
         parts.append(f"held from {each.held_from} to {each.held_to - 1}")
-    return "; ".join(part for part in parts if part)
+    return ", ".join(part for part in parts if part)

@@ -32,15 +32,14 @@ def incidents(session: Session, limit: int, **options: Any) -> None:
     if session.as_json:
         print_json(session.out, answer)
         return
-    made = table("incident", "occurred", "place", "claims", "reports", "types", numbers=("claims", "reports"))
+    made = table("incident", "occurred", "claims", "reports", "where and what", numbers=("claims", "reports"))
     for each in answer.incidents:
         made.add_row(
             each.incident_id,
-            wording.interval(each.occurred),
-            wording.place(each.place),
+            wording.narrow_interval(each.occurred),
             wording.number(each.claims),
             wording.number(each.reports),
-            ", ".join(each.claim_types),
+            "\n".join(part for part in (wording.place(each.place), ", ".join(each.claim_types)) if part),
         )
     print_table(session.out, made, "No incident fits.")
     print_basis(session.out, answer.basis)

@@ -14,7 +14,7 @@ from rich.table import Table
 from ledger.cli import wording
 
 COLUMN_GAP = 2
-MIN_TEXT = 12
+MIN_TEXT = 9
 MAX_WHOLE = 40
 
 
@@ -73,14 +73,20 @@ def print_below(console: Console, made: Table) -> None:
 
 
 def _keep_whole(made: Table, width: int) -> None:
-    """Ids, days and codes are not broken over lines, as far as there is room; the longest texts take the breaks."""
-    widths = [max(cell_len(str(cell)) for cell in (column.header, *column.cells)) for column in made.columns]
-    room, left = width - COLUMN_GAP * len(widths), len(widths)
-    for longest, column in sorted(zip(widths, made.columns, strict=True), key=lambda pair: pair[0]):
-        left -= 1
-        if longest <= min(room - left * MIN_TEXT, MAX_WHOLE):
+    """Ids, days and codes are not broken over lines, from the left as far as there is room; the text at the right
+    takes the breaks."""
+    widths = [
+        max(cell_len(line) for cell in (column.header, *column.cells) for line in str(cell).split("\n"))
+        for column in made.columns
+    ]
+    room = width - COLUMN_GAP * len(widths) + 1
+    least = [min(each, MIN_TEXT) for each in widths]
+    needed = sum(least)
+    for column, longest, given in zip(made.columns, widths, least, strict=True):
+        more = longest - given
+        if longest <= MAX_WHOLE and needed + more <= room:
             column.no_wrap = True
-            room -= longest
+            needed += more
 
 
 def print_basis(console: Console, basis: Any, *parts: str) -> None:

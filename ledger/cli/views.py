@@ -12,6 +12,7 @@ from ledger.cli.session import DEFAULT_TIMEOUT_SECONDS, Session
 from ledger.cli.threats import print_threats
 
 SHOWN_ROWS = 50
+SHOWN_TOLLS = 5
 
 
 def show_views(
@@ -26,7 +27,7 @@ def show_views(
     out = console or Session().out
     asked = {"ledger": ledger, "min_position": min_position}
     figures = casualty_service_pb2.GetCasualtiesRequest(**asked)  # type: ignore[arg-type]
-    print_casualties(out, CasualtyServiceStub(channel).GetCasualties(figures, timeout=timeout))
+    print_casualties(out, CasualtyServiceStub(channel).GetCasualties(figures, timeout=timeout), SHOWN_TOLLS)
     out.print()
     agreements = ceasefire_service_pb2.ListCeasefiresRequest(page_size=SHOWN_ROWS, **asked)  # type: ignore[arg-type]
     print_ceasefires(out, CeasefireServiceStub(channel).ListCeasefires(agreements, timeout=timeout))

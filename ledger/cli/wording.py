@@ -16,8 +16,8 @@ UNSTATED = "…"
 OPEN = "open"
 
 FLAGS = {
-    "PARTY_CLAIM": "a party's own claim",
-    "SINGLE_SOURCE": "single source",
+    "PARTY_CLAIM": "party's own claim",
+    "SINGLE_SOURCE": "1 source",
     "AGGREGATE": "aggregate",
     "LOW_ABOVE_BEST": "low is above best",
     "BEST_ABOVE_HIGH": "best is above high",
@@ -99,14 +99,20 @@ def count(stated: Any) -> str:
     return "an unknown number"
 
 
-def interval(occurred: Any) -> str:
+def interval(occurred: Any, between: str = " ") -> str:
     """A day, or first and last day; with the precision where it is not one exact day."""
     if not occurred.start:
         return ""
-    days = occurred.start if occurred.end in ("", occurred.start) else f"{occurred.start} to {occurred.end}"
+    one_day = occurred.end in ("", occurred.start)
+    days = occurred.start if one_day else f"{occurred.start} to{between}{occurred.end}"
     if occurred.precision in (0, values_pb2.DATE_PRECISION_DAY):
         return days
     return f"{days} ({date_precision(occurred.precision)})"
+
+
+def narrow_interval(occurred: Any) -> str:
+    """The same on two lines, for tables."""
+    return interval(occurred, between="\n")
 
 
 def moment(stamp: Timestamp) -> str:
