@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -29,7 +30,7 @@ from ledger.persistence.install import install
 from ledger.persistence.provision import provision
 
 APPEND = "/incident.ledger.v1.LedgerService/AppendReport"
-READY = "serving on "
+READY = re.compile(r"^serving on (\S+:\d+)", re.MULTILINE)
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 SLACK_SECONDS = 60.0
@@ -59,11 +60,11 @@ def serving(command: Sequence[str], log: Path, **environment: str) -> Iterator[s
         process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **environment})
     try:
         deadline = time.monotonic() + START_SECONDS
-        while not (found := [line for line in log.read_text().splitlines() if line.startswith(READY)]):
+        while not (found := READY.search(log.read_text())):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise SystemExit(f"{' '.join(command)} does not start:\n{log.read_text()}")
             time.sleep(0.05)
-        yield found[0].removeprefix(READY)
+        yield found[1]
     finally:
         process.terminate()
         process.wait(STOP_SECONDS)

@@ -119,7 +119,8 @@ def _check(outcome: Outcome, reader_url: str, address: str) -> None:
     held = record.read(reader_url)
     outcome.faults += record.faults(held)
     outcome.faults += answers.faults(outcome.answers, held, outcome.plan.sent())
-    outcome.faults += read_models.faults(address, len(held.events))
+    compared = read_models.compare(address, len(held.events))
+    outcome.faults += [fault for found in compared.values() for fault in found]
     told = outcome.answers
     outcome.figures = {
         "reports acknowledged": len(told.reports),
@@ -133,6 +134,7 @@ def _check(outcome: Outcome, reader_url: str, address: str) -> None:
         "commits": len(held.commits),
         "acts": sum(each.type in ACTS for each in held.events),
         "streams": len({each.stream for each in held.events}),
+        "read models equal to their rebuild": ", ".join(name for name, found in compared.items() if not found),
         "seconds": round(outcome.seconds, 1),
         "reports per second": round(len(told.reports) / outcome.seconds),
         "slowest acknowledgement, seconds": max((each["seconds"] for each in told.acknowledged), default=0),

@@ -17,18 +17,17 @@ REBUILD_SECONDS = 600.0
 POLL_SECONDS = 0.2
 
 
-def faults(address: str, size: int, ledger: str = "main") -> Iterator[str]:
-    """What differs between the live read models and their rebuilds at the ledger's size."""
+def compare(address: str, size: int, ledger: str = "main") -> dict[str, list[str]]:
+    """By read model, what differs between it and its rebuild at the ledger's size."""
     with grpc.insecure_channel(address) as channel:
         stub = projection_service_pb2_grpc.ProjectionServiceStub(channel)
-        listed = stub.ListProjections(
-            pb.ListProjectionsRequest(ledger=ledger), timeout=CALL_SECONDS, wait_for_ready=True
-        )
-        if not listed.projections:
-            yield "there are no projections"
-        for projection in listed.projections:
-            behind = _behind(stub, ledger, projection.name, size)
-            yield from behind or _rebuilt(stub, ledger, projection.name, size)
+        asked = pb.ListProjectionsRequest(ledger=ledger)
+        names = [
+            each.name for each in stub.ListProjections(asked, timeout=CALL_SECONDS, wait_for_ready=True).projections
+        ]
+        return {
+            name: _behind(stub, ledger, name, size) or list(_rebuilt(stub, ledger, name, size)) for name in names
+        }
 
 
 def _behind(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -25,7 +26,7 @@ from ledger.cli.report_files import read_report_files
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "interop"
 SEEDS = ("seeds/01-actors.yaml", "seeds/02-founding-case.yaml")
-READY = "serving on "
+READY = re.compile(r"^serving on (\S+:\d+)", re.MULTILINE)
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 CLIENT_SECONDS = 120.0
@@ -72,9 +73,8 @@ def fresh_server(data: Path) -> Iterator[str]:
 def _address(server: subprocess.Popen[bytes], log: Path) -> str:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
-        for line in log.read_text(errors="replace").splitlines():
-            if line.startswith(READY):
-                return line.removeprefix(READY).strip()
+        if found := READY.search(log.read_text(errors="replace")):
+            return found[1]
         time.sleep(0.05)
     raise SystemExit(f"the server does not start:\n{log.read_text(errors='replace')}")
 
