@@ -54,7 +54,8 @@ class ReadingService:
         read_side = ReadSide(self._pool)
         casualty_service_pb2_grpc.add_CasualtyServiceServicer_to_server(CasualtyServicer(read_side), registry)
         ceasefire_service_pb2_grpc.add_CeasefireServiceServicer_to_server(CeasefireServicer(read_side), registry)
-        projection_service_pb2_grpc.add_ProjectionServiceServicer_to_server(ProjectionServicer(self._engine), registry)
+        projections = ProjectionServicer(self._engine)
+        projection_service_pb2_grpc.add_ProjectionServiceServicer_to_server(projections, registry)
         return (
             casualty_service_pb2.DESCRIPTOR.services_by_name["CasualtyService"],
             ceasefire_service_pb2.DESCRIPTOR.services_by_name["CeasefireService"],

@@ -17,6 +17,9 @@ LEDGER_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 MAX_FILTER_VALUES = 100
 DEFAULT_SECONDS = 30.0
 """How long a call without a deadline may take."""
+MAX_MARGIN_SECONDS = 0.25
+MARGIN_SHARE = 0.1
+"""What is kept of a deadline for the answer to travel."""
 
 
 def ledger_name(given: str, field: str = "ledger") -> str:
@@ -93,6 +96,9 @@ def history_filter(given: Any, path: str = "filter") -> HistoryFilter:
 
 
 def seconds_left(context: Any) -> float:
-    """The call's deadline in seconds from now; bounded where the client gave none."""
+    """How long a call may work, in seconds: until shortly before its deadline, so that what is said of it still
+    arrives; bounded where the client gave none."""
     left = context.time_remaining()
-    return DEFAULT_SECONDS if left is None else max(0.0, float(left))
+    if left is None:
+        return DEFAULT_SECONDS
+    return max(0.0, float(left) - min(MAX_MARGIN_SECONDS, float(left) * MARGIN_SHARE))
