@@ -195,9 +195,7 @@ def test_a_stream_acknowledges_each_report_by_itself_and_in_order(ledgers: Any) 
         for start in range(0, len(sent), 40)
     ]
     outcomes = [
-        outcome
-        for answer in ledgers.AppendReports(iter(batches), timeout=SECONDS)
-        for outcome in answer.outcomes
+        outcome for answer in ledgers.AppendReports(iter(batches), timeout=SECONDS) for outcome in answer.outcomes
     ]
     assert [outcome.report_id for outcome in outcomes] == [each.report_id for each in sent]
     assert [each.report_id for each in outcomes if each.HasField("failure")] == ["bad"]
