@@ -23,9 +23,11 @@ class ServiceProcess:
 
     def __init__(self, *options: str, environment: Mapping[str, str] | None = None, wait: bool = True) -> None:
         command = [sys.executable, "-m", "ledger", "serve", "--listen", "127.0.0.1:0", *options]
+        # What is set for the tests themselves is not what this service is asked for.
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("LEDGER_")}
         self.process = subprocess.Popen(
             command,
-            env={**os.environ, **(environment or {})},
+            env={**clean, **(environment or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -12,8 +12,8 @@ import pytest
 from incident.ledger.v1 import records_pb2 as records
 from seeds import ucdp
 from tests.acceptance.client import Client, reports_in
-from tests.acceptance.process import ServerProcess, serving
 from tests.postgres import Cluster
+from tests.served import ServiceProcess, serving
 
 ACTORS = ucdp.FOLDER / "01-actors.yaml"
 FOUNDING_CASE = ucdp.FOLDER / "02-founding-case.yaml"
@@ -35,16 +35,17 @@ class FoundingCase:
 
 
 @pytest.fixture(scope="module")
-def server(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def server(cluster: Cluster) -> Iterator[ServiceProcess]:
     """A server process on a database of its own."""
-    with cluster.database() as database:
-        settings = {"LEDGER_DATABASE_URL": database.service_url}
-        with serving(tmp_path_factory.mktemp("server"), settings=settings) as running:
-            yield running
+    with (
+        cluster.database() as database,
+        serving(environment={"LEDGER_DATABASE_URL": database.service_url}) as running,
+    ):
+        yield running
 
 
 @pytest.fixture(scope="module")
-def channel(server: ServerProcess) -> Iterator[grpc.Channel]:
+def channel(server: ServiceProcess) -> Iterator[grpc.Channel]:
     """A connection to the server."""
     with grpc.insecure_channel(server.address) as connected:
         yield connected

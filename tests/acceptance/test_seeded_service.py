@@ -18,7 +18,7 @@ from incident.ledger.v1.casualty_service_pb2 import CasualtyFilter
 from incident.ledger.v1.values_pb2 import VICTIM_CLASS_TROOPS
 from seeds import ucdp
 from tests.acceptance.client import Client, bounds, by_key, reports_in
-from tests.acceptance.process import ServerProcess, serving
+from tests.served import ServiceProcess, serving
 
 ROWS = ucdp.rows_of(ucdp.SLICE)
 OF_UCDP = CasualtyFilter(sources=["UCDP GED"])
@@ -32,14 +32,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(folder: Path) -> Iterator[ServerProcess]:
+def server(folder: Path) -> Iterator[ServiceProcess]:
     """The service, started for the first time."""
-    with serving(folder, ["--embedded", "--data-dir", "data", "--seed", "--show"]) as running:
+    with serving("--embedded", "--data-dir", str(folder / "data"), "--seed", "--show") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def client(server: ServerProcess) -> Iterator[Client]:
+def client(server: ServiceProcess) -> Iterator[Client]:
     """A client that has seen everything that the seeds hold."""
     with grpc.insecure_channel(server.address) as channel:
         asking = Client(channel)
@@ -59,8 +59,8 @@ def test_everything_is_seeded(client: Client) -> None:
     assert client.head() == filings_and_claims
 
 
-def test_the_views_and_the_next_commands_are_printed(server: ServerProcess) -> None:
-    printed = "\n".join(server.printed)
+def test_the_views_and_the_next_commands_are_printed(server: ServiceProcess) -> None:
+    printed = server.output
     for part in (
         "government-of-turkey",
         "1,800",
@@ -71,8 +71,8 @@ def test_the_views_and_the_next_commands_are_printed(server: ServerProcess) -> N
         assert part in printed
 
 
-def test_every_next_command_works(server: ServerProcess, client: Client, folder: Path) -> None:
-    told = "\n".join(server.printed).partition("Next, in another terminal")[2]
+def test_every_next_command_works(server: ServiceProcess, client: Client, folder: Path) -> None:
+    told = server.output.partition("Next, in another terminal")[2]
     commands = re.findall(r"incident-ledger (.+)$", told, re.MULTILINE)
     assert len(commands) > 3
     for command in commands:
@@ -134,12 +134,12 @@ def test_the_founding_case_is_as_it_was_alone(client: Client) -> None:
     assert killed.figure.text == "12"
 
 
-def test_a_second_start_serves_the_same_data_again(client: Client, server: ServerProcess, folder: Path) -> None:
+def test_a_second_start_serves_the_same_data_again(client: Client, server: ServiceProcess, folder: Path) -> None:
     # The last test of this module, for it stops the module's server.
     before = client.casualties()
     assert server.stop(by=signal.SIGTERM) == 0
-    with serving(folder, ["--embedded", "--data-dir", "data", "--seed", "--show"]) as again:
-        assert not [line for line in again.printed if line.startswith("Recorded")]
+    with serving("--embedded", "--data-dir", str(folder / "data"), "--seed", "--show") as again:
+        assert not [line for line in again.lines if line.startswith("Recorded")]
         with grpc.insecure_channel(again.address) as channel:
             asking = Client(channel, position=client.position)
             after = asking.casualties()
