@@ -8,7 +8,7 @@ COPY requirements/build.txt requirements/run.txt requirements/
 RUN python -m venv /opt/incident-ledger \
     && pip install --require-hashes --requirement requirements/build.txt \
     && /opt/incident-ledger/bin/pip install --require-hashes --requirement requirements/run.txt
-COPY pyproject.toml LICENSE ./
+COPY pyproject.toml LICENSE README.md ./
 COPY ledger ledger
 COPY projections projections
 COPY seeds seeds
