@@ -3,6 +3,7 @@ It serves nobody by itself."""
 
 import logging
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -10,8 +11,9 @@ import psycopg
 
 from ledger.errors import DeadlineError, NotFoundError, UnavailableError
 from ledger.persistence import install
-from ledger.persistence.connecting import connect
+from ledger.persistence.connecting import connect, cut
 from projections.engine.catalogue import RebuildProgress
+from projections.engine.cutting import cut_after
 from projections.engine.following import Following
 from projections.engine.projection import Connection, Projection
 from projections.engine.rebuilding import Rebuild
@@ -23,6 +25,8 @@ LOOK_SECONDS = 1.0
 """How often new ledgers, whoever created them, are looked for."""
 PAGE = 1_000
 STATE_SECONDS = 30
+STOP_SECONDS = 2.0
+LAST_SECONDS = 1.0
 
 
 class Follower:
@@ -36,6 +40,11 @@ class Follower:
     def troubles(self) -> dict[str, str]:
         """Why projections cannot reach the database, by name; empty while they can."""
         return {each.name: each.trouble for each in self._threads if each.trouble}
+
+    def cut_if_stuck(self, now: float) -> None:
+        """Cut connections that answer nothing."""
+        for each in self._threads:
+            each.cut_if_stuck(now)
 
     def start(self) -> None:
         """Begin to follow."""
@@ -72,6 +81,13 @@ class RunningRebuild:
         """Wait for the end."""
         self._thread.join()
 
+    def stop(self) -> None:
+        """End soon; the engine has told it that it is stopping."""
+        self._thread.join(STOP_SECONDS)
+        if self.running:
+            self._rebuild.cut()
+        self._thread.join()
+
 
 class Engine:
     """Follows every ledger of a database."""
@@ -82,6 +98,7 @@ class Engine:
         self._followers: dict[str, Follower] = {}
         self._rebuilds: list[RunningRebuild] = []
         self._stopping = threading.Event()
+        self._connection: Connection | None = None
         self._thread = threading.Thread(target=self._look, name="ledgers", daemon=True)
 
     @property
@@ -98,6 +115,9 @@ class Engine:
         """End everything, rebuilds included, and wait for it."""
         self._stopping.set()
         if self._thread.is_alive():
+            self._thread.join(STOP_SECONDS)
+            if self._thread.is_alive() and self._connection is not None:
+                cut(self._connection)
             self._thread.join()
         stops = [threading.Thread(target=each.stop) for each in self._followers.values()]
         for stop in stops:
@@ -105,7 +125,7 @@ class Engine:
         for stop in stops:
             stop.join()
         for rebuild in self._rebuilds:
-            rebuild.join()
+            rebuild.stop()
         self._followers.clear()
 
     def states(self, ledger: str, timeout: float = STATE_SECONDS) -> list[ProjectionState]:
@@ -148,9 +168,10 @@ class Engine:
     def _snapshot(self, ledger: str, timeout: float) -> Iterator[Connection]:
         try:
             with connect(self._url, "projection states", max(1, round(timeout))) as connection:
-                self._refuse_unknown(connection, ledger)
+                with cut_after(connection, timeout + LAST_SECONDS):
+                    self._refuse_unknown(connection, ledger)
                 connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-                with connection.transaction():
+                with cut_after(connection, timeout + LAST_SECONDS), connection.transaction():
                     yield connection
         except psycopg.errors.QueryCanceled as error:
             raise DeadlineError() from error
@@ -162,16 +183,25 @@ class Engine:
         while not self._stopping.is_set():
             try:
                 with connect(self._url, "ledgers") as connection:
+                    self._connection = connection
                     while not self._stopping.is_set():
-                        self._follow(_ledgers(connection))
+                        with cut_after(connection, STATE_SECONDS):
+                            ledgers = _ledgers(connection)
+                        self._follow(ledgers)
                         known_trouble = ""
+                        self._cut_stuck()
                         self._stopping.wait(LOOK_SECONDS)
             except Exception as error:
                 trouble = str(error).strip()
                 if trouble != known_trouble:
                     log.warning("ledgers cannot be looked for: %s", trouble)
                 known_trouble = trouble
+                self._cut_stuck()
                 self._stopping.wait(LOOK_SECONDS)
+
+    def _cut_stuck(self) -> None:
+        for follower in self._followers.values():
+            follower.cut_if_stuck(time.monotonic())
 
     def _follow(self, ledgers: set[str]) -> None:
         for gone in self._followers.keys() - ledgers:

@@ -25,6 +25,8 @@ SWEEP_SECONDS = 30.0
 """How often replaced generations are looked for, to be dropped."""
 RENEWAL_SECONDS = 1.0
 STATEMENT_SECONDS = 60
+STUCK_SECONDS = 2 * STATEMENT_SECONDS
+"""The server ends statements before; when it has not, nothing comes through."""
 STOP_SECONDS = 2.0
 """How long a stop waits for a running batch before it cuts the connection."""
 LISTEN = sql.SQL("LISTEN {}")
@@ -41,6 +43,8 @@ class Following:
         self._catalogue = self._folding.catalogue
         self._stopping = threading.Event()
         self._connection: Connection | None = None
+        self._renewal: Rebuild | None = None
+        self._busy_since: float | None = None
         self._limit = BATCH
         self._halted_at: tuple[int, int] | None = None
         self._swept = 0.0
@@ -58,10 +62,23 @@ class Following:
         """End; what was not committed is taken again by the next start."""
         self._stopping.set()
         self._thread.join(STOP_SECONDS)
-        connection = self._connection
-        if self._thread.is_alive() and connection is not None:
-            cut(connection)
+        if self._thread.is_alive():
+            self._cut()
         self._thread.join()
+
+    def cut_if_stuck(self, now: float) -> None:
+        """Cut a connection that answers nothing, not even that it is dead; the thread makes a new one."""
+        since = self._busy_since
+        if since is not None and now > since + STUCK_SECONDS and self._renewal is None:
+            log.warning("%s waits for the database in vain and connects again", self.name)
+            self._cut()
+
+    def _cut(self) -> None:
+        connection, renewal = self._connection, self._renewal
+        if connection is not None:
+            cut(connection)
+        if renewal is not None:
+            renewal.cut()
 
     def _run(self) -> None:
         pause = FIRST_RETRY_SECONDS
@@ -81,7 +98,7 @@ class Following:
                 self._stopping.wait(pause)
                 pause = min(2 * pause, MAX_RETRY_SECONDS)
             finally:
-                self._connection = None
+                self._connection = self._busy_since = None
 
     def _tell_trouble(self, error: Exception) -> None:
         expected = isinstance(error, (*AWAY, LedgerError))
@@ -97,8 +114,12 @@ class Following:
 
     def _follow(self, connection: Connection) -> None:
         while not self._stopping.is_set():
-            if not self._step(connection):
+            self._busy_since = time.monotonic()
+            took = self._step(connection)
+            if not took:
                 self._sweep(connection)
+            self._busy_since = None
+            if not took:
                 self._wait(connection)
 
     def _step(self, connection: Connection) -> bool:
@@ -153,7 +174,11 @@ class Following:
         except NotPossibleError:
             self._stopping.wait(RENEWAL_SECONDS)  # another process builds it
             return False
-        final = rebuild.run()
+        self._renewal = rebuild
+        try:
+            final = rebuild.run()
+        finally:
+            self._renewal = None
         if final.phase == FAILED:
             self._halt(connection, seen, f"version {self._folding.projection.version}: {final.error}")
         return final.phase == DONE

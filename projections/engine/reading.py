@@ -3,11 +3,11 @@ the question's deadline. It reads only; what is asked of the tables is the read 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from psycopg import sql
@@ -21,7 +21,7 @@ from ledger.errors import (
     UnavailableError,
     Violation,
 )
-from ledger.persistence.connecting import parameters
+from ledger.persistence.connecting import cut, parameters
 from ledger.persistence.log import schema_of
 from ledger.persistence.queries import Queries
 from projections.engine.catalogue import Catalogue, Generation
@@ -35,6 +35,7 @@ FIRST_POLL_SECONDS = 0.01
 MAX_POLL_SECONDS = 0.2
 LAST_SECONDS = 1.0
 """What is left to end in good order when a deadline has passed."""
+CHECK_SECONDS = 2.0
 POOL_SIZE = 16
 LARGEST_POSITION = 2**63 - 1
 
@@ -83,8 +84,13 @@ class Answer:
 def read_pool(url: str, size: int = POOL_SIZE) -> AsyncPool:
     """A pool for a read side, not yet open; a connection is checked before it is lent."""
     kwargs = parameters(url, "answers")
-    check = AsyncConnectionPool.check_connection
-    return AsyncConnectionPool(url, kwargs=kwargs, min_size=1, max_size=size, open=False, check=check)
+    return AsyncConnectionPool(url, kwargs=kwargs, min_size=1, max_size=size, open=False, check=check_connection)
+
+
+async def check_connection(connection: AsyncConnection) -> None:
+    """Refuse a connection that does not answer, and soon."""
+    with _cut_after(connection, CHECK_SECONDS):
+        await AsyncConnectionPool.check_connection(connection)
 
 
 class ReadSide:
@@ -109,13 +115,15 @@ class ReadSide:
         patience = _Patience(DEFAULT_SECONDS if timeout is None else timeout)
         opening = _Opening(ledger, projection, self._versions.get(projection), moment, min_position)
         try:
-            async with asyncio.timeout(patience.left() + LAST_SECONDS):
+            async with asyncio.timeout(patience.left() + 2 * LAST_SECONDS):
                 while True:
-                    async with self._pool.connection(patience.left()) as connection, connection.transaction():
-                        answer = await opening.open(connection, patience)
-                        if answer is not None:
-                            yield answer
-                            return
+                    async with self._pool.connection(patience.left()) as connection:
+                        with _cut_after(connection, patience.left() + LAST_SECONDS):
+                            async with connection.transaction():
+                                answer = await opening.open(connection, patience)
+                                if answer is not None:
+                                    yield answer
+                                    return
                     await patience.pause(opening)
         except (TimeoutError, psycopg.errors.QueryCanceled) as error:
             raise DeadlineError("Not answered within the deadline; ask for less, or give more time.") from error
@@ -234,6 +242,16 @@ class _Opening:
             await connection.execute(hold)
         except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
             raise psycopg.Rollback() from None  # look again, in a new snapshot
+
+
+@contextmanager
+def _cut_after(connection: AsyncConnection, seconds: float) -> Iterator[None]:
+    """Cut a connection that takes longer: where nothing comes through, cancelling would be waited for in vain."""
+    overdue = asyncio.get_running_loop().call_later(seconds, cut, cast(Any, connection))
+    try:
+        yield
+    finally:
+        overdue.cancel()
 
 
 def _refuse_invalid(moment: AsOf, min_position: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from psycopg import sql
 
 from ledger.errors import NotPossibleError
-from ledger.persistence.connecting import connect
+from ledger.persistence.connecting import connect, cut
 from projections.engine.catalogue import Generation, RebuildProgress
 from projections.engine.digest import tables_of
 from projections.engine.folding import BATCH, Folding
@@ -83,9 +83,16 @@ class Rebuild:
             except _StoppedError:
                 self._abandon(connection, CANCELLED, "the service was stopping")
             except Exception as error:
-                log.warning("rebuilding %s failed", self._projection.name, exc_info=error)
-                self._abandon(connection, FAILED, str(error).strip() or type(error).__name__)
+                if self._stopping.is_set():
+                    self._abandon(connection, CANCELLED, "the service was stopping")
+                else:
+                    log.warning("rebuilding %s failed", self._projection.name, exc_info=error)
+                    self._abandon(connection, FAILED, str(error).strip() or type(error).__name__)
         return self.progress
+
+    def cut(self) -> None:
+        """End a statement that runs for long, from another thread: the service stops."""
+        cut(self._connection)
 
     def _fill(self, connection: Connection) -> None:
         """Fold until little is missing."""

@@ -21,7 +21,8 @@ from ledger.errors import (
     UnavailableError,
 )
 from ledger.persistence.install import create_ledger
-from projections.engine import Engine, ProjectionState
+from projections.engine import Engine, ProjectionState, following
+from projections.engine import engine as engine_module
 from projections.engine.catalogue import Catalogue
 from projections.engine.reading import AsOf, ReadSide, read_pool
 from projections.engine.rebuilding import CATCHING_UP, COMPARING, DONE, FAILED, REPLAYING, Rebuild
@@ -29,6 +30,7 @@ from projections.history import ReadModel
 from tests.followed import PATIENCE, Ledger, Tally, event_row, running, until
 from tests.histories import EPOCH, event_id, record
 from tests.postgres import Cluster, Database
+from tests.proxy import proxied
 
 CASUALTIES = ReadModel("casualties", 1, None, frozenset({"TroopsKilled"}))
 
@@ -150,13 +152,53 @@ def test_recovers_when_the_database_was_away(cluster: Cluster, database: Databas
     assert tally.taken == 2
 
 
+def test_stops_while_nothing_comes_through(database: Database, ledger: Ledger) -> None:
+    ledger.append("A")
+    with proxied(database.service_url) as proxy:
+        engine = Engine(proxy.url, [Tally()])
+        engine.start()
+        reaching(engine, 1)
+        proxy.stalled.set()
+        ledger.append("A")
+        time.sleep(0.5)  # the thread is in a statement that nobody answers
+        begun = time.monotonic()
+        engine.stop()
+        assert time.monotonic() - begun < 10
+
+
+def test_a_follower_that_waits_in_vain_connects_again(
+    database: Database, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "STUCK_SECONDS", 1.0)
+    monkeypatch.setattr(engine_module, "STATE_SECONDS", 1.0)
+    ledger.append("A")
+    with proxied(database.service_url) as proxy:
+        engine, watching = Engine(proxy.url, [Tally()]), Engine(database.service_url, [Tally()])
+        engine.start()
+        try:
+            reaching(watching, 1)
+            proxy.request.arm(b"commits")  # a connection that is cut in the middle is noticed at once
+            ledger.append("A")
+            reaching(watching, 2)
+            proxy.stalled.set()
+            end = time.monotonic() + PATIENCE
+            while not engine.troubles:  # and one that is not is given up
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            proxy.stalled.clear()
+            ledger.append("A")
+            reaching(watching, 3)
+        finally:
+            engine.stop()
+
+
 def test_stops_at_once_while_it_has_much_to_do(database: Database, ledger: Ledger) -> None:
     ledger.append(*"A" * 5_000)
     with running(database, Tally()) as engine:
         until(lambda: engine.state("main", "tally"), lambda now: now.generation == 1)
         begun = time.monotonic()
         engine.stop()
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 8
     assert [each.name for each in threading.enumerate() if each.name.startswith(("follow-", "ledgers"))] == []
 
 
@@ -440,6 +482,25 @@ async def test_answers_go_on_when_connections_were_cut(
                 assert answer.position == 1
             cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
             cluster.admin.execute(cut, (database.name,))
+
+
+async def test_a_question_ends_in_time_while_nothing_comes_through(database: Database, ledger: Ledger) -> None:
+    ledger.append("A")
+    with running(database, Tally()) as engine, proxied(database.service_url) as proxy:
+        await reach(engine, 1)
+        async with read_pool(proxy.url) as pool:
+            read_side = ReadSide(pool)
+            async with read_side.answering("main", "tally"):
+                pass
+            proxy.stalled.set()
+            begun = time.monotonic()
+            with pytest.raises((DeadlineError, UnavailableError)):
+                async with read_side.answering("main", "tally", timeout=0.5):
+                    pass
+            assert time.monotonic() - begun < 4
+            proxy.stalled.clear()
+            async with read_side.answering("main", "tally", timeout=15) as answer:
+                assert answer.position == 1
 
 
 async def test_a_new_version_is_not_answered_from_old_tables(database: Database, ledger: Ledger) -> None:
