@@ -4,6 +4,7 @@ tables. Read models have an engine of their own, so it makes no tracking recorde
 from typing import Any, NoReturn
 
 from eventsourcing.persistence import ApplicationRecorder, InfrastructureFactory, TrackingRecorder
+from eventsourcing.utils import Environment, EnvType
 
 from ledger.persistence.recorder import LedgerRecorder
 
@@ -14,9 +15,20 @@ DATABASE_URL = "DATABASE_URL"
 class Factory(InfrastructureFactory[TrackingRecorder]):
     """Found by the library through PERSISTENCE_MODULE."""
 
+    def __init__(self, env: Environment | EnvType | None) -> None:
+        super().__init__(env)
+        self._recorders: list[LedgerRecorder] = []
+
     def application_recorder(self) -> ApplicationRecorder:
         """The recorder of the ledger that the environment names."""
-        return LedgerRecorder(self.env[LEDGER], self.env[DATABASE_URL])
+        recorder = LedgerRecorder(self.env[LEDGER], self.env[DATABASE_URL])
+        self._recorders.append(recorder)
+        return recorder
+
+    def close(self) -> None:
+        """Records what waits in the recorders and closes them."""
+        for recorder in self._recorders:
+            recorder.close()
 
     def aggregate_recorder(self, purpose: str = "events") -> NoReturn:
         """Refused: there are no snapshots; a stream is a thing's few events."""
