@@ -230,7 +230,7 @@ def wholeness(record: Record) -> Iterator[str]:
         positions = [event.position for event in found]
         if filing.type != "ReportFiled" or sum(event.type == "ReportFiled" for event in found) != 1:
             yield f"report {report_id} is filed more than once, or not first"
-        elif filing.payload and json.loads(filing.payload)["claim_count"] != len(found) - 1:
+        elif filing.payload and json.loads(filing.payload).get("claim_count") != len(found) - 1:
             yield f"report {report_id} has {len(found) - 1} claims, and its filing says another number"
         if positions != list(range(positions[0], positions[0] + len(found))):
             yield f"report {report_id} is not in one piece"

@@ -11,7 +11,7 @@ import pytest
 from campaigns import answers, record
 from campaigns.answers import Answers
 from campaigns.kill import Outcome, Plan, run
-from campaigns.record import Event, Record
+from campaigns.record import Record
 from tests.postgres import Cluster
 
 PLAN = Plan(seed=20200212, clients=4, reports=300, kills=4, processes=1)
@@ -51,8 +51,15 @@ def test_the_campaign_did_what_it_is_for(campaign: Campaign) -> None:
     assert {"ClaimRetracted", "ClaimCorrected", "ClaimAssessed", "CeasefireViolated", "TollClaimed"} <= types
 
 
-def with_event(held: Record, index: int, **changes: object) -> Record:
-    events = list(held.events)
+def some(held: Record) -> int:
+    """Index of a claim in the middle of the record, with a payload and with an event after it."""
+    middle = len(held.events) // 2
+    found = (index for index, event in enumerate(held.events[middle:-1], middle) if event.type == "TroopsKilled")
+    return next(index for index in found if held.events[index].payload)
+
+
+def with_event(held: Record, **changes: object) -> Record:
+    index, events = some(held), list(held.events)
     events[index] = replace(events[index], **changes)  # type: ignore[arg-type]
     return replace(held, events=events)
 
@@ -64,28 +71,39 @@ def with_commit(held: Record, index: int, **changes: object) -> Record:
 
 
 def without_event(held: Record) -> Record:
-    return replace(held, events=[*held.events[:70], *held.events[71:]])
+    index = some(held)
+    return replace(held, events=[*held.events[:index], *held.events[index + 1 :]])
 
 
 def swapped(held: Record) -> Record:
     """Two events have changed places, their positions with them."""
-    first, second = held.events[70], held.events[71]
-    events: list[Event] = list(held.events)
-    events[70], events[71] = replace(second, position=71), replace(first, position=72)
+    index, events = some(held), list(held.events)
+    first, second = events[index : index + 2]
+    events[index] = replace(second, position=first.position)
+    events[index + 1] = replace(first, position=second.position)
     return replace(held, events=events)
 
 
 TAMPERINGS: dict[str, tuple[Callable[[Record], Record], str]] = {
     "an event is gone": (without_event, "order"),
     "two events are swapped": (swapped, "roots"),
-    "a payload is changed": (lambda held: with_event(held, 70, payload=b"{}"), "envelopes"),
-    "a payload is gone": (lambda held: with_event(held, 70, payload=None, salt=None), "envelopes"),
-    "an envelope is changed": (lambda held: with_event(held, 70, envelope=held.events[71].envelope), "roots"),
-    "a column is changed": (lambda held: with_event(held, 70, type="ThreatIssued"), "envelopes"),
-    "a leaf is changed": (lambda held: with_event(held, 70, leaf=held.events[71].leaf), "envelopes"),
-    "a revision is skipped": (lambda held: with_event(held, 70, revision=held.events[70].revision + 1), "streams"),
-    "an id is used twice": (lambda held: with_event(held, 70, event_id=held.events[71].event_id), "identities"),
-    "a report is torn": (lambda held: with_event(held, 70, report_id="another"), "wholeness"),
+    "a payload is changed": (lambda held: with_event(held, payload=b"{}"), "envelopes"),
+    "a payload is gone": (lambda held: with_event(held, payload=None, salt=None), "envelopes"),
+    "an envelope is changed": (
+        lambda held: with_event(held, envelope=held.events[some(held) + 1].envelope),
+        "roots",
+    ),
+    "a column is changed": (lambda held: with_event(held, type="ThreatIssued"), "envelopes"),
+    "a leaf is changed": (lambda held: with_event(held, leaf=held.events[some(held) + 1].leaf), "envelopes"),
+    "a revision is skipped": (
+        lambda held: with_event(held, revision=held.events[some(held)].revision + 1),
+        "streams",
+    ),
+    "an id is used twice": (
+        lambda held: with_event(held, event_id=held.events[some(held) + 1].event_id),
+        "identities",
+    ),
+    "a report is torn": (lambda held: with_event(held, report_id="another"), "wholeness"),
     "a root is changed": (lambda held: with_commit(held, 9, root=held.commits[8].root), "roots"),
     "a commit is gone": (lambda held: replace(held, commits=[*held.commits[:9], *held.commits[10:]]), "chain"),
     "a time goes back": (
@@ -112,7 +130,7 @@ def test_an_acknowledged_report_that_is_missing_or_elsewhere_is_found(campaign: 
     told, sent = campaign.outcome.answers, PLAN.sent()
     report_id = told.acknowledged[20]["report_id"]
     assert any(report_id in fault for fault in answers.faults(told, missing(campaign.held, report_id), sent))
-    moved = with_event(campaign.held, 70, position=10**6)
+    moved = with_event(campaign.held, position=10**6)
     assert any(str(10**6) in fault for fault in answers.faults(told, moved, sent))
 
 
