@@ -63,6 +63,8 @@ class WriterLane:
         self._waiting_bytes = 0
         self._changed = threading.Condition()
         self._stopping = False
+        self._stop_told = threading.Event()
+        """For the watch alone: woken by every request as well, it would cost each append a switch of threads."""
         self._writer: Writer | None = None
         self._tip: Tip | None = None
         self._lost_at: int | None = None
@@ -86,13 +88,14 @@ class WriterLane:
                 raise OverloadedError(what="queue of waiting reports", retry_seconds=RETRY_AFTER_SECONDS)
             self._waiting.append(request)
             self._waiting_bytes += request.size
-            self._changed.notify_all()
+            self._changed.notify()
 
     def stop(self) -> None:
         """Records what waits, as far as the database lets it, and ends."""
         with self._changed:
             self._stopping = True
-            self._changed.notify_all()
+            self._changed.notify()
+        self._stop_told.set()
         for thread in self._threads:
             thread.join()
 
@@ -220,8 +223,8 @@ class WriterLane:
         """Answers those whose deadline passes while the lane is busy, and cuts a connection on which it is stuck:
         a black-holed one would hold it for ever."""
         while self._threads[0].is_alive():
+            self._stop_told.wait(WATCH_SECONDS)
             with self._changed:
-                self._changed.wait_for(lambda: self._stopping, timeout=WATCH_SECONDS)
                 waiting = [*self._busy_with, *self._waiting]
             self._in_time(waiting)
             since, writer = self._busy_since, self._writer
