@@ -1,4 +1,4 @@
-"""Makes the database and its two roles: the owner, who makes tables, and the service, who may only use them.
+"""Makes the database and its two roles: the owner of the record, and the service, who owns its read models alone.
 
 Safe to repeat, at once too. Needs a superuser, or a role with CREATEDB and CREATEROLE. Never drops anything
 and never takes a right away from a role; refuses a service role that has more rights than it should.

@@ -128,14 +128,26 @@ class TestTheDatabaseOfATest:
         assert found == database.version
 
     @pytest.mark.parametrize(
-        "statement", ["CREATE SCHEMA mine", "CREATE TABLE public.mine ()", "CREATE TEMP TABLE t ()"]
+        "statement",
+        [
+            "CREATE TABLE public.mine ()",
+            "CREATE TEMP TABLE t ()",
+            "CREATE TABLE ledger_main.mine ()",
+            "CREATE FUNCTION ledger_admin.mine() RETURNS void LANGUAGE sql AS ''",
+        ],
     )
-    def test_lets_the_service_make_nothing(self, database: Database, statement: str) -> None:
+    def test_lets_the_service_make_nothing_where_others_own(self, database: Database, statement: str) -> None:
         with (
             psycopg.connect(database.service_url) as service,
             pytest.raises(psycopg.errors.InsufficientPrivilege),
         ):
             service.execute(sql.SQL(statement))
+
+    def test_lets_the_service_own_its_read_models(self, database: Database) -> None:
+        with psycopg.connect(database.service_url) as service:
+            service.execute("CREATE SCHEMA mine")
+            service.execute("CREATE TABLE mine.rows ()")
+            service.execute("DROP SCHEMA mine CASCADE")
 
     def test_is_open_to_no_other_role(self, cluster: Cluster, database: Database) -> None:
         query = "SELECT has_database_privilege('stranger', {}, 'CONNECT')"
