@@ -187,7 +187,8 @@ class Following:
         now = time.monotonic()
         if now >= self._swept + SWEEP_SECONDS:
             self._swept = now
-            self._catalogue.drop_retired(connection, self.name)
+            while self._catalogue.drop_retired(connection, self.name):
+                pass
 
     def _wait(self, connection: Connection) -> None:
         if self._halted_at is not None:

@@ -258,6 +258,27 @@ def test_events_that_come_during_a_rebuild_are_in_it(database: Database, ledger:
         assert state.generation == 4
 
 
+def test_replaced_generations_are_dropped_after_a_while(
+    database: Database, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "SWEEP_SECONDS", 0.1)
+    ledger.append("A")
+    with running(database, Tally()) as engine:
+        reaching(engine, 1)
+        for _ in range(3):
+            engine.rebuild("main", "tally").join()
+        time.sleep(0.5)
+        assert len(schemas(database)) == 4  # readers may have just looked them up
+        with psycopg.connect(database.service_url) as connection:
+            connection.execute(
+                "UPDATE ledger_main_projections.generations SET retired_at = now() - interval '2 min'"
+            )
+        end = time.monotonic() + PATIENCE
+        while schemas(database) != ["ledger_main_tally_g4"]:
+            assert time.monotonic() < end, schemas(database)
+            time.sleep(0.05)
+
+
 def test_only_one_rebuild_of_a_projection_runs(database: Database, ledger: Ledger) -> None:
     ledger.append(*"AB")
     with running(database, Tally()) as engine:
