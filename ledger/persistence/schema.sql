@@ -9,6 +9,7 @@ CREATE OR REPLACE FUNCTION ledger_admin.create_ledger(ledger text) RETURNS boole
 DECLARE
     ledger_schema CONSTANT text := 'ledger_' || ledger;
     grantee name;
+    guard record;
 BEGIN
     IF ledger !~ '^[a-z][a-z0-9_]{0,39}$' THEN
         RAISE EXCEPTION 'not a ledger name: %', ledger USING ERRCODE = 'invalid_parameter_value';
@@ -85,6 +86,17 @@ BEGIN
             USING ERRCODE = 'insufficient_privilege';
     END $$;
 
+    -- Also for the owner: nothing is redacted unless the record says so, of this very event.
+    CREATE FUNCTION refuse_unrecorded_redaction() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+    BEGIN
+        PERFORM FROM events act JOIN events target ON target.position = NEW.target_position
+          WHERE act.position = NEW.act_position AND act.type = 'PayloadRedacted' AND target.type <> act.type
+            AND convert_from(act.payload, 'UTF8')::json ->> 'target_event_id' = target.event_id::text;
+        IF FOUND THEN RETURN NEW; END IF;
+        RAISE EXCEPTION 'no PayloadRedacted of position % is recorded at position %', NEW.target_position,
+            NEW.act_position USING ERRCODE = 'insufficient_privilege';
+    END $$;
+
     CREATE TRIGGER events_update BEFORE UPDATE ON events
         FOR EACH ROW EXECUTE FUNCTION refuse_change_but_redaction();
     CREATE TRIGGER events_delete BEFORE DELETE ON events
@@ -99,19 +111,23 @@ BEGIN
         FOR EACH ROW EXECUTE FUNCTION refuse_change();
     CREATE TRIGGER tiles_truncate BEFORE TRUNCATE ON tiles
         FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+    CREATE TRIGGER redactions_insert BEFORE INSERT ON redactions
+        FOR EACH ROW EXECUTE FUNCTION refuse_unrecorded_redaction();
     CREATE TRIGGER redactions_change BEFORE UPDATE OR DELETE ON redactions
         FOR EACH ROW EXECUTE FUNCTION refuse_change();
     CREATE TRIGGER redactions_truncate BEFORE TRUNCATE ON redactions
         FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+    -- They fire in every session, also where `session_replication_role` says that others should not.
+    FOR guard IN SELECT relname, tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
+                  WHERE relnamespace = ledger_schema::regnamespace AND NOT tgisinternal LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER %I', guard.relname, guard.tgname);
+    END LOOP;
+
     -- The service's role may not update: it removes a payload through this, and only with the act recorded.
     CREATE FUNCTION redact(target bigint, act bigint) RETURNS void
         LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
     BEGIN
-        PERFORM FROM events WHERE position = act AND type = 'PayloadRedacted';
-        IF NOT FOUND THEN
-            RAISE EXCEPTION 'no PayloadRedacted is recorded at position %', act USING ERRCODE = 'insufficient_privilege';
-        END IF;
         INSERT INTO redactions (target_position, act_position) VALUES (target, act);
         UPDATE events SET payload = NULL, salt = NULL WHERE position = target;
     END $$;
