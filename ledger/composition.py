@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psycopg
-from projections.service import ReadingService
 
 from incident.ledger.v1 import ledger_service_pb2, ledger_service_pb2_grpc
 from ledger.api.ledger_service import LedgerServicer
@@ -23,6 +22,7 @@ from ledger.persistence import install
 from ledger.persistence.connecting import connect
 from ledger.persistence.provision import provision
 from ledger.settings import Role, Settings
+from projections.service import ReadingService
 
 log = logging.getLogger(__name__)
 

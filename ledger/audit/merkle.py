@@ -45,9 +45,7 @@ def fold(peaks: Sequence[bytes]) -> bytes:
     return root
 
 
-def grow(
-    size: int, peaks: Sequence[bytes], leaves: Sequence[bytes]
-) -> tuple[list[bytes], list[Sequence[bytes]]]:
+def grow(size: int, peaks: Sequence[bytes], leaves: Sequence[bytes]) -> tuple[list[bytes], list[Sequence[bytes]]]:
     """Append leaf hashes to a tree of `size` leaves.
 
     Answers the new peaks and, for each level from the leaves upward, the full subtrees that this completed.
@@ -185,9 +183,7 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
         raise ProofError(f"leaf {index} does not lead to the root of the tree of {size} leaves")
 
 
-def verify_consistency(
-    old_size: int, size: int, proof: Sequence[bytes], old_root: bytes, root: bytes
-) -> None:
+def verify_consistency(old_size: int, size: int, proof: Sequence[bytes], old_root: bytes, root: bytes) -> None:
     """Return only if the tree with `root` begins with the tree with `old_root` (RFC 9162, 2.1.4.2)."""
     if not 0 <= old_size <= size <= MAX_TREE_SIZE:
         raise ProofError(f"a tree of {size} leaves cannot begin with one of {old_size}")
@@ -219,9 +215,7 @@ def verify_consistency(
         raise ProofError(f"the proof does not lead to the root of the tree of {size} leaves")
 
 
-def _verify_without_nodes(
-    old_size: int, size: int, proof: Sequence[bytes], old_root: bytes, root: bytes
-) -> None:
+def _verify_without_nodes(old_size: int, size: int, proof: Sequence[bytes], old_root: bytes, root: bytes) -> None:
     """Equal sizes, or nothing before: the roots alone must say it."""
     if proof:
         raise ProofError("the consistency proof is too long")

@@ -69,9 +69,7 @@ def with_line(number: int, value: str) -> bytes:
 
 
 def documented(block: str) -> str:
-    found = re.findall(
-        rf"^```{block}\n(.*?)\n```$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
+    found = re.findall(rf"^```{block}\n(.*?)\n```$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert len(found) == 1
     return str(found[0])
 
@@ -197,9 +195,7 @@ def test_no_value_can_pass_for_another_line(field: str) -> None:
 
 @pytest.mark.parametrize("character", FORBIDDEN)
 def test_check_field_refuses_control_characters(character: str) -> None:
-    with pytest.raises(
-        EnvelopeError, match=f"report id has the forbidden character U\\+{ord(character):04X}"
-    ):
+    with pytest.raises(EnvelopeError, match=f"report id has the forbidden character U\\+{ord(character):04X}"):
         check_field("report id", f"a{character}b")
     with pytest.raises(EnvelopeError):
         decode(with_line(8, f"a{character}b"))

@@ -216,9 +216,7 @@ def test_inclusion_proofs_of_the_published_vectors(index: int, size: int, proof:
 def test_consistency_proofs_of_the_published_vectors(old_size: int, size: int, proof: list[str]) -> None:
     leaves = [leaf_hash(entry) for entry in ENTRIES]
     assert consistency_proof(old_size, size, naive_subtree(leaves)) == unhex(proof)
-    verify_consistency(
-        old_size, size, unhex(proof), bytes.fromhex(ROOTS[old_size]), bytes.fromhex(ROOTS[size])
-    )
+    verify_consistency(old_size, size, unhex(proof), bytes.fromhex(ROOTS[old_size]), bytes.fromhex(ROOTS[size]))
 
 
 # -- the frontier --
