@@ -15,10 +15,7 @@ from ledger.api.following import Following
 from ledger.api.ledgers import Ledgers, OpenLedger
 from ledger.api.messages import record_to_proto, timestamp_to_proto
 from ledger.api.requests import bounded, history_filter, ledger_name, not_negative, seconds_left
-from ledger.domain.claim import REPORTS
-from ledger.domain.reports import MAX_CLAIMS
 from ledger.errors import InvalidRequestError, NotFoundError, Violation
-from ledger.persistence.log import record_of
 from ledger.persistence.records import Head, StoredRecord
 
 DEFAULT_BATCH = 500
@@ -143,9 +140,8 @@ def _head(ledger: OpenLedger) -> Head:
 
 
 def _report(ledger: OpenLedger, report_id: str) -> list[StoredRecord]:
-    asked = {"report_id": report_id, "stream": REPORTS + report_id, "most": MAX_CLAIMS}
     with ledger.recorder.pool.connection() as connection:
-        return [record_of(row) for row in connection.execute(ledger.log.query("report"), asked, binary=True)]
+        return ledger.log.report(connection, report_id)
 
 
 def _event(ledger: OpenLedger, position: int, raw: bool) -> StoredRecord:

@@ -70,20 +70,12 @@ class Report(Filing):
         return self.model_dump_json(exclude={"claims"}, exclude_defaults=True).encode()
 
 
-class ReportFiled(DomainEvent):
+class ReportFiled(Filing, DomainEvent):
     """A report was filed; its claims follow it in the ledger."""
 
     type: Literal["ReportFiled"]
     subject = REPORTS
     subject_field = "report_id"
-    report_id: SubjectId
-    source: Source
-    reported: Published
-    title: Word = ""
-    summary: Text = ""
-    language: Word = ""
-    recorded_by: Word = ""
-    evidence: tuple[Evidence, ...] = ()
     claim_count: Annotated[int, Field(ge=1, le=MAX_CLAIMS)]
     content_digest: Sha256 | None = None
 
@@ -99,6 +91,8 @@ EVENT_TYPES: Mapping[str, type[DomainEvent]] = MappingProxyType(
     {each.__name__: each for each in CLAIM_TYPES + ACT_TYPES} | {"ReportFiled": ReportFiled}
 )
 """Every type of domain event by name."""
+DECIDED_TYPES = frozenset(each.__name__ for each in ACT_TYPES if each is not ActorRegistered)
+"""Acts that are decided on their stream as it is, and on which the next ones depend."""
 
 
 def event_from_payload(type_name: str, payload: bytes) -> DomainEvent:

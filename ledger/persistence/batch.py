@@ -4,12 +4,14 @@ Pure: the stream heads are given, the rows are returned; each request fails alon
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from uuid import UUID
 
 from ledger.audit.envelope import SALT_BYTES, encode, format_recorded_at, payload_commitment
 from ledger.audit.merkle import leaf_hash
 from ledger.audit.tiles import Tile, TreeState
 from ledger.domain.claim import REPORTS
+from ledger.domain.reports import DECIDED_TYPES
 from ledger.errors import LedgerError, RevisionConflictError, RevisionMismatch
 from ledger.persistence.records import (
     EXISTING_STREAM,
@@ -68,12 +70,14 @@ def decide(
     requests: Sequence[AppendRequest],
     now: datetime,
     random: Callable[[int], bytes],
+    acts: Mapping[str, int] = MappingProxyType({}),
 ) -> Batch:
-    """Places the requests after the tip. `heads` has the revision of each stream asked for that exists."""
+    """Places the requests after the tip. `heads` has the revision of each stream asked for that exists, `acts` that
+    of the newest act on streams on which a request's acts were decided."""
     # Strictly later than the last commit, so that a recorded time always names one state of the ledger.
     recorded_at = now if tip.committed_at is None else max(now, tip.committed_at + TICK)
     batch = Batch(size_before=tip.size, recorded_at=recorded_at)
-    placing = _Placing(ledger, batch, dict(heads), random)
+    placing = _Placing(ledger, batch, dict(heads), dict(acts), random)
     for request in requests:
         placing.take(request)
     batch.tree, batch.tiles = tip.tree.append(batch.rows.leaves)
@@ -82,10 +86,18 @@ def decide(
 
 
 class _Placing:
-    def __init__(self, ledger: str, batch: Batch, heads: dict[str, int], random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        ledger: str,
+        batch: Batch,
+        heads: dict[str, int],
+        acts: dict[str, int],
+        random: Callable[[int], bytes],
+    ) -> None:
         self._ledger = ledger
         self._batch = batch
         self._heads = heads
+        self._acts = acts
         self._random = random
         self._recorded_at = format_recorded_at(batch.recorded_at)
 
@@ -115,6 +127,10 @@ class _Placing:
                 found.append(RevisionMismatch(stream, "stream exists", 0))
             elif expected >= 0 and expected != actual:
                 found.append(RevisionMismatch(stream, str(expected) if expected else "no stream", actual))
+        for stream, seen in request.decided.items():
+            newest = self._acts.get(stream, 0)
+            if newest > seen:
+                found.append(RevisionMismatch(stream, str(seen), newest))
         return found + self._fixed_revision_mismatches(request)
 
     def _fixed_revision_mismatches(self, request: AppendRequest) -> list[RevisionMismatch]:
@@ -136,6 +152,8 @@ class _Placing:
         position = self._batch.size_after + 1
         revision = self._heads.get(event.stream, 0) + 1 if event.revision is None else event.revision
         self._heads[event.stream] = revision
+        if event.type in DECIDED_TYPES:
+            self._acts[event.stream] = revision
         salt = self._random(SALT_BYTES)
         envelope = encode(
             ledger=self._ledger,
@@ -162,6 +180,15 @@ class _Placing:
         if event.redacts is not None:
             self._batch.redactions.append((event.redacts, position))
         return Placed(event.event_id, event.type, event.stream, revision, position, leaf)
+
+
+def decisions_of(requests: Sequence[AppendRequest]) -> dict[str, int]:
+    """Every stream on which acts were decided, and the oldest revision that one of them saw."""
+    found: dict[str, int] = {}
+    for request in requests:
+        for stream, seen in request.decided.items():
+            found[stream] = min(seen, found.get(stream, seen))
+    return found
 
 
 def streams_of(requests: Sequence[AppendRequest]) -> list[str]:

@@ -62,7 +62,7 @@ class History:
             return Page(records, records[-1].position if records else max(after, through))
         end = min(through, after + WINDOW)
         rows = connection.execute(
-            self._log.query("read_filtered_raw" if self._raw else "read_filtered"),
+            self._log.query("read_filtered", raw=self._raw),
             {
                 "after": after,
                 "through": end,

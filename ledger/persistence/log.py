@@ -11,6 +11,8 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from ledger.audit.merkle import EMPTY_ROOT
+from ledger.domain.claim import REPORTS
+from ledger.domain.reports import MAX_CLAIMS
 from ledger.errors import PositionGapError
 from ledger.persistence.queries import Queries
 from ledger.persistence.records import Head, RawRecord, StoredRecord
@@ -68,9 +70,10 @@ class EventLog:
         self.ledger = ledger
         self.schema = schema_of(ledger)
 
-    def query(self, name: str) -> sql.Composed:
-        """A named query, for this ledger's schema."""
-        return sql.SQL(getattr(QUERIES, name)).format(schema=sql.Identifier(self.schema))
+    def query(self, name: str, *, raw: bool = False) -> sql.Composed:
+        """A named query, for this ledger's schema; raw ones also read the bytes that the tree binds."""
+        columns = sql.SQL(QUERIES.raw_columns if raw else QUERIES.columns)
+        return sql.SQL(getattr(QUERIES, name)).format(schema=sql.Identifier(self.schema), columns=columns)
 
     def head(self, connection: Connection) -> Head:
         """The newest commit."""
@@ -81,7 +84,7 @@ class EventLog:
     ) -> list[StoredRecord]:
         """Records in order of position, contiguous from after + 1; at most limit of them."""
         bounds = {"after": after, "through": LAST if through is None else through, "limit": limit}
-        rows = connection.execute(self.query("read_raw" if raw else "read"), bounds, binary=True)
+        rows = connection.execute(self.query("read", raw=raw), bounds, binary=True)
         return contiguous(map(record_of, rows), after)
 
     def read_stream(
@@ -105,6 +108,11 @@ class EventLog:
         """Records of some types, by position; not contiguous."""
         bounds = {"types": list(types), "after": after, "through": through, "limit": limit}
         return [record_of(row) for row in connection.execute(self.query("read_of_types"), bounds, binary=True)]
+
+    def report(self, connection: Connection, report_id: str, *, raw: bool = False) -> list[StoredRecord]:
+        """The events of a report, its filing first; empty where it is not recorded."""
+        asked = {"report_id": report_id, "stream": REPORTS + report_id, "most": MAX_CLAIMS}
+        return [record_of(row) for row in connection.execute(self.query("report", raw=raw), asked, binary=True)]
 
     def by_ids(self, connection: Connection, event_ids: Sequence[UUID]) -> dict[UUID, StoredRecord]:
         """The records with these ids, as far as they exist."""

@@ -1,42 +1,42 @@
+-- name: columns
+position, stream, revision, event_id, type, report_id, recorded_at, payload
+
+-- name: raw_columns
+position, stream, revision, event_id, type, report_id, recorded_at, payload, envelope, leaf, salt
+
 -- name: head
 SELECT size_after, root, committed_at FROM {schema}.commits ORDER BY size_before DESC LIMIT 1
 
 -- name: read
-SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload
-  FROM {schema}.events
- WHERE position > %(after)s AND position <= %(through)s
- ORDER BY position LIMIT %(limit)s
-
--- name: read_raw
-SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload, envelope, leaf, salt
+SELECT {columns}
   FROM {schema}.events
  WHERE position > %(after)s AND position <= %(through)s
  ORDER BY position LIMIT %(limit)s
 
 -- name: read_stream
-SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload
+SELECT {columns}
   FROM {schema}.events
  WHERE stream = %(stream)s AND revision > %(after)s AND revision <= %(through)s
  ORDER BY revision LIMIT %(limit)s
 
 -- name: read_stream_backwards
-SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload
+SELECT {columns}
   FROM {schema}.events
  WHERE stream = %(stream)s AND revision > %(after)s AND revision <= %(through)s
  ORDER BY revision DESC LIMIT %(limit)s
 
 -- name: read_of_types
-SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload
+SELECT {columns}
   FROM {schema}.events
  WHERE position > %(after)s AND position <= %(through)s AND type = ANY(%(types)s)
  ORDER BY position LIMIT %(limit)s
 
 -- name: by_ids
-SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload
+SELECT {columns}
   FROM {schema}.events WHERE event_id = ANY(%(event_ids)s)
 
 -- name: merges
-SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload
+SELECT {columns}
   FROM {schema}.events WHERE type = 'IncidentsMerged' ORDER BY position
 
 -- name: commit_covering
@@ -59,17 +59,7 @@ SELECT substr(nspname, 8) FROM pg_namespace
 SELECT ledger_admin.create_ledger(%(ledger)s)
 
 -- name: read_filtered
-SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload
-  FROM {schema}.events
- WHERE position > %(after)s AND position <= %(through)s
-   AND (%(types)s::text[] IS NULL OR type = ANY(%(types)s))
-   AND (%(streams)s::text[] IS NULL OR stream = ANY(%(streams)s)
-        OR EXISTS (SELECT FROM unnest(%(prefixes)s::text[]) AS prefix WHERE starts_with(stream, prefix)))
-   AND (%(reports)s::text[] IS NULL OR report_id = ANY(%(reports)s))
- ORDER BY position LIMIT %(limit)s
-
--- name: read_filtered_raw
-SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload, envelope, leaf, salt
+SELECT {columns}
   FROM {schema}.events
  WHERE position > %(after)s AND position <= %(through)s
    AND (%(types)s::text[] IS NULL OR type = ANY(%(types)s))
@@ -83,7 +73,7 @@ SELECT size_after FROM {schema}.commits WHERE committed_at < %(moment)s ORDER BY
 
 -- name: report
 -- The events of a report follow its filing without a gap; the bound keeps the range short.
-SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload
+SELECT {columns}
   FROM {schema}.events
  WHERE report_id = %(report_id)s
    AND position BETWEEN (SELECT position FROM {schema}.events WHERE stream = %(stream)s AND revision = 1)

@@ -85,6 +85,9 @@ class AppendRequest:
     deadline: float
     expected: Mapping[str, int] = field(default_factory=dict)
     """Streams and the revisions expected of them; 0 means that the stream must not exist."""
+    decided: Mapping[str, int] = field(default_factory=dict)
+    """Streams on which acts were decided, and the revisions seen. Only an act after those makes a decision void: a
+    claim changes nothing that an act rests on, and a busy stream would else never take one."""
     recorder: str = ""
     content_digest: str = ""
     mentions: frozenset[str] = frozenset()

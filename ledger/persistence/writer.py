@@ -10,11 +10,9 @@ from psycopg.rows import TupleRow
 
 from ledger.audit import tiles
 from ledger.audit.merkle import MerkleError
-from ledger.domain.claim import REPORTS
-from ledger.domain.reports import MAX_CLAIMS
 from ledger.errors import CorruptionError, PositionGapError
 from ledger.persistence.batch import Batch
-from ledger.persistence.log import EventLog, record_of
+from ledger.persistence.log import EventLog
 from ledger.persistence.queries import Queries
 from ledger.persistence.records import RawRecord, Tip
 
@@ -74,9 +72,8 @@ class Writer:
 
     def report(self, report_id: str) -> list[RawRecord]:
         """The events of a report, its filing first; empty where it is not recorded."""
-        asked = {"report_id": report_id, "stream": REPORTS + report_id, "most": MAX_CLAIMS}
-        rows = self._execute("report_events", **asked).fetchall()
-        return [record for record in map(record_of, rows) if isinstance(record, RawRecord)]
+        records = self._log.report(self.connection, report_id, raw=True)
+        return [record for record in records if isinstance(record, RawRecord)]
 
     def commit_covering(self, position: int) -> tuple[int, bytes]:
         """Size and root of the commit that recorded a position."""

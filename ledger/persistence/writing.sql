@@ -6,6 +6,15 @@ SELECT asked.stream, newest.revision
        SELECT revision FROM {schema}.events
         WHERE events.stream = asked.stream COLLATE "C" ORDER BY revision DESC LIMIT 1) AS newest
 
+-- name: acts
+-- The newest act on each stream after the revision that a decision saw; by the unique index, over few events.
+SELECT asked.stream, newest.revision
+  FROM unnest(%(streams)b::text[], %(seen)b::bigint[]) AS asked (stream, seen)
+ CROSS JOIN LATERAL (
+       SELECT revision FROM {schema}.events
+        WHERE events.stream = asked.stream COLLATE "C" AND revision > asked.seen AND type = ANY(%(types)b::text[])
+        ORDER BY revision DESC LIMIT 1) AS newest
+
 -- name: insert
 -- One statement, so one transaction and one round trip. What reads the fence makes it come first; without that
 -- the events would, and two writers could each hold what the other waits for.
@@ -39,16 +48,6 @@ SELECT hashes FROM {schema}.tiles WHERE level = %(level)s AND index = %(index)s
 -- name: leaves
 SELECT position, leaf FROM {schema}.events
  WHERE position > %(after)s AND position <= %(through)s ORDER BY position LIMIT %(limit)s
-
--- name: report_events
--- The events of a report follow its filing without a gap; the bound keeps the range short.
-SELECT position, stream, revision, event_id, type, report_id, recorded_at, payload, envelope, leaf, salt
-  FROM {schema}.events
- WHERE report_id = %(report_id)s
-   AND position BETWEEN (SELECT position FROM {schema}.events WHERE stream = %(stream)s AND revision = 1)
-                    AND (SELECT position FROM {schema}.events WHERE stream = %(stream)s AND revision = 1)
-                        + %(most)s
- ORDER BY position
 
 -- name: durable
 -- An acknowledged report must survive a crash of the database, whatever its default is.
