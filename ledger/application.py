@@ -2,7 +2,7 @@
 Claims are appended without loading anything; acts load their target's stream and carry the revision they saw."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
@@ -34,10 +34,7 @@ from ledger.errors import (
 )
 from ledger.persistence.factory import DATABASE_URL, LEDGER
 from ledger.persistence.recorder import LedgerRecorder
-from ledger.persistence.records import Appended, AppendRequest, NewEvent
-
-MAX_DECISIONS = 8
-"""How often an act is decided anew when its target's stream has moved meanwhile."""
+from ledger.persistence.records import MERGES, Appended, AppendRequest, NewEvent, StoredRecord
 
 
 @dataclass(frozen=True)
@@ -46,8 +43,8 @@ class Submission:
 
     report: Report
     request: AppendRequest
-    carried: frozenset[str]
-    """Streams whose expected revision is our own, not the client's."""
+    decided: frozenset[str]
+    """Streams whose revision is relied on by our decision alone, and not by the client."""
 
 
 class LedgerApplication(Application[str]):
@@ -74,18 +71,19 @@ class LedgerApplication(Application[str]):
         self, report: Report, expected: Mapping[str, int], recorder: str, seconds: float
     ) -> tuple[Appended, Submission]:
         """Records a report and waits until it is durable, at most so many seconds. Blocks: not for an event loop
-        where the report holds acts."""
+        where the report holds acts. Acts are decided anew as long as others act on the same streams meanwhile: one
+        of them is recorded each time, so all of them are in the end."""
         deadline = time.monotonic() + seconds
-        for _ in range(MAX_DECISIONS):
+        while time.monotonic() < deadline:
             submission = self.submit(report, expected, recorder, deadline)
             try:
                 return submission.request.answer.result(timeout=deadline - time.monotonic() + 1), submission
             except TimeoutError:
                 raise DeadlineError from None
             except RevisionConflictError as error:
-                if not {each.stream for each in error.mismatches} <= submission.carried:
+                if not {each.stream for each in error.mismatches} <= submission.decided:
                     raise
-        raise NotPossibleError(why="the streams that the report acts on keep changing; send it again")
+        raise DeadlineError
 
     def submit(self, report: Report, expected: Mapping[str, int], recorder: str, deadline: float) -> Submission:
         """Decides a report on the record as it is and queues it; its answer is `request.answer`."""
@@ -98,7 +96,7 @@ class LedgerApplication(Application[str]):
                 [(filed, filed.to_payload()), *zip(report.claims, payloads, strict=True)]
             )
         ]
-        deciding = _Deciding(self, dict(expected))
+        deciding = _Deciding(self, expected)
         try:
             events = tuple(deciding.place(*each) for each in items)
         except (NotFoundError, NotPossibleError, RevisionConflictError):
@@ -106,21 +104,22 @@ class LedgerApplication(Application[str]):
                 raise
             # A retry meets what the report itself did, for example the claim that it retracted. The lane knows a
             # recorded report by its filing, and answers with the first receipt or with the conflict.
-            deciding = _Deciding(self, {})
+            deciding, expected = _Deciding(self, {}), {}
             events = (deciding.place(*items[0]),)
         actors = {actor for item in report.claims for _, actor in item.actor_ids()}
         request = AppendRequest(
             report_id=report.report_id,
             events=events,
             deadline=deadline,
-            expected=deciding.expected,
+            expected=expected,
+            decided=deciding.decided,
             recorder=check_field("recorder", recorder, may_be_empty=True),
             content_digest=digest,
             mentions=frozenset(ACTORS + actor for actor in actors - self._registered),
         )
         self.ledger_recorder.lane.submit(request)
-        carried = (name for name, revision in deciding.expected.items() if expected.get(name) != revision)
-        return Submission(report, request, frozenset(carried))
+        exact = {name for name, revision in expected.items() if revision >= 0}
+        return Submission(report, request, frozenset(deciding.decided.keys() - exact))
 
     def notices(self, submission: Submission, appended: Appended) -> tuple[Notice, ...]:
         """What of an appended report deserves a look."""
@@ -141,6 +140,10 @@ class LedgerApplication(Application[str]):
         except AggregateNotFoundError:
             return None
 
+    def event(self, record: StoredRecord) -> DomainEvent | None:
+        """The domain event of a record; None where its payload is redacted."""
+        return cast(Recorded, self.mapper.to_domain_event(record)).event
+
     def stream_of(self, event_id: str) -> str:
         """The stream in which an event is recorded."""
         recorder = self.ledger_recorder
@@ -150,20 +153,21 @@ class LedgerApplication(Application[str]):
             raise NotFoundError(kind="event", id=event_id)
         return found[UUID(event_id)].stream
 
-    def merge_streams(self) -> set[str]:
-        """The streams in which merges are recorded, also those that are undone."""
+    def merges(self) -> Sequence[StoredRecord]:
+        """All merges by position, also those that are undone."""
         recorder = self.ledger_recorder
         with recorder.pool.connection() as connection:
-            return {record.stream for record in recorder.log.merges(connection)}
+            return recorder.log.merges(connection)
 
 
 class _Deciding:
     """Places a report's items in streams; acts are decided in order, each on what the ones before it leave."""
 
-    def __init__(self, application: LedgerApplication, expected: dict[str, int]) -> None:
+    def __init__(self, application: LedgerApplication, expected: Mapping[str, int]) -> None:
         self._application = application
         self._streams: dict[str, Stream] = {}
-        self.expected = expected
+        self._expected = expected
+        self.decided: dict[str, int] = {}
 
     def place(self, item: DomainEvent, payload: bytes, event_id: UUID) -> NewEvent:
         """The event to append; NotPossibleError or NotFoundError where an act cannot be."""
@@ -205,21 +209,22 @@ class _Deciding:
         incidents = (act.incident_id, *act.merged_incident_ids)
         for incident in incidents:
             self._load(INCIDENTS + incident)
-        # Read after the revisions were seen: a merge since then is in it, or moves one of these streams.
-        merged = self._merged()
-        for incident in incidents:
-            if incident in merged:
-                into = merged[incident]
+        for merge in self._merges_of(frozenset(incidents)):
+            for incident in frozenset(incidents) & frozenset(merge.merged_incident_ids):
+                into = merge.incident_id
                 raise NotPossibleError(why=f"incident {incident} is merged into {into}; undo that, or name {into}")
 
-    def _merged(self) -> dict[str, str]:
-        """Incidents that are merged into another by now, this report's acts included, and into which."""
-        merged = {}
-        for name in self._application.merge_streams() | self._streams.keys():
-            stream = self._streams.get(name) or self._application.stream(name)
-            for merge in stream.merges() if isinstance(stream, Incident) else ():
-                merged.update(dict.fromkeys(merge.merged_incident_ids, merge.incident_id))
-        return merged
+    def _merges_of(self, incidents: frozenset[str]) -> Iterator[IncidentsMerged]:
+        """The merges of any of the incidents into others that hold by now, this report's acts included. Neither a new
+        one nor one that is restored may come in between."""
+        recorded = self._application.merges()
+        self.expected.setdefault(MERGES, recorded[-1].position if recorded else 0)
+        events = ((each.stream, self._application.event(each)) for each in recorded)
+        for name in {stream for stream, event in events if _merges_any(event, incidents)}:
+            self._load(name)
+        for stream in self._streams.values():
+            if isinstance(stream, Incident):
+                yield from (each for each in stream.merges() if _merges_any(each, incidents))
 
     def _load(self, name: str) -> Stream:
         if name not in self._streams:
@@ -227,11 +232,15 @@ class _Deciding:
             if stream is None:
                 kind, _, id = name.partition("/")
                 raise NotFoundError(kind=kind.removesuffix("s"), id=id)
-            given = self.expected.get(name)
+            given = self._expected.get(name)
             if given is not None and given >= 0 and given != stream.version:
                 raise RevisionConflictError(
                     [RevisionMismatch(name, str(given) if given else "no stream", stream.version)]
                 )
-            self.expected[name] = stream.version
+            self.decided[name] = stream.version
             self._streams[name] = stream
         return self._streams[name]
+
+
+def _merges_any(event: DomainEvent | None, incidents: frozenset[str]) -> bool:
+    return isinstance(event, IncidentsMerged) and not incidents.isdisjoint(event.merged_incident_ids)

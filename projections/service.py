@@ -3,11 +3,9 @@ from them. It is started and stopped by the composition root and decides nothing
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
-from psycopg_pool import AsyncConnectionPool
 
 from incident.ledger.v1 import (
     casualty_service_pb2,
@@ -17,41 +15,31 @@ from incident.ledger.v1 import (
     projection_service_pb2,
     projection_service_pb2_grpc,
 )
-from ledger.persistence.connecting import parameters
 from projections.api.casualty_service import CasualtyServicer
 from projections.api.ceasefire_service import CeasefireServicer
 from projections.api.projection_service import ProjectionServicer
 from projections.casualties import CASUALTIES
 from projections.ceasefires import CEASEFIRES
 from projections.engine.engine import Engine
-from projections.engine.reading import ReadSide
+from projections.engine.reading import ReadSide, read_pool
 from projections.incidents import INCIDENTS_READ_MODEL
 from projections.threats import THREATS
 
 READ_MODELS = (CASUALTIES, CEASEFIRES, INCIDENTS_READ_MODEL, THREATS)
 MAX_QUERY_CONNECTIONS = 16
 """Questions answered at once; more of them wait, at most until their deadlines."""
-POOL_SECONDS = 30.0
 
 
 class ReadingService:
     """Follows every ledger of a database and answers from its read models."""
 
     def __init__(self, url: str) -> None:
-        self._pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
-            url,
-            min_size=1,
-            max_size=MAX_QUERY_CONNECTIONS,
-            timeout=POOL_SECONDS,
-            kwargs=parameters(url, "questions"),
-            check=AsyncConnectionPool.check_connection,  # a restarted database costs nobody a call
-            open=False,
-        )
+        self._pool = read_pool(url, MAX_QUERY_CONNECTIONS)
         self._engine = Engine(url, READ_MODELS)
 
     def register(self, registry: grpc.aio.Server) -> Sequence[ServiceDescriptor]:
         """Adds the services to a server; gives their descriptors."""
-        read_side = ReadSide(self._pool)
+        read_side = ReadSide(self._pool, READ_MODELS)
         casualty_service_pb2_grpc.add_CasualtyServiceServicer_to_server(CasualtyServicer(read_side), registry)
         ceasefire_service_pb2_grpc.add_CeasefireServiceServicer_to_server(CeasefireServicer(read_side), registry)
         projections = ProjectionServicer(self._engine)

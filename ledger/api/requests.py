@@ -13,7 +13,8 @@ from ledger.persistence.history import HistoryFilter
 from ledger.persistence.records import ANY_REVISION, EXISTING_STREAM
 
 DEFAULT_LEDGER = "main"
-LEDGER_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+LEDGER_NAME = re.compile(r"(?!.*(_projections|_g[0-9]+)$)[a-z][a-z0-9_]{0,39}")
+"""The endings are those of the schemas of read models, which are named after their ledger."""
 MAX_FILTER_VALUES = 100
 DEFAULT_SECONDS = 30.0
 """How long a call without a deadline may take."""
@@ -25,8 +26,10 @@ MARGIN_SHARE = 0.1
 def ledger_name(given: str, field: str = "ledger") -> str:
     """The ledger that a request names."""
     name = given or DEFAULT_LEDGER
-    if not LEDGER_NAME.fullmatch(name) or name.endswith("_projections"):
-        sentence = "is 1 to 40 characters of a-z, 0-9 and _, beginning with a letter"
+    if not LEDGER_NAME.fullmatch(name):
+        sentence = (
+            "is 1 to 40 characters of a-z, 0-9 and _, beginning with a letter, not ending in _projections or _g1"
+        )
         raise InvalidRequestError([Violation(field, f"{name!r} is not a ledger's name, which {sentence}")])
     return name
 

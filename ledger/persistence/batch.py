@@ -15,6 +15,7 @@ from ledger.domain.reports import DECIDED_TYPES
 from ledger.errors import LedgerError, RevisionConflictError, RevisionMismatch
 from ledger.persistence.records import (
     EXISTING_STREAM,
+    MERGES,
     AppendRequest,
     Placed,
     Tip,
@@ -152,6 +153,8 @@ class _Placing:
         position = self._batch.size_after + 1
         revision = self._heads.get(event.stream, 0) + 1 if event.revision is None else event.revision
         self._heads[event.stream] = revision
+        if event.type == "IncidentsMerged":
+            self._heads[MERGES] = position
         if event.type in DECIDED_TYPES:
             self._acts[event.stream] = revision
         salt = self._random(SALT_BYTES)

@@ -15,7 +15,7 @@ import psycopg
 
 from ledger.errors import CorruptionError, DeadlineError, LedgerError, OverloadedError, UnavailableError
 from ledger.persistence.answers import already_recorded, conflict, refuse, resolve
-from ledger.persistence.batch import Batch, decide, streams_of
+from ledger.persistence.batch import Batch, decide, decisions_of, streams_of
 from ledger.persistence.connecting import connect, cut
 from ledger.persistence.records import Appended, AppendRequest, Tip
 from ledger.persistence.writer import FenceLostError, Writer
@@ -179,7 +179,8 @@ class WriterLane:
     def _decide(self, writer: Writer, requests: list[AppendRequest]) -> Batch:
         assert self._tip is not None
         heads = writer.heads(streams_of(requests))
-        return decide(self._ledger, self._tip, heads, requests, datetime.now(UTC), os.urandom)
+        acts = writer.acts(decisions_of(requests))
+        return decide(self._ledger, self._tip, heads, requests, datetime.now(UTC), os.urandom, acts)
 
     def _commit(self, batch: Batch) -> None:
         """Takes the batch as the new tip and answers those whom it records or refuses."""

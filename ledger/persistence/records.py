@@ -60,6 +60,8 @@ ANY_REVISION = -1
 """A stream that may have any revision."""
 EXISTING_STREAM = -2
 """A stream that must exist, at whatever revision."""
+MERGES = "merges/"
+"""No stream: stands for all of them where merges are concerned. Its revision is the position of the newest merge."""
 
 
 @dataclass(frozen=True)

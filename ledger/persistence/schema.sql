@@ -11,7 +11,8 @@ DECLARE
     grantee name;
     guard record;
 BEGIN
-    IF ledger !~ '^[a-z][a-z0-9_]{0,39}$' THEN
+    -- The schemas of read models are named after their ledger, with these endings.
+    IF ledger !~ '^[a-z][a-z0-9_]{0,39}$' OR ledger ~ '(_projections|_g[0-9]+)$' THEN
         RAISE EXCEPTION 'not a ledger name: %', ledger USING ERRCODE = 'invalid_parameter_value';
     END IF;
     -- Two processes that start at once must not both create it.

@@ -1,7 +1,7 @@
 """The statements of the writer lane: the tip, the stream heads, the insert, the look-up of an unknown outcome.
 One instance on one connection; it neither queues nor retries."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -10,11 +10,12 @@ from psycopg.rows import TupleRow
 
 from ledger.audit import tiles
 from ledger.audit.merkle import MerkleError
+from ledger.domain.reports import DECIDED_TYPES
 from ledger.errors import CorruptionError, PositionGapError
 from ledger.persistence.batch import Batch
 from ledger.persistence.log import EventLog
 from ledger.persistence.queries import Queries
-from ledger.persistence.records import RawRecord, Tip
+from ledger.persistence.records import MERGES, RawRecord, Tip
 
 QUERIES = Queries("ledger.persistence", "writing.sql")
 LEAVES_A_PAGE = 20_000
@@ -51,8 +52,20 @@ class Writer:
         return Tip(head.size, head.committed_at, tree)
 
     def heads(self, streams: Sequence[str]) -> dict[str, int]:
-        """The newest revision of each of the streams that exist."""
-        return dict(self._execute("heads", streams=list(streams)).fetchall())
+        """The newest revision of each of the streams that exist. Its callers insert only on the tip that they know, so
+        that nothing comes between two of these statements."""
+        heads = dict(self._execute("heads", streams=list(streams)).fetchall())
+        if MERGES in streams:
+            row = self._execute("newest_merge").fetchone()
+            heads[MERGES] = row[0] or 0 if row else 0
+        return heads
+
+    def acts(self, decided: Mapping[str, int]) -> dict[str, int]:
+        """The newest act on each of the streams, where there is one after the revision seen."""
+        if not decided:
+            return {}
+        asked = {"streams": list(decided), "seen": list(decided.values()), "types": list(DECIDED_TYPES)}
+        return dict(self._execute("acts", **asked).fetchall())
 
     def insert(self, batch: Batch) -> None:
         """Commits a batch. FenceLostError: another writer was there first, and nothing is recorded. Sent again

@@ -15,6 +15,9 @@ SELECT asked.stream, newest.revision
         WHERE events.stream = asked.stream COLLATE "C" AND revision > asked.seen AND type = ANY(%(types)b::text[])
         ORDER BY revision DESC LIMIT 1) AS newest
 
+-- name: newest_merge
+SELECT max(position) FROM {schema}.events WHERE type = 'IncidentsMerged'
+
 -- name: insert
 -- One statement, so one transaction and one round trip. What reads the fence makes it come first; without that
 -- the events would, and two writers could each hold what the other waits for.

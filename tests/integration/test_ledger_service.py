@@ -273,8 +273,9 @@ def test_ledgers_are_apart(ledgers: Any) -> None:
     assert exists.code() is grpc.StatusCode.ALREADY_EXISTS
     nowhere = refused(append, ledgers, report("r1"), ledger="nowhere")
     assert nowhere.code() is grpc.StatusCode.NOT_FOUND
-    no_name = refused(append, ledgers, report("r1"), ledger="No Name")
-    assert no_name.code() is grpc.StatusCode.INVALID_ARGUMENT
+    for no_name in ("No Name", "main_casualties_g1", "main_projections"):
+        error = refused(ledgers.CreateLedger, pb.CreateLedgerRequest(ledger=no_name), timeout=SECONDS)
+        assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 @pytest.mark.parametrize(
