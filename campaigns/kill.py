@@ -69,6 +69,7 @@ def run(plan: Plan, service_url: str, reader_url: str, folder: Path) -> Outcome:
             service.await_serving()
         outcome = _under_fire(plan, services)
         _check(outcome, reader_url, services[-1].address)
+        outcome.faults += [fault for service in services for fault in service.unforeseen()]
     finally:
         for service in services:
             service.kill()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -52,6 +53,10 @@ class Service:
     def died(self) -> bool:
         """Whether the process has ended by itself."""
         return self._process is not None and self._process.poll() is not None
+
+    def unforeseen(self) -> list[str]:
+        """The tracebacks in its log: a service foresees every error."""
+        return re.findall(r"(?:.*\n){2}Traceback.*\n(?:[ ].*\n)*(?:.*\n)", self.log.read_text(errors="replace"))
 
     def kill(self) -> None:
         """SIGKILL: no handler runs, nothing is flushed, no connection is closed."""
