@@ -215,10 +215,10 @@ class _Deciding:
                 raise NotPossibleError(why=f"incident {incident} is merged into {into}; undo that, or name {into}")
 
     def _merges_of(self, incidents: frozenset[str]) -> Iterator[IncidentsMerged]:
-        """The merges of any of the incidents into others that hold by now, this report's acts included. Neither a new
-        one nor one that is restored may come in between."""
+        """The merges of any of the incidents into others that hold by now, this report's acts included. One that is
+        added or restored meanwhile makes the decision void, which no one stream would tell."""
         recorded = self._application.merges()
-        self.expected.setdefault(MERGES, recorded[-1].position if recorded else 0)
+        self.decided.setdefault(MERGES, recorded[-1].position if recorded else 0)
         events = ((each.stream, self._application.event(each)) for each in recorded)
         for name in {stream for stream, event in events if _merges_any(event, incidents)}:
             self._load(name)

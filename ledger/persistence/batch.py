@@ -153,10 +153,10 @@ class _Placing:
         position = self._batch.size_after + 1
         revision = self._heads.get(event.stream, 0) + 1 if event.revision is None else event.revision
         self._heads[event.stream] = revision
-        if event.type == "IncidentsMerged":
-            self._heads[MERGES] = position
         if event.type in DECIDED_TYPES:
             self._acts[event.stream] = revision
+        if event.type == "IncidentsMerged":
+            self._acts[MERGES] = position
         salt = self._random(SALT_BYTES)
         envelope = encode(
             ledger=self._ledger,

@@ -61,7 +61,7 @@ ANY_REVISION = -1
 EXISTING_STREAM = -2
 """A stream that must exist, at whatever revision."""
 MERGES = "merges/"
-"""No stream: stands for all of them where merges are concerned. Its revision is the position of the newest merge."""
+"""Among the streams decided on, it stands for all merges; its revision is the position of the newest one."""
 
 
 @dataclass(frozen=True)

@@ -52,20 +52,19 @@ class Writer:
         return Tip(head.size, head.committed_at, tree)
 
     def heads(self, streams: Sequence[str]) -> dict[str, int]:
-        """The newest revision of each of the streams that exist. Its callers insert only on the tip that they know, so
-        that nothing comes between two of these statements."""
-        heads = dict(self._execute("heads", streams=list(streams)).fetchall())
-        if MERGES in streams:
-            row = self._execute("newest_merge").fetchone()
-            heads[MERGES] = row[0] or 0 if row else 0
-        return heads
+        """The newest revision of each of the streams that exist."""
+        return dict(self._execute("heads", streams=list(streams)).fetchall())
 
     def acts(self, decided: Mapping[str, int]) -> dict[str, int]:
         """The newest act on each of the streams, where there is one after the revision seen."""
         if not decided:
             return {}
         asked = {"streams": list(decided), "seen": list(decided.values()), "types": list(DECIDED_TYPES)}
-        return dict(self._execute("acts", **asked).fetchall())
+        newest = dict(self._execute("acts", **asked).fetchall())
+        if MERGES in decided:
+            row = self._execute("newest_merge").fetchone()
+            newest[MERGES] = row[0] or 0 if row else 0
+        return newest
 
     def insert(self, batch: Batch) -> None:
         """Commits a batch. FenceLostError: another writer was there first, and nothing is recorded. Sent again

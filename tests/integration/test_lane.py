@@ -40,7 +40,7 @@ TAKEN = b"C23505\x00"
 """The SQLSTATE by which a commit sent again finds itself, or another writer's."""
 COMMITTED = b"COMMIT\x00"
 ENVELOPE = b"incident-ledger/event/v1"
-"""In the client's insert, and in no other statement of the lane."""
+"""In the client's insert, in the server's answer to who reads a report again, and in nothing else of the lane."""
 PROCESS = (
     "import sys; from tests.filing import append_many; append_many(sys.argv[1], sys.argv[2], int(sys.argv[3]))"
 )
@@ -347,7 +347,7 @@ def test_an_unknown_outcome_several_times_over(proxy: Proxy, database: Database)
 def test_a_first_receipt_is_read_again_where_the_answer_is_lost(proxy: Proxy, database: Database) -> None:
     with running(proxy.url) as application:
         first = append(application, report("first"))
-        proxy.reply.arm(b'"report_id":"first"'.hex().encode())  # as the server writes the payload
+        proxy.reply.arm(ENVELOPE)
         again = append(application, report("first"))
         assert proxy.reply.done == 1
         assert (again.already_recorded, again.events) == (True, first.events)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -15,10 +16,11 @@ from ledger.audit.envelope import SALT_BYTES, decode, parse_recorded_at
 from ledger.audit.tiles import TreeState
 from ledger.domain.claim import REPORTS
 from ledger.errors import RevisionConflictError
-from ledger.persistence.batch import TICK, Batch, decide, streams_of
+from ledger.persistence.batch import TICK, Batch, decide, decisions_of, streams_of
 from ledger.persistence.records import (
     ANY_REVISION,
     EXISTING_STREAM,
+    MERGES,
     AppendRequest,
     NewEvent,
     Tip,
@@ -29,6 +31,9 @@ NAMES = UUID("3f0c5b0e-6a52-4b0e-9c57-0d1f2a9b8c7d")
 NOW = datetime(2020, 2, 12, 10, tzinfo=UTC)
 EMPTY = Tip(0, None, TreeState())
 STREAMS = ("incidents/a", "incidents/b", "agreements/c")
+TYPES = ("TroopsKilled", "ActorRegistered", "ClaimRetracted", "IncidentsMerged")
+ACTS = ("ClaimRetracted", "IncidentsMerged")
+"""Those of the types on which later acts can rest."""
 REPORT_IDS = ("r1", "r2", "r3", "r4", "r5")
 
 
@@ -50,7 +55,7 @@ def requests(draw: st.DrawFn) -> list[AppendRequest]:
     drawn: list[AppendRequest] = []
     for number in range(draw(st.integers(0, 12))):
         if drawn and draw(st.integers(0, 4)) == 0:
-            drawn.append(draw(st.sampled_from(drawn)))
+            drawn.append(replace(draw(st.sampled_from(drawn)), answer=Future()))
             continue
         drawn.append(draw(st.one_of(reports(number), library_appends(number))))
     return drawn
@@ -64,9 +69,13 @@ def reports(draw: st.DrawFn, number: int) -> AppendRequest:
     expectations = st.sampled_from((ANY_REVISION, EXISTING_STREAM, 0, 1, 2, 3))
     return AppendRequest(
         report_id,
-        tuple(event(f"{number}/{index}", stream) for index, stream in enumerate(streams)),
+        tuple(
+            event(f"{number}/{index}", stream, type_name=draw(st.sampled_from(TYPES)) if index else "ReportFiled")
+            for index, stream in enumerate(streams)
+        ),
         deadline=0.0,
         expected=draw(st.dictionaries(st.sampled_from(STREAMS), expectations, max_size=2)),
+        decided=draw(st.dictionaries(st.sampled_from((*STREAMS, MERGES)), st.integers(0, 4), max_size=2)),
         recorder=draw(st.sampled_from(("", "observer"))),
         mentions=draw(st.frozensets(st.sampled_from(("actors/x", *STREAMS)), max_size=2)),
     )
@@ -84,20 +93,43 @@ def library_appends(draw: st.DrawFn, number: int) -> AppendRequest:
     )
 
 
-def event(name: str, stream: str, revision: int | None = None) -> NewEvent:
+def event(name: str, stream: str, revision: int | None = None, type_name: str = "TroopsKilled") -> NewEvent:
     """An event whose id and payload follow from its name."""
-    return NewEvent(stream, "TroopsKilled", uuid5(NAMES, name), f'{{"n":"{name}"}}'.encode(), revision)
+    return NewEvent(stream, type_name, uuid5(NAMES, name), f'{{"n":"{name}"}}'.encode(), revision)
 
 
-def decided(tip: Tip, heads: dict[str, int], drawn: Sequence[AppendRequest], now: datetime = NOW) -> Batch:
-    """The batch of these requests, on the heads of the streams that they ask for."""
+Newest = dict[str, int]
+
+
+def decided(
+    tip: Tip, heads: Newest, drawn: Sequence[AppendRequest], now: datetime = NOW, acts: Newest | None = None
+) -> Batch:
+    """The batch of these requests, on the heads and acts of the streams that they ask for."""
     known = {stream: heads[stream] for stream in streams_of(drawn) if stream in heads}
-    return decide(LEDGER, tip, known, drawn, now, salts())
+    asked = decisions_of(drawn)
+    newest = {stream: act for stream, act in (acts or {}).items() if act > asked.get(stream, act)}
+    return decide(LEDGER, tip, known, drawn, now, salts(), newest)
 
 
 def heads_after(heads: dict[str, int], batch: Batch) -> dict[str, int]:
     """The newest revisions once the batch is committed."""
     return heads | dict(zip(batch.rows.streams, batch.rows.revisions, strict=True))
+
+
+def acts_after(acts: Newest, batch: Batch) -> Newest:
+    """The newest acts once the batch is committed."""
+    rows, newest = batch.rows, dict(acts)
+    for index, (stream, revision, name) in enumerate(zip(rows.streams, rows.revisions, rows.types, strict=True), 1):
+        note_act(newest, name, stream, revision, batch.size_before + index)
+    return newest
+
+
+def note_act(acts: Newest, name: str, stream: str, revision: int, position: int) -> None:
+    """Takes note of an event, if it is an act."""
+    if name in ACTS:
+        acts[stream] = revision
+    if name == "IncidentsMerged":
+        acts[MERGES] = position
 
 
 def naive_root(leaves: Sequence[bytes]) -> bytes:
@@ -111,14 +143,14 @@ def naive_root(leaves: Sequence[bytes]) -> bytes:
 Outcome = tuple[str, tuple[tuple[str, int], ...]]
 
 
-def expected_outcomes(heads: dict[str, int], drawn: Sequence[AppendRequest]) -> list[Outcome]:
+def expected_outcomes(heads: Newest, drawn: Sequence[AppendRequest], acts: Newest) -> list[Outcome]:
     """What becomes of each request by the rules, one after the other, with stream and revision of each event."""
-    heads = dict(heads)
+    heads, acts, position = dict(heads), dict(acts), 0
     outcomes: list[Outcome] = []
     for request in drawn:
         if request.report_id and heads.get(REPORTS + request.report_id):
             outcomes.append(("repeated", ()))
-        elif not fits(heads, request):
+        elif not fits(heads, request) or any(acts.get(each, 0) > seen for each, seen in request.decided.items()):
             outcomes.append(("refused", ()))
         else:
             placed = []
@@ -126,6 +158,8 @@ def expected_outcomes(heads: dict[str, int], drawn: Sequence[AppendRequest]) -> 
                 fixed = each.revision if each.revision is not None else heads.get(each.stream, 0) + 1
                 heads[each.stream] = fixed
                 placed.append((each.stream, fixed))
+                position += 1
+                note_act(acts, each.type, each.stream, fixed, position)
             outcomes.append(("accepted", tuple(placed)))
     return outcomes
 
@@ -168,10 +202,14 @@ def outcomes_of(batch: Batch, drawn: Sequence[AppendRequest]) -> list[Outcome]:
 
 
 @settings(deadline=None, max_examples=60)
-@given(requests(), st.dictionaries(st.sampled_from((*STREAMS, REPORTS + "r1")), st.integers(1, 3)))
-def test_every_request_gets_what_the_rules_say(drawn: list[AppendRequest], heads: dict[str, int]) -> None:
-    batch = decided(EMPTY, heads, drawn)
-    assert outcomes_of(batch, drawn) == expected_outcomes(heads, drawn)
+@given(
+    requests(),
+    st.dictionaries(st.sampled_from((*STREAMS, REPORTS + "r1")), st.integers(1, 3)),
+    st.dictionaries(st.sampled_from((*STREAMS, MERGES)), st.integers(1, 3)),
+)
+def test_every_request_gets_what_the_rules_say(drawn: list[AppendRequest], heads: Newest, acts: Newest) -> None:
+    batch = decided(EMPTY, heads, drawn, acts=acts)
+    assert outcomes_of(batch, drawn) == expected_outcomes(heads, drawn, acts)
     for _, error in batch.refused:
         assert isinstance(error, RevisionConflictError)
         assert error.mismatches
@@ -251,12 +289,12 @@ def test_what_is_not_accepted_places_nothing(drawn: list[AppendRequest]) -> None
 def test_several_batches_place_as_one(drawn: list[AppendRequest], data: st.DataObject) -> None:
     whole = decided(EMPTY, {}, drawn)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(drawn)), max_size=3)))
-    tip, heads, outcomes, rows = EMPTY, dict[str, int](), [], []
+    tip, heads, acts, outcomes, rows = EMPTY, Newest(), Newest(), [], []
     for start, end in zip([0, *cuts], [*cuts, len(drawn)], strict=True):
-        batch = decided(tip, heads, drawn[start:end])
+        batch = decided(tip, heads, drawn[start:end], acts=acts)
         outcomes += outcomes_of(batch, drawn[start:end])
         rows += [each for _, placed in batch.accepted for each in placed]
-        heads = heads_after(heads, batch)
+        heads, acts = heads_after(heads, batch), acts_after(acts, batch)
         tip = Tip(batch.size_after, batch.recorded_at, batch.tree)
     assert outcomes == outcomes_of(whole, drawn)
     wanted = [each for _, placed in whole.accepted for each in placed]
