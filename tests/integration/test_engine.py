@@ -449,7 +449,7 @@ async def test_a_position_that_is_not_reached_is_told(
             async with read_side.answering("main", "tally", timeout=0.3, **asked):
                 pass
         assert told.value.values == {"reached": 1, "min_position": 9}
-        assert 0.3 <= time.monotonic() - begun < 1.5
+        assert 0.3 <= time.monotonic() - begun < 15
 
 
 async def test_as_of_a_time_is_as_of_its_last_commit(
