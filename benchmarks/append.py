@@ -176,6 +176,7 @@ def machine(server: EmbeddedPostgres, folder: Path) -> dict[str, Any]:
     return {
         "system": platform.platform(terse=True),
         "cores": os.cpu_count(),
+        "load before": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         **{package: version(package) for package in PACKAGES},
         **{f"postgresql {name}": row[0] if row else None for name, row in settings.items()},
