@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.postgres import Cluster, Database, Version, running_cluster, selected_versions
+
+# How long one example takes says nothing on a shared machine; the bound on a whole test stays.
+settings.register_profile("shared-machine", deadline=None)
+settings.load_profile("shared-machine")
 
 
 @pytest.fixture(scope="session", params=selected_versions(), ids=lambda version: version.name)

@@ -38,11 +38,11 @@ def killed(incident: str = "an-incident", stated: int = 5, **occurred: str) -> c
     """A claim of troops killed."""
     when = {"start": "2020-02-10", "end": "2020-02-10", **occurred}
     return claims_pb2.Claim(
-        occurred=values_pb2.OccurredInterval(**when, precision="DATE_PRECISION_DAY"),
+        occurred=values_pb2.OccurredInterval(**when, precision=values_pb2.DATE_PRECISION_DAY),
         troops_killed=claims_pb2.TroopsKilled(
             incident_id=incident,
             victim_party="a-party",
-            count=values_pb2.Count(qualifier="COUNT_QUALIFIER_EXACT", stated=stated),
+            count=values_pb2.Count(qualifier=values_pb2.COUNT_QUALIFIER_EXACT, stated=stated),
         ),
     )
 
@@ -65,7 +65,7 @@ def size_of(ledgers: Any) -> int:
     return int(ledgers.GetLedger(pb.GetLedgerRequest(), timeout=SECONDS).ledger.size)
 
 
-def detail_of(error: grpc.RpcError, kind: Any) -> Any:
+def detail_of(error: Any, kind: Any) -> Any:
     """The typed detail of a refused call."""
     status = rpc_status.from_call(error)
     assert status is not None, error
@@ -74,7 +74,7 @@ def detail_of(error: grpc.RpcError, kind: Any) -> Any:
     return detail
 
 
-def refused(call: Any, *arguments: Any, **more: Any) -> grpc.RpcError:
+def refused(call: Any, *arguments: Any, **more: Any) -> Any:
     with pytest.raises(grpc.RpcError) as caught:
         call(*arguments, **more)
     return caught.value
@@ -115,7 +115,9 @@ def test_the_same_id_with_other_content_is_refused_with_both_digests(ledgers: An
 def test_an_unregistered_actor_is_accepted_and_flagged_until_it_is_registered(ledgers: Any) -> None:
     notices = append(ledgers, report("r1")).notices
     assert [(each.field, each.reason) for each in notices] == [("claims[0].victim_party", "UNREGISTERED_ACTOR")]
-    actor = claims_pb2.ActorRegistered(actor_id="a-party", name="A party", actor_kind="ACTOR_KIND_STATE_FORCES")
+    actor = claims_pb2.ActorRegistered(
+        actor_id="a-party", name="A party", actor_kind=values_pb2.ACTOR_KIND_STATE_FORCES
+    )
     append(ledgers, report("actors", claims_pb2.Claim(actor_registered=actor)))
     assert not append(ledgers, report("r2")).notices
 
@@ -174,13 +176,13 @@ def test_expected_revisions_hold_or_the_whole_report_is_refused(ledgers: Any) ->
 
 def test_acts_are_decided_on_what_is_recorded(ledgers: Any) -> None:
     claim = append(ledgers, report("r1")).events[1]
-    retracted = claims_pb2.ClaimRetracted(target_event_id=claim.event_id, reason="RETRACTION_REASON_ERROR")
+    retracted = claims_pb2.ClaimRetracted(target_event_id=claim.event_id, reason=claims_pb2.RETRACTION_REASON_ERROR)
     receipt = append(ledgers, report("c1", claims_pb2.Claim(claim_retracted=retracted)))
     assert receipt.events[1].stream == claim.stream
     error = refused(append, ledgers, report("c2", claims_pb2.Claim(claim_retracted=retracted)))
     assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
     unknown = claims_pb2.ClaimRetracted(
-        target_event_id="00000000-0000-8000-8000-000000000000", reason="RETRACTION_REASON_ERROR"
+        target_event_id="00000000-0000-8000-8000-000000000000", reason=claims_pb2.RETRACTION_REASON_ERROR
     )
     assert refused(append, ledgers, report("c3", claims_pb2.Claim(claim_retracted=unknown))).code() is (
         grpc.StatusCode.NOT_FOUND
@@ -205,7 +207,7 @@ def test_a_stream_acknowledges_each_report_by_itself_and_in_order(ledgers: Any) 
 
 def test_a_replay_ends_at_the_head_and_raw_bytes_verify(ledgers: Any) -> None:
     receipts = [append(ledgers, report(f"r{number}")) for number in range(5)]
-    request = pb.ReplayHistoryRequest(view="EVENT_VIEW_RAW", batch_size=3)
+    request = pb.ReplayHistoryRequest(view=records_pb2.EVENT_VIEW_RAW, batch_size=3)
     answers = list(ledgers.ReplayHistory(request, timeout=SECONDS))
     events = [event for answer in answers for event in answer.events]
     assert [event.position for event in events] == list(range(1, 11))

@@ -50,7 +50,8 @@ def eventually(check: Callable[[], bool], seconds: float = RECOVERY_SECONDS) -> 
 
 
 def is_serving(channel: grpc.Channel) -> bool:
-    answer = HealthStub(channel).Check(HealthCheckRequest(), timeout=5)
+    stub: Any = HealthStub(channel)
+    answer = stub.Check(HealthCheckRequest(), timeout=5)
     return bool(answer.status == HealthCheckResponse.SERVING)
 
 
