@@ -48,6 +48,9 @@ setup: .venv/.installed ## create .venv from the locks (done again only when the
 run: .venv/.installed ## start the service on an embedded PostgreSQL, seeded, and show the views
 	@exec $(BIN)/incident-ledger serve --embedded --seed --show
 
+# Each worker has a database server of its own; the tests of one file stay together and share theirs.
+PYTEST ?= --numprocesses auto --dist loadfile
+
 .PHONY: test
 test: .venv/.installed ## run all tests (choose some: make test PYTEST="-k merkle -x")
 	$(BIN)/python -m pytest $(PYTEST)
