@@ -13,6 +13,7 @@ from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from ledger import composition
 from ledger.cli.append import seed_files
 from ledger.cli.appending import append_files
+from ledger.cli.report_files import read_report_files
 from ledger.cli.session import DEFAULT_TIMEOUT_SECONDS, Session, example
 from ledger.cli.views import show_views
 from ledger.settings import Role, Settings
@@ -41,7 +42,7 @@ NEXT_COMMANDS = (
 @click.option(
     "--role", type=click.Choice([role.value for role in Role]), help="What to serve. LEDGER_ROLE, else all."
 )
-@click.option("--seed", is_flag=True, help="Load the seed reports where the ledger is empty.")
+@click.option("--seed", is_flag=True, help="Load the seed reports into an empty ledger, or complete them.")
 @click.option("--show", is_flag=True, help="Print what the views say, and what to try next.")
 def serve(
     listen: str | None, data_dir: Path | None, embedded: bool, role: str | None, seed: bool, show: bool
@@ -66,22 +67,39 @@ def _begin(address: str, seed: bool, show: bool) -> None:
     """What happens once the service answers: seeds, views, and where it is to be found."""
     session = Session(address=address)
     try:
-        head = _head(session)
-        if seed and head == 0:
+        if seed and _must_seed(session, seed_files()):
             append_files(session, seed_files(), rows=False)
-            head = _head(session)
         if show:
-            show_views(session.channel, session.ledger, min_position=head, console=session.out)
+            show_views(session.channel, session.ledger, min_position=_head(session), console=session.out)
             _tell_next(session)
     except (click.ClickException, grpc.RpcError) as error:
         logging.getLogger(__name__).error("the service runs, but could not begin as asked: %s", error)
     click.echo(f"serving on {address}; Ctrl-C stops")
 
 
+def _must_seed(session: Session, names: list[str]) -> bool:
+    """Whether nothing is recorded, or a first seeding was interrupted; a ledger of other reports is left alone."""
+    if _head(session) == 0:
+        return True
+    reports = [report for file in read_report_files((names[0], names[-1])) for report in file.reports]
+    return bool(reports) and _has(session, reports[0].report_id) and not _has(session, reports[-1].report_id)
+
+
+def _has(session: Session, report_id: str) -> bool:
+    request = ledger_service_pb2.GetReportRequest(ledger=session.ledger, report_id=report_id)
+    try:
+        session.stub(LedgerServiceStub).GetReport(request, timeout=DEFAULT_TIMEOUT_SECONDS)
+    except grpc.RpcError as error:
+        if error.code() is grpc.StatusCode.NOT_FOUND:
+            return False
+        raise
+    return True
+
+
 def _head(session: Session) -> int:
     request = ledger_service_pb2.GetLedgerRequest(ledger=session.ledger)
-    ledgers = session.stub(LedgerServiceStub)
-    return ledgers.GetLedger(request, timeout=DEFAULT_TIMEOUT_SECONDS).ledger.size
+    answer = session.stub(LedgerServiceStub).GetLedger(request, timeout=DEFAULT_TIMEOUT_SECONDS)
+    return int(answer.ledger.size)
 
 
 def _tell_next(session: Session) -> None:
