@@ -1,6 +1,7 @@
 """YAML and JSON text as plain values that know their line and column, so that a fault can be shown where it is.
 Stricter than YAML 1.1: no key twice, no tags, no octal or base-60 numbers, only `true` and `false` are booleans."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ _DAY = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
 _MOMENT = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]+ ?(?:[Zz]|[-+][0-9]{2}:?[0-9]{2})?$")
 _CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _PLAIN_TAGS = frozenset(("!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))))
+_JSON_TEXT = {ord(each): f"\\u{ord(each):04x}" for each in "\u0085\u2028\u2029"}
+"""What a JSON string may hold as it is, and YAML takes for the end of a line."""
 _SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 
 
@@ -68,14 +71,19 @@ class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  
 def documents_in(text: str) -> list[Document]:
     """Every document of a text. A top-level list holds one document in each item; JSON lines, in each line."""
     if _are_json_lines(text):
-        lines = enumerate(text.splitlines())
+        lines = enumerate(_lines(text))
         return [document for index, line in lines if line.strip() for document in _parsed(line, index)]
     return _parsed(text, 0)
 
 
 def _are_json_lines(text: str) -> bool:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in _lines(text) if line.strip()]
     return len(lines) > 1 and all(line.startswith("{") and line.endswith("}") for line in lines)
+
+
+def _lines(text: str) -> list[str]:
+    """Lines as JSON lines have them: U+2028 and its like may stand in a JSON string as they are."""
+    return [line.rstrip("\r") for line in text.split("\n")]
 
 
 def _parsed(text: str, lines_before: int) -> list[Document]:
@@ -99,13 +107,23 @@ def _parsed(text: str, lines_before: int) -> list[Document]:
 
 
 def _with_whole_characters(text: str) -> str:
-    """JSON writes characters beyond 16 bits as two escapes, which YAML does not join."""
+    """JSON writes characters beyond 16 bits as two escapes, which YAML does not join; its lines end elsewhere."""
 
     def joined(match: re.Match[str]) -> str:
         high, low = int(match[2], 16), int(match[3], 16)
         return f"{match[1]}{chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))}"
 
+    if any(chr(each) in text for each in _JSON_TEXT) and _is_json(text):
+        text = text.translate(_JSON_TEXT)
     return _SURROGATES.sub(joined, text) if "\\u" in text else text
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 class _Reading:

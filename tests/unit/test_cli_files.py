@@ -133,6 +133,13 @@ def test_a_fault_in_json_lines_is_shown_at_its_line() -> None:
     )
 
 
+@pytest.mark.parametrize("end", ["\u0085", "\u2028", "\u2029"], ids=["next line", "line", "paragraph"])
+def test_what_is_no_end_of_a_line_in_json_stays_in_its_string(end: str) -> None:
+    line = f'{{"a": "x{end} y"}}'
+    assert values(f'{line}\r\n{{"a": "z"}}\r\n') == [{"a": f"x{end} y"}, {"a": "z"}]
+    assert values(line) == [{"a": f"x{end} y"}]
+
+
 def test_json_is_read_with_its_escapes_and_tabs() -> None:
     assert values('{"a": "\\ud83d\\ude00 \\/ \\u00e9 \\\\ud83d",\n\t"b": [1,\n\t2.5, 1e3, null, true]}') == [
         {"a": "😀 / é \\ud83d", "b": [1, 2.5, 1000.0, None, True]}
