@@ -197,13 +197,27 @@ class _Deciding:
             case ReportRetracted(), ReportRecord():
                 stream.retract_report(act)
             case PreferredClaimChosen(), Incident():
-                stream.choose(act)
+                self._choose(act)
             case IncidentsMerged(), _:
                 self._merge(act)
             case _:
                 raise NotPossibleError(why=f"a {act.type} does not belong in {name}")
         stream.apply(Recorded(name, stream.version, event_id, act.type, act))
         return name
+
+    def _choose(self, act: PreferredClaimChosen) -> None:
+        """A claim stays in its stream when its incident is merged into this one, or when a correction moves it."""
+        home = self._load(self._application.stream_of(act.preferred_event_id))
+        incident = home.choose(act) if isinstance(home, Incident) else None
+        seen: set[str] = set()
+        while incident is not None and incident != act.incident_id and incident not in seen:
+            seen.add(incident)
+            merges = self._merges_of(frozenset((incident,)))
+            incident = next((merge.incident_id for merge in merges), None)
+        if incident != act.incident_id:
+            raise NotPossibleError(
+                why=f"the preferred claim is not of incident {act.incident_id}; name one that is"
+            )
 
     def _merge(self, act: IncidentsMerged) -> None:
         incidents = (act.incident_id, *act.merged_incident_ids)

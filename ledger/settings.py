@@ -3,14 +3,17 @@ A value that cannot be is told with the variable's name; nothing here is looked 
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Literal
 
-from pydantic import Field, ValidationError
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.errors import LedgerError
 
 DEFAULT_ADDRESS = "127.0.0.1:50551"
+MAX_PORT = 65_535
 DEFAULT_DATA_DIR = Path(".incident-ledger")
 
 
@@ -35,13 +38,35 @@ class Settings(BaseSettings):
     """PostgreSQL 15 or later, as the service's role; none means the embedded one."""
     owner_database_url: str | None = None
     """As an administrator; used by `provision` alone."""
-    listen: Annotated[str, Field(pattern=r"^.+:\d{1,5}$")] = DEFAULT_ADDRESS
+    listen: str = DEFAULT_ADDRESS
     """Address and port; port 0 takes a free one."""
+    share_port: bool = False
+    """Let several processes of one ledger listen on one port; else a port that is taken is refused."""
     data_dir: Path = DEFAULT_DATA_DIR
     """Where the embedded database keeps its data."""
     role: Role = Role.ALL
     """`write` records only, `read` answers only."""
-    log_level: str = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("database_url", "owner_database_url")
+    @classmethod
+    def _is_a_database(cls, given: str | None) -> str | None:
+        try:
+            conninfo_to_dict(given or "")
+        except psycopg.ProgrammingError:
+            # Without the value: it may hold a password.
+            raise ValueError(
+                "is not the address of a PostgreSQL; write postgresql://USER:PASSWORD@HOST:PORT/DB"
+            ) from None
+        return given or None
+
+    @field_validator("listen")
+    @classmethod
+    def _is_an_address(cls, given: str) -> str:
+        host, _, port = given.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > MAX_PORT:
+            raise ValueError(f"is {given!r}, not HOST:PORT with a port of 0 to {MAX_PORT}")
+        return given
 
     @classmethod
     def read(cls, **given: object) -> "Settings":
@@ -49,5 +74,8 @@ class Settings(BaseSettings):
         try:
             return cls(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
         except ValidationError as error:
-            faults = "; ".join(f"LEDGER_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors())
+            faults = "; ".join(
+                f"LEDGER_{str(each['loc'][0]).upper()}: {each['msg'].removeprefix('Value error, ')}"
+                for each in error.errors()
+            )
             raise SettingsError(f"settings that cannot be: {faults}") from None

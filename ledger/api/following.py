@@ -34,11 +34,13 @@ class Following:
         head = await self._ledgers.run(self._ledger.read_head)
         last = min(last, head) if last else head
         after, through = await self._ledgers.run(self._bounds, max(first, 1) - 1, last)
+        told = 0
         while after < through:
             events, looked = await self._ledgers.run(self._page, after, through)
-            after = max(looked, after)
+            told = after = max(looked, after)
             yield pb.ReplayHistoryResponse(events=events, through_position=after, head_position=head)
-        if after < last or last == 0 or first > last:
+        if told < last or last == 0:
+            # Also where nothing fits, and beyond what a window of time has cut off.
             yield pb.ReplayHistoryResponse(through_position=last, head_position=head)
 
     async def subscribe(self, after: int) -> AsyncIterator[pb.SubscribeResponse]:

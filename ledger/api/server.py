@@ -17,7 +17,6 @@ OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", -1),
     ("grpc.max_concurrent_streams", MAX_CONCURRENT_STREAMS),
-    ("grpc.so_reuseport", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
 )
 
@@ -25,8 +24,10 @@ OPTIONS = (
 class Server:
     """A gRPC server on one address."""
 
-    def __init__(self, address: str) -> None:
-        self._server = grpc.aio.server(interceptors=[StatusInterceptor()], options=OPTIONS)
+    def __init__(self, address: str, *, share_port: bool) -> None:
+        # gRPC shares by default, so that a second service on the port would silently take half of the calls.
+        options = (*OPTIONS, ("grpc.so_reuseport", int(share_port)))
+        self._server = grpc.aio.server(interceptors=[StatusInterceptor()], options=options)
         self._health = health.aio.HealthServicer()
         self._address = address
         self._services: list[str] = [health.SERVICE_NAME, reflection.SERVICE_NAME]

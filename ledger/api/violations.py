@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from ledger.api.fields import snake_case
 from ledger.domain.hostilities import EventId
 from ledger.domain.reports import ACT_TYPES, CLAIM_TYPES
-from ledger.domain.values import ID_PATTERN, Sha256, Text, Word
+from ledger.domain.values import ID_PATTERN, Address, Sha256, Text, Word
 from ledger.errors import Violation
 
 SHOWN_INPUT = 60
@@ -126,6 +126,7 @@ _PATTERNS = {
     _form(Sha256): "write a SHA-256 as 64 lowercase hexadecimal digits",
     _form(Word): "it holds a line break or another control character; keep it on one line",
     _form(Text): "it holds a NUL character; remove it",
+    _form(Address): "it holds a space or a control character; write the address as a browser shows it",
     _form(EventId): "an event id is a lowercase UUID, as the receipt of its report gives it",
 }
 

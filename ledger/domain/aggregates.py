@@ -130,9 +130,9 @@ class Stream:
 class Incident(Stream):
     """Something that happened in the world."""
 
-    def choose(self, act: PreferredClaimChosen) -> None:
-        """Lets one of the incident's claims be preferred."""
-        self._claim(act.preferred_event_id)
+    def choose(self, act: PreferredClaimChosen) -> str | None:
+        """Lets one of the claims of this stream be preferred; gives the incident that it speaks of now."""
+        return getattr(self._claim(act.preferred_event_id), "incident_id", None)
 
     def merges(self) -> list[IncidentsMerged]:
         """The merges into this incident that hold."""

@@ -26,6 +26,8 @@ from ledger.domain.codes import (
 )
 
 MAX_WORD = 200
+MAX_ADDRESS = 2_048
+"""An archive's address holds the address of what it archived."""
 MAX_TEXT = 20_000
 MAX_ITEMS = 200
 MAX_COUNT = 10_000_000_000
@@ -39,6 +41,7 @@ class ActorReference:
 
 
 Word = Annotated[str, StringConstraints(max_length=MAX_WORD, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Address = Annotated[str, StringConstraints(max_length=MAX_ADDRESS, pattern=r"^[^\x00-\x20\x7f]*$")]
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT, pattern=r"^[^\x00]*$")]
 SubjectId = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 ActorId = Annotated[str, StringConstraints(pattern=ID_PATTERN), ActorReference()]
@@ -237,8 +240,8 @@ class Attribution(Value):
 class Evidence(Value):
     """One item of source material (Berkeley Protocol: where, when, by whom, and the hash of what)."""
 
-    url: Word = ""
-    archive_url: Word = ""
+    url: Address = ""
+    archive_url: Address = ""
     sha256: Sha256 | None = None
     media_type: Word = ""
     retrieved_at: Published | None = None

@@ -237,6 +237,25 @@ def test_a_replay_can_be_filtered_and_tells_how_far_it_looked(ledgers: Any) -> N
     assert refused(list, call).code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
+def test_a_replay_of_a_time_to_come_still_tells_the_head(ledgers: Any) -> None:
+    append(ledgers, report("r1"))
+    chosen = records_pb2.EventFilter()
+    chosen.recorded_from.FromJsonString("2999-01-01T00:00:00Z")
+    answers = list(ledgers.ReplayHistory(pb.ReplayHistoryRequest(filter=chosen), timeout=SECONDS))
+    assert [(len(each.events), each.through_position, each.head_position) for each in answers] == [(0, 2, 2)]
+
+
+def test_a_claim_of_a_merged_incident_can_be_preferred_and_no_other(ledgers: Any) -> None:
+    append(ledgers, report("r1", killed("ia")))
+    rival = append(ledgers, report("r2", killed("ib", stated=7))).events[1].event_id
+    chosen = claims_pb2.PreferredClaimChosen(incident_id="ia", preferred_event_id=rival, reason="better placed")
+    choice = claims_pb2.Claim(preferred_claim_chosen=chosen)
+    assert refused(append, ledgers, report("c1", choice)).code() is grpc.StatusCode.FAILED_PRECONDITION
+    merged = claims_pb2.IncidentsMerged(incident_id="ia", merged_incident_ids=["ib"], reason="one attack")
+    append(ledgers, report("m1", claims_pb2.Claim(incidents_merged=merged)))
+    assert append(ledgers, report("c2", choice)).events[1].stream == "incidents/ia"
+
+
 def test_a_replay_of_an_empty_ledger_says_so(ledgers: Any) -> None:
     answers = list(ledgers.ReplayHistory(pb.ReplayHistoryRequest(), timeout=SECONDS))
     assert [(len(each.events), each.through_position, each.head_position) for each in answers] == [(0, 0, 0)]

@@ -1,7 +1,6 @@
 """The database away at start, gone while serving, back again; the service stopped by signal, and killed."""
 
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -140,13 +139,21 @@ def test_what_a_killed_service_acknowledged_is_there_after_a_restart(tmp_path: P
 
 
 def test_a_port_that_is_taken_is_told_in_one_sentence(server: EmbeddedPostgres, url: str) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        service = ServiceProcess(
-            "--listen", f"127.0.0.1:{port}", environment={"LEDGER_DATABASE_URL": url}, wait=False
-        )
-        assert service.process.wait(RECOVERY_SECONDS) != 0
-    assert f"cannot listen on 127.0.0.1:{port}" in service.output
-    assert "Traceback" not in service.output
+    first = ServiceProcess(environment={"LEDGER_DATABASE_URL": url})
+    try:
+        second = ServiceProcess("--listen", first.address, environment={"LEDGER_DATABASE_URL": url}, wait=False)
+        assert second.process.wait(RECOVERY_SECONDS) != 0
+    finally:
+        first.stop()
+    assert f"cannot listen on {first.address}" in second.output
+    assert "Traceback" not in second.output
+
+
+def test_processes_that_are_told_to_share_a_port_do(server: EmbeddedPostgres, url: str) -> None:
+    environment = {"LEDGER_DATABASE_URL": url, "LEDGER_SHARE_PORT": "true"}
+    first = ServiceProcess(environment=environment)
+    second = ServiceProcess("--listen", first.address, environment=environment)
+    try:
+        assert second.address == first.address
+    finally:
+        assert (first.stop(), second.stop()) == (0, 0)

@@ -74,7 +74,10 @@ def _plain(line: str) -> str:
 
 def run_options() -> list[str]:
     """The options with which `make run` serves."""
-    planned = subprocess.run(["make", "--dry-run", "run"], cwd=ROOT, check=True, capture_output=True, text=True)
+    # A make above this one would have it say more than the command.
+    alone = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    command = ["make", "--dry-run", "--no-print-directory", "run"]
+    planned = subprocess.run(command, cwd=ROOT, env=alone, check=True, capture_output=True, text=True)
     words = shlex.split(planned.stdout.strip().splitlines()[-1])
     return words[words.index("serve") + 1 :]
 

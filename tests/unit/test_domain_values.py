@@ -278,10 +278,17 @@ def test_a_code_is_known_by_its_word_and_by_its_number(code: type[Code]) -> None
 
 def test_a_text_on_one_line_has_no_control_character_and_no_lone_surrogate() -> None:
     for wrong in ("two\nlines", "tab\t", "nul\x00", "delete\x7f", "\ud800", "x" * 201):
-        refused(Evidence, {"url": wrong})
+        refused(Evidence, {"media_type": wrong})
     for wrong in ("nul\x00", "\ud800"):
         refused(TroopsKilled, claim(words=wrong))
     assert TroopsKilled.model_validate(claim(words="two\nlines, «إدلب»")).words == "two\nlines, «إدلب»"
+
+
+def test_an_archive_s_address_may_hold_another_one_and_no_space() -> None:
+    archived = "https://archive.example/20200212/https://outlet.example/" + "x" * 500
+    assert Evidence.model_validate({"archive_url": archived}).archive_url == archived
+    for wrong in ("https://example/a b", "x" * 2_049, "two\nlines"):
+        refused(Evidence, {"url": wrong})
 
 
 @pytest.mark.parametrize("wrong", ["", "Idlib", "-idlib", "idlib attack", "idlib\n", "ïdlib", "a/b", "x" * 129, 7])
