@@ -182,6 +182,18 @@ def expected_claims(records: Sequence[StoredRecord], claim_types: frozenset[str]
     return claims
 
 
+def expected_latest_day(records: Sequence[StoredRecord]) -> date | None:
+    """The latest day of publication of the reports that no retraction that stands names, by definition."""
+    events = {each.event_id: _content(each) for each in records if not each.redacted}
+    gone = {
+        event.target_report_id
+        for key, event in events.items()
+        if event.type == "ReportRetracted" and _stands(key, events)
+    }
+    filed = [event for event in events.values() if event.type == "ReportFiled" and event.report_id not in gone]
+    return max((date.fromisoformat(event.reported_day) for event in filed), default=None)
+
+
 def _stands(key: UUID, events: dict[UUID, Any]) -> bool:
     """An act stands unless an undoing that stands names it; a redaction always stands."""
     if events[key].type == "PayloadRedacted":

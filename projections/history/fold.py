@@ -2,7 +2,6 @@
 were cut into batches: whatever an act concerns is computed anew from all that is recorded about it."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date
 from typing import Any, cast
 from uuid import UUID
 
@@ -33,7 +32,6 @@ class Fold:
         self._reports: list[tuple[Any, ...]] = []
         self._acts: list[Act] = []
         self._bodies: dict[UUID, str] = {}
-        self._reported: list[tuple[int, date]] = []
 
     def take(self, records: Sequence[StoredRecord]) -> None:
         """Take the batch."""
@@ -45,7 +43,6 @@ class Fold:
             self._connection,
             (_act_row(act, self._bodies[act.event_id], (act.position, None)) for act in self._acts),
         )
-        self._move_clock()
         touched = Touched.by(self._connection, self._acts)
         self._redact()
         self._settle(touched)
@@ -65,7 +62,6 @@ class Fold:
         elif kind == ReportFiled.__name__:
             filed = cast(ReportFiled, event_from_payload(kind, record.state))
             self._reports.append(_report_row(record, filed))
-            self._reported.append((record.position, date.fromisoformat(filed.reported_day)))
         else:
             self._take_act(record)
 
@@ -86,17 +82,6 @@ class Fold:
         )
         self._bodies[record.event_id] = record.state.decode()
 
-    def _move_clock(self) -> None:
-        if not self._reported:
-            return
-        row = self._connection.execute(COMMON.latest_reported).fetchone()
-        latest, rows = row[0] if row else date.min, []
-        for position, reported in self._reported:
-            if reported > latest:
-                rows.append((position, reported))
-                latest = reported
-        Table.CLOCK.copy(self._connection, rows)
-
     def _redact(self) -> None:
         """Delete what came from payloads that are no longer there, wherever it got to."""
         gone = [act.target_event_id for act in self._acts if act.type == "PayloadRedacted" and act.target_event_id]
@@ -104,10 +89,8 @@ class Fold:
             return
         for event_id in gone:
             self._claims.pop(event_id, None)
-        for delete in (COMMON.delete_claims, COMMON.delete_other_claims, COMMON.delete_acts):
+        for delete in (COMMON.delete_claims, COMMON.delete_other_claims, COMMON.delete_acts, COMMON.redact_reports):
             self._connection.execute(delete, {"events": gone})
-        if self._connection.execute(COMMON.redact_reports, {"events": gone}).rowcount:
-            self._connection.execute(COMMON.reset_clock)
 
     def _settle(self, touched: Touched) -> None:
         """Compute anew what acts of this batch concern, and add the new claims."""

@@ -90,16 +90,3 @@ DELETE FROM reports WHERE report_id = ANY (%(reports)s)
 -- name: redact_reports
 UPDATE reports SET source = NULL, reliability = NULL, reported = NULL, reported_at = NULL, title = NULL
  WHERE event_id = ANY (%(events)s) AND reported IS NOT NULL
-
--- name: latest_reported
-SELECT reported FROM clock ORDER BY position DESC LIMIT 1
-
--- name: reset_clock
--- A redacted report no longer moves the clock.
-DELETE FROM clock;
-INSERT INTO clock (position, reported)
-SELECT position, reported
-  FROM (SELECT position, reported, max(reported) OVER (ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING
-                                                                               AND 1 PRECEDING) AS before
-          FROM reports WHERE held_from = position AND reported IS NOT NULL) AS each
- WHERE before IS NULL OR reported > before

@@ -73,6 +73,8 @@ CREATE TABLE reports (
     PRIMARY KEY (report_id, held_from)
 );
 CREATE INDEX reports_event ON reports (event_id);
+-- The day that the record has reached: the latest one of a report that holds. With the range, so that the index answers.
+CREATE INDEX reports_reported ON reports (reported, held_from, held_to);
 
 -- Acts of the record, while they are not undone.
 CREATE TABLE acts (
@@ -112,10 +114,4 @@ CREATE TABLE actors (
     held_from bigint NOT NULL,
     held_to   bigint,
     PRIMARY KEY (actor_id, held_from)
-);
-
--- Where the latest day of publication so far moves on: the day that the record has reached.
-CREATE TABLE clock (
-    position bigint PRIMARY KEY,
-    reported date NOT NULL
 );

@@ -24,7 +24,6 @@ class Table(Enum):
     ACTS = ("acts", *_ACT, "held_from", "held_to", "body")
     MERGES = ("merges", "merged_incident_id", "incident_id", "held_from", "held_to")
     ACTORS = ("actors", "actor_id", "event_id", "name", "kind", "aliases", "held_from", "held_to")
-    CLOCK = ("clock", "position", "reported")
 
     def copy(
         self, connection: Connection, rows: Iterable[Sequence[Any]], columns: Sequence[str] | None = None

@@ -1,8 +1,11 @@
 -- What the threat questions ask of the tables. Every state is as of a position.
 
 -- name: latest_day
--- The latest day on which a report had been published.
-SELECT reported FROM clock WHERE position <= %(position)s ORDER BY position DESC LIMIT 1
+-- The latest day on which a report that holds had been published.
+SELECT reported FROM reports
+ WHERE reported IS NOT NULL AND held_from <= %(position)s AND (held_to IS NULL OR held_to > %(position)s)
+ ORDER BY reported DESC
+ LIMIT 1
 
 -- name: threats_after
 -- Threats by day of issue and id. Of several claims that issue one, the one reported last holds; a threat whose issue is

@@ -177,6 +177,22 @@ async def test_the_day_is_the_latest_day_of_publication(asking: Asking, reports:
     assert days == [None, first, first, second, second, second, second]
 
 
+async def test_a_wrongly_dated_report_that_is_retracted_moves_no_day(
+    asking: Asking, reports: RecordedReports
+) -> None:
+    reports.file("one", signed(), reported="2020-02-10")
+    reports.file("wrong", violated(), reported="9999-12-31")
+    (act,) = reports.file(
+        "gone", {"type": "ReportRetracted", "target_report_id": "wrong", "reason": "error"}, reported="2020-02-11"
+    )
+    undoing = {"type": "ClaimRetracted", "target_event_id": str(act), "reason": "error"}
+    reports.file("undone", undoing, reported="2020-02-11")
+    asking.fold(reports)
+    days = [await (await asking.reader(position)).latest_day() for position in range(1, 9)]
+    first, second, wrong = date(2020, 2, 10), date(2020, 2, 11), date.max
+    assert days == [first, first, wrong, wrong, wrong, second, second, wrong]
+
+
 async def test_corrected_and_retracted_claims_count_as_they_held(asking: Asking, reports: RecordedReports) -> None:
     reports.file("one", signed())
     (violation,) = reports.file("two", violated())

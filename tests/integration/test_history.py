@@ -13,9 +13,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.domain.reports import event_from_payload
+from ledger.persistence.queries import Queries
 from ledger.persistence.records import StoredRecord
 from projections.history import ReadModel
-from tests.histories import CLAIMS, Expected, event_id, expected_claims, histories, record, redacted
+from tests.histories import (
+    CLAIMS,
+    Expected,
+    event_id,
+    expected_claims,
+    expected_latest_day,
+    histories,
+    record,
+    redacted,
+)
 from tests.postgres import Database
 
 EXAMPLES = settings(
@@ -80,7 +90,7 @@ class Tables:
         return found
 
     def everything(self) -> dict[str, set[str]]:
-        tables = ("claims", "other_claims", "reports", "acts", "merges", "actors", "clock")
+        tables = ("claims", "other_claims", "reports", "acts", "merges", "actors")
         return {table: {row for (row,) in self.rows(f"SELECT t::text FROM {table} t")} for table in tables}
 
 
@@ -280,14 +290,45 @@ def test_common_columns_say_what_the_claim_says(connection: Connection) -> None:
     ]
 
 
-def test_the_clock_moves_with_the_latest_publication(connection: Connection) -> None:
-    records = [report(1, "2020-02-12"), report(2, "2020-02-10"), report(3, "2020-02-14"), report(4, "2020-02-13")]
+LATEST_DAYS = [
+    Queries(package, "questions.sql").latest_day for package in ("projections.ceasefires", "projections.threats")
+]
+
+
+def latest_days(tables: Tables, positions: int) -> list[date | None]:
+    """The default day of questions as of each position, from the first one on."""
+    found = []
+    for position in range(1, positions + 1):
+        ceasefires, threats = (
+            tables.connection.execute(query, {"position": position}).fetchall() for query in LATEST_DAYS
+        )
+        assert ceasefires == threats
+        found.append(ceasefires[0][0] if ceasefires else None)
+    return found
+
+
+def test_the_default_day_is_the_latest_publication_that_holds(connection: Connection) -> None:
+    records = [report(1, "2020-02-12"), report(2, "2020-02-10"), report(3, "9999-12-31"), report(4, "2020-02-13")]
+    second, fourth, wrong = date(2020, 2, 12), date(2020, 2, 13), date(9999, 12, 31)
     tables = Tables(connection, CASUALTIES, records)
-    clock = "SELECT position, reported FROM clock ORDER BY 1"
-    assert tables.rows(clock) == [(1, date(2020, 2, 12)), (3, date(2020, 2, 14))]
-    tables.take([act(5, "PayloadRedacted", target_event_id=str(event_id(3)), rule="privacy", reason="a name")])
-    assert tables.rows(clock) == [(1, date(2020, 2, 12)), (4, date(2020, 2, 13))]
-    assert tables.rows("SELECT source, reported_at FROM reports WHERE position = 3") == [(None, None)]
+    tables.take([act(5, "ReportRetracted", target_report_id="r3", reason="error"), retracted(6, 5)])
+    assert latest_days(tables, 6) == [second, second, wrong, wrong, fourth, wrong]
+    tables.take([act(7, "PayloadRedacted", target_event_id=str(event_id(3)), rule="privacy", reason="a name")])
+    assert latest_days(tables, 7) == [second, second, second, fourth, fourth, fourth, fourth]
+    assert tables.rows("SELECT DISTINCT source, reported_at FROM reports WHERE position = 3") == [(None, None)]
+
+
+@given(records=histories(redactions=True), size=st.integers(1, 5))
+@EXAMPLES
+def test_the_default_day_follows_every_undoing(
+    connection: Connection, records: list[StoredRecord], size: int
+) -> None:
+    live = Tables(connection, CASUALTIES)
+    live.take(records, size)
+    kept = redacted(records)
+    assert latest_days(live, len(records)) == [
+        expected_latest_day(kept[:position]) for position in range(1, len(records) + 1)
+    ]
 
 
 def test_the_digest_sees_every_change(connection: Connection) -> None:
@@ -297,5 +338,5 @@ def test_the_digest_sees_every_change(connection: Connection) -> None:
     changed = tables.digest()
     tables.rows("UPDATE claims SET credibility = NULL WHERE position = 3 RETURNING 1")
     assert tables.digest() == before != changed
-    tables.rows("DELETE FROM clock RETURNING 1")
+    tables.rows("DELETE FROM reports RETURNING 1")
     assert tables.digest() != before
