@@ -46,7 +46,7 @@ figure is open or unstated, never zero.
 |---|---|
 | 0 | done |
 | 1 | the server refused, or another error; for `health`: not serving |
-| 2 | faulty usage or input; nothing was sent |
+| 2 | faulty usage or input, found before anything is sent or by the server |
 | 3 | not reachable, not available, or not in time: the same command may succeed later |
 | 130 | interrupted |
 

@@ -64,7 +64,9 @@ def tell_failure(error: grpc.RpcError, address: str) -> int:
 
 
 def exit_code_of(code: grpc.StatusCode) -> int:
-    """3 where the same call may succeed later, else 1."""
+    """3 where the same call may succeed later, 2 where the request itself has faults, else 1."""
+    if code is grpc.StatusCode.INVALID_ARGUMENT:
+        return FAULTY_INPUT
     return UNREACHABLE if code in _UNREACHABLE_CODES else REFUSED
 
 

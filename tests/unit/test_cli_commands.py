@@ -17,7 +17,7 @@ from incident.ledger.v1 import ledger_service_pb2 as ledger
 from incident.ledger.v1 import projection_service_pb2 as projection
 from ledger import errors
 from ledger.api.statuses import status_of
-from ledger.cli import COMMANDS, run
+from ledger.cli import COMMANDS, failures, run
 from ledger.cli.views import show_views
 from tests.canned_server import CannedServer, canned_server
 
@@ -162,7 +162,7 @@ def test_no_server_ends_with_3(capsys: pytest.CaptureFixture[str]) -> None:
         (errors.InternalError(id="abc"), 1, ["the service's log holds it under the id abc"]),
         (
             errors.InvalidRequestError([errors.Violation("a.b", "is wrong"), errors.Violation("c", "is too")]),
-            1,
+            2,
             ["error: the request has faults\n  a.b: is wrong\n  c: is too\n"],
         ),
     ],
@@ -602,7 +602,11 @@ def test_append_for_machines_is_a_line_for_each_report(
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(errors.UnavailableError(why="stopping"), 3), (errors.NotPossibleError(why="it is gone"), 1)],
+    [
+        (errors.UnavailableError(why="stopping"), 3),
+        (errors.NotPossibleError(why="it is gone"), 1),
+        (errors.InvalidRequestError([errors.Violation("claims", "are too many")]), 2),
+    ],
 )
 def test_append_tells_which_report_was_refused_and_why(
     ask: Run, server: CannedServer, capsys: pytest.CaptureFixture[str], tmp_path: Path, error: Exception, code: int
@@ -615,7 +619,7 @@ def test_append_tells_which_report_was_refused_and_why(
     assert ask("append", report_file(tmp_path, "r-1", "r-2")) == code
     out, err = capsys.readouterr()
     assert "Recorded 1 report with 2 events." in out
-    assert f"error: report r-2: {error}" in err
+    assert f"error: report r-2: {failures.headline(status)}" in err
 
 
 def test_append_sends_nothing_from_faulty_files(
