@@ -13,6 +13,8 @@ import yaml
 MAX_DEPTH = 40
 MAX_VALUES = 1_000_000
 """Values in one text; an alias counts each time that it is used."""
+MAX_DIGITS = 1_000
+"""Of one number; far more than any count, and few enough to be read."""
 
 _INTEGER = re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$")
 _NUMBER = re.compile(r"^[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?$")
@@ -156,6 +158,9 @@ class _Reading:
         if isinstance(node, yaml.SequenceNode):
             items = enumerate(node.value)
             return [self._value(item, f"{path}[{index}]", document, depth + 1) for index, item in items]
+        if _is_too_long(node):
+            document.flaws.append(Flaw(spot, path, f"is a number of more than {MAX_DIGITS} digits"))
+            return None
         return _scalar(node)
 
     def _fields(self, node: Any, path: str, document: Document, depth: int) -> Iterator[tuple[str, Any]]:
@@ -169,6 +174,10 @@ class _Reading:
             names.add(name)
             document.keys.setdefault(inner, spot)
             yield name, self._value(value, inner, document, depth + 1)
+
+
+def _is_too_long(node: Any) -> bool:
+    return len(node.value) > MAX_DIGITS and not node.style and bool(_NUMBER.match(node.value))
 
 
 def _scalar(node: Any) -> Any:

@@ -11,6 +11,7 @@ from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from ledger.api.messages import timestamp_to_proto
 from ledger.cli import wording
 from ledger.cli.events import detail_rows, event_filter, filter_options, print_event, print_events
+from ledger.cli.parameters import position_from, position_in
 from ledger.cli.session import Session, connected, example
 from ledger.cli.tables import print_json, print_table, table
 
@@ -45,8 +46,11 @@ def event(session: Session, which: str, raw: bool) -> None:
     """Show one event, by its position or its event id."""
     view = records_pb2.EVENT_VIEW_RAW if raw else records_pb2.EVENT_VIEW_FULL
     request = messages.GetEventRequest(ledger=session.ledger, view=view)
-    if which.isdigit():
-        request.position = int(which)
+    position = position_in(which)
+    if position is not None:
+        request.position = position
+    elif which.isdigit():
+        raise click.BadParameter(f"`{which}` is neither a position nor an event id")
     else:
         request.event_id = which
     answer = session.stub(LedgerServiceStub).GetEvent(request, timeout=session.answer_within)
@@ -66,8 +70,8 @@ def event(session: Session, which: str, raw: bool) -> None:
         "incident-ledger --json replay --raw > history.jsonl",
     )
 )
-@click.option("--from", "first", type=click.IntRange(min=1), metavar="N", help="First position [1].")
-@click.option("--to", "last", type=click.IntRange(min=1), metavar="N", help="Last position [the head].")
+@click.option("--from", "first", type=position_from(1), metavar="N", help="First position [1].")
+@click.option("--to", "last", type=position_from(1), metavar="N", help="Last position [the head].")
 @filter_options
 @click.option("--recorded-from", type=click.DateTime(), metavar="TIME", help="Recorded at or after this time, UTC.")
 @click.option("--recorded-before", type=click.DateTime(), metavar="TIME", help="Recorded before this time, UTC.")

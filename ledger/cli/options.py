@@ -6,7 +6,7 @@ from collections.abc import Callable
 import click
 
 from incident.ledger.v1 import values_pb2
-from ledger.cli.parameters import Day, Moment, WordOf
+from ledger.cli.parameters import MAX_DAYS, Day, Moment, WordOf, position_from
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 100_000
@@ -21,7 +21,7 @@ def as_of_options(function: Command) -> Command:
     """Which moment of the record, and which position must be part of the answer."""
     function = click.option(
         "--min-position",
-        type=click.IntRange(min=0),
+        type=position_from(0),
         metavar="N",
         default=0,
         help="Wait until the read model has taken this position.",
@@ -42,7 +42,7 @@ def window_option(function: Command) -> Command:
     return click.option(
         "--window",
         "window_days",
-        type=click.IntRange(min=1),
+        type=click.IntRange(1, MAX_DAYS),
         metavar="N",
         default=None,
         help="Days of the window of observance [since it is in force].",

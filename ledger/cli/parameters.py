@@ -1,6 +1,7 @@
 """Kinds of values on the command line: words of a code, a day, a moment of the record.
 Each refuses what it does not know with the values that it takes."""
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -12,6 +13,10 @@ from incident.ledger.v1 import records_pb2
 from ledger.api.fields import enum_numbers
 from ledger.api.messages import timestamp_to_proto
 
+MAX_POSITION = 2**63 - 1
+MAX_DAYS = 2**31 - 1
+"""The most that the contract can carry."""
+MAX_WAIT_SECONDS = 30 * 24 * 3600.0
 END_OF_DAY = timedelta(days=1) - timedelta(microseconds=1)
 
 
@@ -34,9 +39,35 @@ class WordOf(click.ParamType):  # type: ignore[type-arg]  # not generic before c
         word = str(value).strip().lower().replace("-", "_")
         if word in self.numbers:
             return self.numbers[word]
-        if self._numbered and word.isdigit() and int(word) in self.numbers.values():
+        if self._numbered and position_in(word) in self.numbers.values():
             return int(word)
         self.fail(f"`{value}` is none of {', '.join(self.numbers)}", param, ctx)
+
+
+def position_from(first: int) -> click.IntRange:
+    """A position of the record."""
+    return click.IntRange(first, MAX_POSITION)
+
+
+def position_in(text: str) -> int | None:
+    """The position that a text is; None where it is none."""
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_POSITION))):
+        return None
+    return int(text) if int(text) <= MAX_POSITION else None
+
+
+class Seconds(click.FloatRange):
+    """How long to wait: more than nothing, and not for ever."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, max=MAX_WAIT_SECONDS, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The seconds; `nan` compares with nothing and needs its own refusal."""
+        seconds = float(super().convert(value, param, ctx))
+        if math.isnan(seconds):
+            self.fail(f"`{value}` is not a number of seconds", param, ctx)
+        return seconds
 
 
 class Day(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.4
@@ -70,17 +101,18 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # not generic before c
         if isinstance(value, records_pb2.AsOf):
             return value
         text = str(value)
-        if text.isdigit():
-            return records_pb2.AsOf(position=int(text))
+        position = position_in(text)
+        if position is not None:
+            return records_pb2.AsOf(position=position)
         try:
             moment = datetime.fromisoformat(text)
-        except ValueError:
+            if len(text) == len("YYYY-MM-DD"):
+                moment += END_OF_DAY
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=UTC)
+            return records_pb2.AsOf(recorded_at=timestamp_to_proto(moment))
+        except (ValueError, OverflowError):
             self.fail(f"`{value}` is neither a position nor a time such as 2020-03-01T12:00Z", param, ctx)
-        if len(text) == len("YYYY-MM-DD"):
-            moment += END_OF_DAY
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return records_pb2.AsOf(recorded_at=timestamp_to_proto(moment))
 
 
 class Numbers(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.4

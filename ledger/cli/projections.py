@@ -10,6 +10,7 @@ from incident.ledger.v1 import projection_service_pb2 as messages
 from incident.ledger.v1.projection_service_pb2_grpc import ProjectionServiceStub
 from ledger.cli import wording
 from ledger.cli.failures import Refused
+from ledger.cli.parameters import position_from
 from ledger.cli.session import Session, connected, example
 from ledger.cli.tables import print_json, print_table, table
 
@@ -52,7 +53,7 @@ def _remarks(each: Any) -> str:
 @click.command(epilog=example("incident-ledger rebuild casualties"))
 @click.argument("name")
 @click.option(
-    "--at-position", type=click.IntRange(min=1), metavar="N", help="Build a frozen generation at this position."
+    "--at-position", type=position_from(1), metavar="N", help="Build a frozen generation at this position."
 )
 @connected
 def rebuild(session: Session, name: str, at_position: int | None) -> None:

@@ -11,6 +11,8 @@ import click
 import grpc
 from rich.console import Console
 
+from ledger.cli.parameters import Seconds
+
 DEFAULT_ADDRESS = "127.0.0.1:50551"
 DEFAULT_LEDGER = "main"
 DEFAULT_TIMEOUT_SECONDS = 30.0
@@ -78,7 +80,7 @@ _SHARED: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (
         ("--timeout",),
         {
-            "type": click.FloatRange(min=0, min_open=True),
+            "type": Seconds(),
             "metavar": "SECONDS",
             "help": f"Wait at most so long [{DEFAULT_TIMEOUT_SECONDS:g}; streams: for ever].",
         },

@@ -11,6 +11,7 @@ from incident.ledger.v1 import ledger_service_pb2 as messages
 from incident.ledger.v1 import records_pb2
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from ledger.cli.events import event_filter, filter_options, print_event
+from ledger.cli.parameters import position_from
 from ledger.cli.session import Session, connected, example
 
 MAX_RETRIES = 8
@@ -35,7 +36,7 @@ class _Progress:
 @click.command(epilog=example("incident-ledger tail", "incident-ledger tail --after 0 --type ThreatIssued"))
 @click.option(
     "--after",
-    type=click.IntRange(min=0),
+    type=position_from(0),
     metavar="N",
     help="Events after this position [the head]; 0: from the first.",
 )

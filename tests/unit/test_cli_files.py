@@ -140,6 +140,17 @@ def test_what_is_no_end_of_a_line_in_json_stays_in_its_string(end: str) -> None:
     assert values(line) == [{"a": f"x{end} y"}]
 
 
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [("9" * 5000, "is a number of more than 1000 digits"), ("9" * 500, "count"), ("9" * 20, "count")],
+    ids=["5000 digits", "500 digits", "20 digits"],
+)
+def test_a_number_that_is_too_long_is_told_at_its_place(number: str, told: str) -> None:
+    (fault,) = faults(GOOD.replace("stated: 5", f"stated: {number}"))
+    assert fault.startswith("file.yaml:11:15 claims[0].count.stated: ")
+    assert told in fault
+
+
 def test_json_is_read_with_its_escapes_and_tabs() -> None:
     assert values('{"a": "\\ud83d\\ude00 \\/ \\u00e9 \\\\ud83d",\n\t"b": [1,\n\t2.5, 1e3, null, true]}') == [
         {"a": "😀 / é \\ud83d", "b": [1, 2.5, 1000.0, None, True]}
