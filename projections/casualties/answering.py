@@ -15,6 +15,7 @@ from ledger.errors import InvalidRequestError, Violation
 from ledger.persistence.queries import Queries
 from projections.casualties.figures import (
     NO_CLAIMS,
+    REDACTED,
     Figure,
     LeftOut,
     figure_of,
@@ -88,6 +89,8 @@ async def casualties(connection: Connection, question: Question, position: int) 
     figures, left_out = await _figures(connection, question, position)
     tolls, tolls_left_out = await _tolls(connection, question, position)
     total = Counter({each.reason: each.claims for each in left_out}) + Counter(tolls_left_out)
+    (redacted,) = await _rows(connection, QUERIES.redacted, question, position)
+    total += Counter({REDACTED: redacted["claims"]})  # of the whole answer: nothing tells their group
     return Casualties(figures, tolls, [LeftOut(reason, claims) for reason, claims in total.items()])
 
 

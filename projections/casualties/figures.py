@@ -142,9 +142,13 @@ REASONS = MappingProxyType(
 )
 """The columns of a figure's row that count what is left out, and their fixed words."""
 
+REDACTED = "REDACTED"
+"""Why claims are left out that cannot be read any more; counted for the whole answer alone."""
+
 DESCRIPTIONS = MappingProxyType(
     {
         "RETRACTED": "The claim, or its report, was retracted.",
+        REDACTED: "The claim's payload was removed; whether the question is about it cannot be told any more.",
         "PARTLY_IN_PERIOD": "The claim's interval begins before or ends after the period asked for.",
         "AGGREGATE": "The claim is an aggregate that cannot be taken apart; the question leaves those out.",
         "VERIFICATION": "The claim's verification is below the grade asked for; without one, discounted claims.",

@@ -183,6 +183,10 @@ SELECT event_id, held_from, incident_id, victim_class, outcome, qualifier, low, 
 -- name: tolls_left_out
 SELECT reason, count(*) AS claims FROM candidate WHERE is_toll AND reason IS NOT NULL GROUP BY reason
 
+-- name: redacted
+-- Claims whose payloads were removed. What they were about is gone too, so no condition of a filter is asked of them.
+SELECT count(*) AS claims FROM redacted_claims WHERE position <= %(position)s::bigint
+
 -- name: inside_tolls
 -- For each toll, the sums of the claims inside it. A toll of an incident takes the claims of that incident; another one
 -- those whose whole interval lies in its period, at the precision of its place. A toll whose class is unknown is

@@ -29,6 +29,7 @@ class Fold:
         self._builder = builder
         self._claims: dict[UUID, RecordedClaim] = {}
         self._others: list[tuple[Any, ...]] = []
+        self._redacted: list[tuple[Any, ...]] = []
         self._reports: list[tuple[Any, ...]] = []
         self._acts: list[Act] = []
         self._bodies: dict[UUID, str] = {}
@@ -45,6 +46,7 @@ class Fold:
         )
         touched = Touched.by(self._connection, self._acts)
         self._redact()
+        Table.REDACTED_CLAIMS.copy(self._connection, self._redacted)
         self._settle(touched)
 
     def _sort(self, record: StoredRecord) -> None:
@@ -52,6 +54,8 @@ class Fold:
         if record.redacted:
             if kind == ReportFiled.__name__:
                 self._reports.append(_report_row(record, None))
+            elif kind in self._claim_types:
+                self._redacted.append((record.event_id, record.position, kind))
         elif kind in self._claim_types:
             claim = cast(Claim, event_from_payload(kind, record.state))
             self._claims[record.event_id] = _recorded(record, claim)
@@ -88,9 +92,12 @@ class Fold:
         if not gone:
             return
         for event_id in gone:
-            self._claims.pop(event_id, None)
-        for delete in (COMMON.delete_claims, COMMON.delete_other_claims, COMMON.delete_acts, COMMON.redact_reports):
-            self._connection.execute(delete, {"events": gone})
+            claim = self._claims.pop(event_id, None)
+            if claim is not None:
+                self._redacted.append((event_id, claim.position, cast(Claim, claim.content).type))
+        deletes = (COMMON.delete_claims, COMMON.delete_other_claims, COMMON.delete_acts, COMMON.redact_reports)
+        for statement in (COMMON.leave_redacted, *deletes):
+            self._connection.execute(statement, {"events": gone})
 
     def _settle(self, touched: Touched) -> None:
         """Compute anew what acts of this batch concern, and add the new claims."""

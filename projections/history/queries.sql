@@ -65,6 +65,12 @@ SELECT event_id, position, stream, report_id, recorded_at, NULL, NULL
  WHERE event_id = ANY (%(events)s) OR report_id = ANY (%(reports)s)
     OR event_id IN (SELECT event_id FROM claims WHERE stated_incident_id = ANY (%(incidents)s))
 
+-- name: leave_redacted
+-- What is left of claims that are about to be deleted.
+INSERT INTO redacted_claims (event_id, position, type)
+SELECT event_id, position, type
+  FROM claims WHERE held_from = position AND form_position = position AND event_id = ANY (%(events)s)
+
 -- name: delete_claims
 DELETE FROM claims WHERE event_id = ANY (%(events)s)
 

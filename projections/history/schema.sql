@@ -57,6 +57,13 @@ CREATE TABLE other_claims (
 );
 CREATE INDEX other_claims_report ON other_claims (report_id);
 
+-- Claims of types that the read model takes whose payloads were removed: all that is left of them.
+CREATE TABLE redacted_claims (
+    event_id uuid PRIMARY KEY,
+    position bigint NOT NULL,
+    type     text COLLATE "C" NOT NULL                -- as recorded
+);
+
 -- A report, while it is not retracted. Of a redacted report only ids, positions and time of recording are left.
 CREATE TABLE reports (
     report_id   text COLLATE "C" NOT NULL,

@@ -763,6 +763,29 @@ async def test_what_was_retracted_is_told_from_then_on(asking: Asking, reports: 
     assert left_out(await asking.ask(only_a, position=5)) == {"RETRACTED": 1}
 
 
+async def test_what_was_redacted_is_told(asking: Asking, reports: RecordedReports) -> None:
+    five, _ = reports.file("r", troops("a", 5), troops("b", 7))
+    correction = {"target_event_id": str(five), "reason": "a slip", "replacement": troops("a", 6)}
+    reports.file("c", {"type": "ClaimCorrected", **correction})
+    corrected = reports.position
+    redaction = {"type": "PayloadRedacted", "rule": "privacy", "reason": "a name"}
+    reports.file("d", {**redaction, "target_event_id": str(five)})
+    (great,) = reports.file("e", toll(9))
+    (attack,) = reports.file("f", {"type": "AttackReported", "incident_id": "a", "occurred": "2020-02-10"})
+    reports.file("g", *({**redaction, "target_event_id": str(each)} for each in (great, attack)))
+    for batch in (1, 1_000):
+        asking.fold(reports, batch)
+        answer = await asking.ask(ALL)
+        assert [(bounds(each.figure), left_out(each)) for each in answer.figures] == [((7, 7, 7), {})]
+        assert (answer.tolls, left_out(answer)) == ([], {"REDACTED": 2})
+        assert all(each.description for each in answer.left_out)
+        # The correction held what was removed, so it is hidden with the claim; as of earlier positions too.
+        before = await asking.ask(ALL, position=corrected)
+        assert bounds(before.figures[0].figure) == (7, 7, 7)
+        assert left_out(before) == {"REDACTED": 1}
+        assert left_out(await asking.ask(ALL, position=1)) == {}
+
+
 async def test_a_correction_is_where_the_number_comes_from(asking: Asking, reports: RecordedReports) -> None:
     (five,) = reports.file("r", troops("a", 5))
     reports.file("s", troops("a", 8), reported="2020-02-20")

@@ -90,7 +90,7 @@ class Tables:
         return found
 
     def everything(self) -> dict[str, set[str]]:
-        tables = ("claims", "other_claims", "reports", "acts", "merges", "actors")
+        tables = ("claims", "other_claims", "redacted_claims", "reports", "acts", "merges", "actors")
         return {table: {row for (row,) in self.rows(f"SELECT t::text FROM {table} t")} for table in tables}
 
 
@@ -148,6 +148,9 @@ def test_a_redaction_ends_where_a_rebuild_begins(
     assert rebuilt.everything() == expected
     last = len(records)
     assert rebuilt.claims(last) == expected_claims(redacted(records), model.claim_types)
+    left = rebuilt.rows("SELECT event_id, position, type FROM redacted_claims ORDER BY position")
+    gone = [each for each in redacted(records) if each.redacted and each.topic in model.claim_types]
+    assert left == [(each.event_id, each.position, each.topic) for each in gone]
 
 
 def report(position: int, reported: str = "2020-02-12") -> StoredRecord:
