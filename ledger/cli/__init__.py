@@ -46,6 +46,10 @@ COMMANDS = MappingProxyType(
 question does."""
 
 
+class _EnoughRead(Exception):
+    """Who reads the output has enough."""
+
+
 class _Commands(click.Group):
     """The commands of the table, those that are there, in its order."""
 
@@ -60,6 +64,15 @@ class _Commands(click.Group):
         module, _, attribute = COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command. Click and rich would end with 1 where the output's reader has enough."""
+        try:
+            return super().invoke(ctx)
+        except (BrokenPipeError, SystemExit) as error:
+            if isinstance(error.__context__ or error, BrokenPipeError):
+                raise _EnoughRead from error
+            raise
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -77,6 +90,7 @@ def run(arguments: Sequence[str]) -> int:
     """Runs one command; the exit code. Errors are told on standard error, never as a traceback."""
     try:
         result = incident_ledger.main(list(arguments), prog_name="incident-ledger", standalone_mode=False)
+        sys.stdout.flush()
         return result if isinstance(result, int) else failures.OK
     except click.UsageError as error:
         usage = error.ctx.get_usage().removeprefix("Usage: ") if error.ctx else "incident-ledger --help"
@@ -95,7 +109,7 @@ def run(arguments: Sequence[str]) -> int:
         return failures.REFUSED
     except grpc.RpcError as error:
         return failures.tell_failure(error, _address_in(arguments))
-    except BrokenPipeError:
+    except (_EnoughRead, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return failures.OK
     except Exception as error:

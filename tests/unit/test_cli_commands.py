@@ -1,6 +1,8 @@
 """Facts about the command: what it asks, what it prints, how it ends. The server gives canned answers."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -695,6 +697,19 @@ def test_replay_prints_a_line_for_each_event(
     assert {field.name for field, _ in request.filter.ListFields()} == {
         "types", "streams", "actor_ids", "report_ids", "recorded_from",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["for people", "for machines"])
+def test_a_reader_that_has_enough_is_no_failure(server: CannedServer, options: tuple[str, ...]) -> None:
+    batch = says(ledger.ReplayHistoryResponse, events=[KILLED] * 2_000, through_position=9, head_position=9)
+    server.answers["ReplayHistory"] = [batch] * 3
+    command = [sys.executable, "-m", "ledger", "--address", server.address, "replay", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert (process.wait(30), process.stderr.read()) == (0, "")
 
 
 def test_replay_for_machines_is_a_line_of_json_for_each_event(
