@@ -46,7 +46,7 @@ COMMANDS = MappingProxyType(
 question does."""
 
 
-class _EnoughRead(Exception):
+class _OutputClosedError(Exception):
     """Who reads the output has enough."""
 
 
@@ -71,7 +71,7 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except (BrokenPipeError, SystemExit) as error:
             if isinstance(error.__context__ or error, BrokenPipeError):
-                raise _EnoughRead from error
+                raise _OutputClosedError from error
             raise
 
 
@@ -109,7 +109,7 @@ def run(arguments: Sequence[str]) -> int:
         return failures.REFUSED
     except grpc.RpcError as error:
         return failures.tell_failure(error, _address_in(arguments))
-    except (_EnoughRead, BrokenPipeError):
+    except (_OutputClosedError, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return failures.OK
     except Exception as error:
