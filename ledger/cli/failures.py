@@ -56,6 +56,8 @@ def tell_failure(error: grpc.RpcError, address: str) -> int:
         tell(f"no server answers at {address}", "start one with `incident-ledger serve`, or name it with --address")
     elif status is None and code is grpc.StatusCode.DEADLINE_EXCEEDED:
         tell(f"no answer from {address} in time", "--timeout SECONDS waits longer")
+    elif status is None and code is grpc.StatusCode.UNIMPLEMENTED:
+        tell(f"the server at {address} does not serve this", "another --role of it may, at another --address")
     elif status is None:
         tell(f"{details or 'the call failed'} ({code.name})")
     else:

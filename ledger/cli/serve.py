@@ -52,25 +52,34 @@ def serve(
     Without LEDGER_DATABASE_URL the service runs a PostgreSQL of its own in the data folder.
     """
     settings = Settings.read(listen=listen, data_dir=data_dir, role=role)
+    _refuse_what_no_role_does(settings.role, seed, show)
     if embedded:
         settings.database_url = None
     logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
 
     async def ready(address: str) -> None:
-        await asyncio.to_thread(_begin, address, seed, show)
+        await asyncio.to_thread(_begin, address, seed, show, settings.role)
 
     with composition.database(settings) as url:
         asyncio.run(composition.serve(url, settings, ready))
 
 
-def _begin(address: str, seed: bool, show: bool) -> None:
+def _refuse_what_no_role_does(role: Role, seed: bool, show: bool) -> None:
+    if seed and role is Role.READ:
+        raise click.UsageError("--seed records reports, which the role read does not; seed where the role is write")
+    if show and role is Role.WRITE:
+        raise click.UsageError("--show prints the views, which the role write does not serve")
+
+
+def _begin(address: str, seed: bool, show: bool, role: Role = Role.ALL) -> None:
     """What happens once the service answers: seeds, views, and where it is to be found."""
     session = Session(address=address)
     try:
         if seed and _must_seed(session, seed_files()):
             append_files(session, seed_files(), rows=False)
         if show:
-            show_views(session.channel, session.ledger, min_position=_head(session), console=session.out)
+            head = 0 if role is Role.READ else _head(session)  # a reader does not serve the record
+            show_views(session.channel, session.ledger, min_position=head, console=session.out)
             _tell_next(session)
     except (click.ClickException, grpc.RpcError) as error:
         logging.getLogger(__name__).error("the service runs, but could not begin as asked: %s", error)
