@@ -55,7 +55,7 @@ class Fold:
             if kind == ReportFiled.__name__:
                 self._reports.append(_report_row(record, None))
             elif kind in self._claim_types:
-                self._redacted.append((record.event_id, record.position, kind))
+                self._redacted.append((record.event_id, record.position, kind, record.stream))
         elif kind in self._claim_types:
             claim = cast(Claim, event_from_payload(kind, record.state))
             self._claims[record.event_id] = _recorded(record, claim)
@@ -94,7 +94,8 @@ class Fold:
         for event_id in gone:
             claim = self._claims.pop(event_id, None)
             if claim is not None:
-                self._redacted.append((event_id, claim.position, cast(Claim, claim.content).type))
+                kind = cast(Claim, claim.content).type
+                self._redacted.append((event_id, claim.position, kind, claim.stream))
         deletes = (COMMON.delete_claims, COMMON.delete_other_claims, COMMON.delete_acts, COMMON.redact_reports)
         for statement in (COMMON.leave_redacted, *deletes):
             self._connection.execute(statement, {"events": gone})

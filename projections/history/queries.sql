@@ -67,8 +67,8 @@ SELECT event_id, position, stream, report_id, recorded_at, NULL, NULL
 
 -- name: leave_redacted
 -- What is left of claims that are about to be deleted.
-INSERT INTO redacted_claims (event_id, position, type)
-SELECT event_id, position, type
+INSERT INTO redacted_claims (event_id, position, type, stream)
+SELECT event_id, position, type, stream
   FROM claims WHERE held_from = position AND form_position = position AND event_id = ANY (%(events)s)
 
 -- name: delete_claims

@@ -61,8 +61,10 @@ CREATE INDEX other_claims_report ON other_claims (report_id);
 CREATE TABLE redacted_claims (
     event_id uuid PRIMARY KEY,
     position bigint NOT NULL,
-    type     text COLLATE "C" NOT NULL                -- as recorded
+    type     text COLLATE "C" NOT NULL,               -- as recorded
+    stream   text COLLATE "C" NOT NULL
 );
+CREATE INDEX redacted_claims_stream ON redacted_claims (stream);
 
 -- A report, while it is not retracted. Of a redacted report only ids, positions and time of recording are left.
 CREATE TABLE reports (

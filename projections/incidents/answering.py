@@ -10,6 +10,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, dict_row
 
+from ledger.domain.claim import INCIDENTS
 from ledger.domain.codes import DatePrecision, PlacePrecision
 from ledger.errors import NotFoundError
 from ledger.persistence.queries import Queries
@@ -102,7 +103,8 @@ async def incident(connection: Connection, incident_id: str, position: int) -> I
     family = [surviving, *summary.merged_incident_ids]
     within = {"family": family, "position": position}
     forms = await _rows(connection, QUERIES.forms_of_incidents, {**within, "limit": MOST_FORMS})
-    if not forms:
+    streams = [f"{INCIDENTS}{each}" for each in family]
+    if not forms and not await _rows(connection, QUERIES.redacted, {"streams": streams, "position": position}):
         raise NotFoundError(kind="incident", id=incident_id)
     links = await _rows(connection, QUERIES.links, {**within, "limit": MOST_LINKS})
     return Incident(

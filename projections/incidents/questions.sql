@@ -13,6 +13,10 @@ SELECT incident_id, array_agg(merged_incident_id ORDER BY merged_incident_id) AS
    AND held_from <= %(position)s::bigint AND (held_to IS NULL OR held_to > %(position)s::bigint)
  GROUP BY incident_id
 
+-- name: redacted
+-- Whether claims about these incidents were removed: their streams still name what they were about.
+SELECT 1 FROM redacted_claims WHERE stream = ANY (%(streams)s::text[]) AND position <= %(position)s::bigint LIMIT 1
+
 -- name: forms_of_incidents
 -- The last row of each form that a claim about these incidents ever had; a form that came back holds again.
 SELECT event_id, held_from, holds

@@ -23,7 +23,7 @@ from ledger.domain.codes import (
     Verification,
     VictimClass,
 )
-from ledger.errors import InvalidRequestError
+from ledger.errors import InvalidRequestError, NotFoundError
 from projections.casualties import CASUALTIES, answering
 from projections.casualties.answering import Casualties, GroupFigure, casualties, page_of_claims
 from projections.casualties.figures import NO_CLAIMS, Figure
@@ -36,6 +36,8 @@ from projections.casualties.question import (
     Question,
     ResolutionRule,
 )
+from projections.incidents import INCIDENTS_READ_MODEL
+from projections.incidents.answering import incident
 from tests.folded import RecordedReports, folded
 from tests.postgres import Database
 
@@ -784,6 +786,22 @@ async def test_what_was_redacted_is_told(asking: Asking, reports: RecordedReport
         assert bounds(before.figures[0].figure) == (7, 7, 7)
         assert left_out(before) == {"REDACTED": 1}
         assert left_out(await asking.ask(ALL, position=1)) == {}
+
+
+async def test_an_incident_whose_claims_were_all_redacted_is_found_empty(
+    asking: Asking, reports: RecordedReports
+) -> None:
+    (five,) = reports.file("r", troops("a", 5))
+    redaction = {"type": "PayloadRedacted", "rule": "privacy", "reason": "a name"}
+    reports.file("d", {**redaction, "target_event_id": str(five)})
+    with psycopg.connect(asking.database.owner_url) as own:
+        schema = folded(own, INCIDENTS_READ_MODEL, reports.records)
+    await asking.connection.execute("SELECT set_config('search_path', %s, false)", [schema])
+    found = await incident(asking.connection, "a", reports.position)
+    assert (found.summary.incident_id, found.summary.claims, found.forms, found.former_forms) == ("a", 0, [], [])
+    for unknown, position in (("a", 1), ("b", reports.position)):
+        with pytest.raises(NotFoundError):
+            await incident(asking.connection, unknown, position)
 
 
 async def test_a_correction_is_where_the_number_comes_from(asking: Asking, reports: RecordedReports) -> None:

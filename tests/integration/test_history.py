@@ -148,9 +148,9 @@ def test_a_redaction_ends_where_a_rebuild_begins(
     assert rebuilt.everything() == expected
     last = len(records)
     assert rebuilt.claims(last) == expected_claims(redacted(records), model.claim_types)
-    left = rebuilt.rows("SELECT event_id, position, type FROM redacted_claims ORDER BY position")
+    left = rebuilt.rows("SELECT event_id, position, type, stream FROM redacted_claims ORDER BY position")
     gone = [each for each in redacted(records) if each.redacted and each.topic in model.claim_types]
-    assert left == [(each.event_id, each.position, each.topic) for each in gone]
+    assert left == [(each.event_id, each.position, each.topic, each.stream) for each in gone]
 
 
 def report(position: int, reported: str = "2020-02-12") -> StoredRecord:
