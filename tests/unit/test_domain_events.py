@@ -32,6 +32,7 @@ ids = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=1).fl
 )
 event_ids = st.uuids().map(str)
 lines = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=20)
+addresses = st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters=" "), max_size=20)
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
 digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
 # How an annotation that says nothing by its bounds alone is filled.
@@ -41,6 +42,7 @@ KNOWN: tuple[tuple[Any, st.SearchStrategy[Any]], ...] = (
     (EventId, event_ids),
     (values.Sha256, digests),
     (values.Word, lines),
+    (values.Address, addresses),
     (values.Text, texts),
     (values.Day, st.dates()),
     (values.Published, st.dates() | st.datetimes(timezones=st.sampled_from(ZONES))),
