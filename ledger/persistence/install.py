@@ -16,12 +16,6 @@ def install(owner_url: str) -> None:
         connection.execute(QUERIES.install)
 
 
-def is_installed(connection: log.Connection) -> bool:
-    """Whether ledgers can be created in this database."""
-    row = connection.execute(QUERIES.installed).fetchone()
-    return bool(row and row[0])
-
-
 def create_ledger(url: str, ledger: str, *, may_exist: bool = False) -> bool:
     """Creates a ledger; false where it exists. UnavailableError tells what to do where nothing is installed."""
     with connect(url, "create ledger") as connection:

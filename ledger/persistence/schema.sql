@@ -144,8 +144,5 @@ BEGIN
     RETURN true;
 END $create$;
 
--- name: installed
-SELECT to_regprocedure('ledger_admin.create_ledger(text)') IS NOT NULL
-
 -- name: exists
 SELECT to_regclass(quote_ident(%(schema)s) || '.commits') IS NOT NULL
