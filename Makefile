@@ -59,6 +59,10 @@ test: .venv/.installed ## run all tests (choose some: make test PYTEST="-k merkl
 soak: .venv/.installed ## kill two services on one ledger at random under load, then check all (SOAK="--seed 7")
 	$(BIN)/python -m campaigns.kill $(SOAK)
 
+.PHONY: faults
+faults: .venv/.installed ## fail processes, network and database under load, then check all (FAULTS="--seed 7")
+	$(BIN)/python -m campaigns.faults $(FAULTS)
+
 .PHONY: bench
 bench: .venv/.installed ## measure appends a second, beside an echo and the library's recorder (BENCH=--short)
 	$(BIN)/python -m benchmarks.append $(BENCH)

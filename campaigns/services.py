@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -57,6 +58,16 @@ class Service:
     def unforeseen(self) -> list[str]:
         """The tracebacks in its log: a service foresees every error."""
         return re.findall(r"(?:.*\n){2}Traceback.*\n(?:[ ].*\n)*(?:.*\n)", self.log.read_text(errors="replace"))
+
+    def pause(self) -> None:
+        """SIGSTOP: it does nothing, and nobody is told."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT: to the process no time has passed."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """SIGKILL: no handler runs, nothing is flushed, no connection is closed."""
