@@ -26,7 +26,7 @@ class Answers:
     altered: int = 0
     faults: list[str] = field(default_factory=list)
     sent: set[str] = field(default_factory=set)
-    overruns: list[Answer] = field(default_factory=list)
+    ended_late: list[Answer] = field(default_factory=list)
     """The calls that ended after their deadline, by however little."""
     first: int = 0
     """Reports that were acknowledged for the first time, or twice at once."""
@@ -42,8 +42,8 @@ class Answers:
                 self.altered += 1
             case "sent":
                 self.sent.add(answer["report_id"])
-            case "overrun":
-                self.overruns.append(answer)
+            case "late":
+                self.ended_late.append(answer)
             case "refused":
                 kind = "a false conflict: " if answer["code"] in CONFLICTS else ""
                 self.faults.append(
@@ -85,11 +85,11 @@ def faults(answers: Answers, record: Record, sent: set[str]) -> Iterator[str]:
     yield from _first_times(answers)
 
 
-def late(overruns: Sequence[Answer]) -> Iterator[str]:
+def late(ended: Sequence[Answer]) -> Iterator[str]:
     """The calls that outlived their deadlines by more than the margin."""
-    for each in overruns:
+    for each in ended:
         if each["overrun"] > MARGIN_SECONDS:
-            yield f"{each['call']} ended {each['overrun']:.2f} s after its deadline of {each['seconds']:.2f} s"
+            yield f"{each['call']} ended {each['late']:.2f} s after its deadline of {each['seconds']:.2f} s"
 
 
 def _after(answer: Answer) -> str:

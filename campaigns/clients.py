@@ -14,7 +14,7 @@ from typing import Any
 
 import grpc
 
-from campaigns.deadlines import Deadline
+from campaigns.deadlines import Deadline, Witness
 from campaigns.traffic import Planned, Traffic
 from incident.ledger.v1 import ledger_service_pb2, ledger_service_pb2_grpc, records_pb2
 
@@ -51,8 +51,9 @@ class Orders:
 class Client:
     """One client: files its reports one after the other."""
 
-    def __init__(self, stubs: Sequence[Stub], seed: int, number: int) -> None:
+    def __init__(self, stubs: Sequence[Stub], witness: Witness, seed: int, number: int) -> None:
         self._stubs = stubs
+        self._witness = witness
         self._random = random.Random(f"client {seed}/{number}")
         self._traffic = Traffic(seed, number)
         self._acknowledged: list[Planned] = []
@@ -107,15 +108,15 @@ class Client:
         self, request: ledger_service_pb2.AppendReportRequest, seconds: float, stub: Stub | None = None
     ) -> Any:
         """One call, whose end is compared with its deadline."""
-        deadline = Deadline(seconds, asyncio.get_running_loop())
+        deadline, began = Deadline(seconds, time.monotonic, self._witness.wait), time.monotonic()
         try:
             return await (stub or self._random.choice(self._stubs)).AppendReport(request, timeout=seconds)
         finally:
-            self._slowest = max(self._slowest, deadline.elapsed())
-            if overrun := deadline.overrun():
-                _write(
-                    "overrun", call=f"AppendReport of {request.report.report_id}", seconds=seconds, overrun=overrun
-                )
+            self._slowest = max(self._slowest, time.monotonic() - began)
+            late, overrun = deadline.late(), deadline.overrun()
+            if late:
+                call = f"AppendReport of {request.report.report_id}"
+                _write("late", call=call, seconds=seconds, late=late, overrun=overrun)
 
     def _seconds(self) -> float:
         return HASTY_SECONDS if self._random.random() < HASTY_SHARE else self._random.choice(CALL_SECONDS)
@@ -177,13 +178,14 @@ async def run(orders: Orders) -> None:
     """Runs the clients of one process at once."""
     channels = [grpc.aio.insecure_channel(address, CHANNEL_OPTIONS) for address in orders.addresses]
     stubs = [ledger_service_pb2_grpc.LedgerServiceStub(channel) for channel in channels]
-    ended = asyncio.Event()
+    witness, ended = Witness(), asyncio.Event()
     waiting = asyncio.create_task(_await_end(ended))
     try:
-        each = (Client(stubs, orders.seed, number).file(orders, ended) for number in orders.clients)
+        each = (Client(stubs, witness, orders.seed, number).file(orders, ended) for number in orders.clients)
         await asyncio.gather(*each)
     finally:
         waiting.cancel()
+        await witness.close()
         for channel in channels:
             await channel.close()
 

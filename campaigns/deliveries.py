@@ -24,7 +24,7 @@ class Deliveries:
         self.seen: dict[int, list[Seen]] = defaultdict(list)
         self.ends: Counter[str] = Counter()
         self.unforeseen: list[str] = []
-        self.overruns: list[dict[str, Any]] = []
+        self.ended_late: list[dict[str, Any]] = []
         self.heartbeats = 0
 
     def take(self, line: bytes) -> None:
@@ -35,8 +35,8 @@ class Deliveries:
                 self.seen[told["subscriber"]] += told["events"]
             case "heartbeat":
                 self.heartbeats += 1
-            case "overrun":
-                self.overruns.append(told)
+            case "late":
+                self.ended_late.append(told)
             case "end":
                 self.ends[told["code"]] += 1
                 if told["code"] not in ENDS:

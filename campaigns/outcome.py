@@ -3,6 +3,7 @@ and the read models beside their rebuild. It tells the figures, and whether ever
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from campaigns import answers, read_models, record
@@ -28,7 +29,7 @@ class Outcome:
         told = self.answers
         self.faults += told.faults + record.faults(held)
         self.faults += answers.faults(told, held, sent)
-        self.faults += answers.late(told.overruns)
+        self.faults += answers.late(told.ended_late)
         compared = read_models.compare(address, len(held.events))
         self.faults += [fault for found in compared.values() for fault in found]
         equal = ", ".join(name for name, found in compared.items() if not found)
@@ -47,7 +48,8 @@ class Outcome:
             "reports per second": round(len(told.reports) / self.seconds),
             "slowest acknowledgement, seconds": max((each["seconds"] for each in told.acknowledged), default=0),
             "slowest call, seconds": max((each["slowest"] for each in told.acknowledged), default=0),
-            "latest end of a call after its deadline, seconds": worst(told.overruns),
+            "latest end of a call after its deadline, seconds": worst(told.ended_late, "late"),
+            "latest end of a call after its witness, seconds": worst(told.ended_late, "overrun"),
         }
 
     def tell(self) -> int:
@@ -60,9 +62,9 @@ class Outcome:
         return 1 if self.faults else 0
 
 
-def worst(overruns: list[answers.Answer]) -> float:
-    """By how much the latest call ended after its deadline."""
-    return round(max((each["overrun"] for each in overruns), default=0.0), 3)
+def worst(ended: Sequence[answers.Answer], after: str) -> float:
+    """By how much the latest of the late calls ended after its deadline, or after its witness."""
+    return round(max((each[after] for each in ended), default=0.0), 3)
 
 
 def _held(held: Record) -> dict[str, object]:

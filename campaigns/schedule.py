@@ -12,8 +12,8 @@ SERVICES = 2
 LONG_SHARE = 0.12
 """So many black holes and stopped processes last long: longer than a lane waits before it cuts its connection."""
 LONG_SECONDS = 12.0
-PAUSE_SECONDS = (0.05, 0.6)
-DATABASE_PAUSE_SECONDS = (0.5, 2.5)
+PAUSE_SECONDS = (0.1, 1.5)
+DATABASE_PAUSE_SECONDS = (0.5, 3.5)
 
 
 class Kind(StrEnum):

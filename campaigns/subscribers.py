@@ -7,6 +7,7 @@ import asyncio
 import json
 import random
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 import grpc
 
 from campaigns.clients import CHANNEL_OPTIONS, Stub
-from campaigns.deadlines import Deadline
+from campaigns.deadlines import Deadline, Witness
 from incident.ledger.v1 import ledger_service_pb2 as pb
 from incident.ledger.v1 import ledger_service_pb2_grpc, records_pb2
 
@@ -41,8 +42,9 @@ class Orders:
 class Subscriber:
     """One subscriber."""
 
-    def __init__(self, stubs: Sequence[Stub], seed: int, number: int) -> None:
+    def __init__(self, stubs: Sequence[Stub], witness: Witness, seed: int, number: int) -> None:
         self._stubs = stubs
+        self._witness = witness
         self._random = random.Random(f"subscriber {seed}/{number}")
         self._number = number
         self._position = 0
@@ -64,11 +66,14 @@ class Subscriber:
                 batch_size=self._random.choice(BATCHES),
             )
             seconds = self._random.uniform(*CALL_SECONDS)
-            deadline = Deadline(seconds, asyncio.get_running_loop())
+            deadline = Deadline(seconds, time.monotonic, self._witness.wait)
             call = self._random.choice(self._stubs).Subscribe(request, timeout=seconds)
             code, details = await self._read(call)
-            if overrun := deadline.overrun():
-                self._write("overrun", call=f"Subscribe of {self._number}", seconds=seconds, overrun=overrun)
+            late, overrun = deadline.late(), deadline.overrun()
+            if late:
+                self._write(
+                    "late", call=f"Subscribe of {self._number}", seconds=seconds, late=late, overrun=overrun
+                )
             self._write("end", code=code, details=details)
             await asyncio.sleep(self._random.uniform(*PAUSE_SECONDS))
 
@@ -114,7 +119,8 @@ async def run(orders: Orders) -> None:
     """Runs the subscribers of one process, until they have seen the position that is named in the end."""
     channels = [grpc.aio.insecure_channel(address, CHANNEL_OPTIONS) for address in orders.addresses]
     stubs = [ledger_service_pb2_grpc.LedgerServiceStub(channel) for channel in channels]
-    subscribers = [Subscriber(stubs, orders.seed, number) for number in orders.subscribers]
+    witness = Witness()
+    subscribers = [Subscriber(stubs, witness, orders.seed, number) for number in orders.subscribers]
     following = [asyncio.create_task(each.follow()) for each in subscribers]
     last = int(await asyncio.to_thread(sys.stdin.readline) or 0)
     with suppress(TimeoutError):
@@ -126,6 +132,7 @@ async def run(orders: Orders) -> None:
         if task.done():
             task.result()
         task.cancel()
+    await witness.close()
     for channel in channels:
         await channel.close()
 

@@ -3,8 +3,10 @@ Every violation is made by hand here: a checker that has never found anything pr
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -15,7 +17,7 @@ import pytest
 
 from campaigns import answers, deliveries, record
 from campaigns.answers import Answers
-from campaigns.deadlines import MARGIN_SECONDS, Deadline
+from campaigns.deadlines import MARGIN_SECONDS, Deadline, Witness
 from campaigns.deliveries import Deliveries
 from campaigns.record import Commit, Event, Record, Tree
 from campaigns.schedule import DATABASE_WEIGHTS, LONG_SECONDS, SERVICE_WEIGHTS, schedule
@@ -223,51 +225,68 @@ def test_any_other_refusal_is_found() -> None:
 
 
 def test_a_late_call_is_found_and_one_within_the_margin_is_not() -> None:
-    line = {"kind": "overrun", "call": "AppendReport of r1", "seconds": 1.0}
-    overruns = told({**line, "overrun": MARGIN_SECONDS + 0.1}, {**line, "overrun": MARGIN_SECONDS - 0.1}).overruns
-    assert list(answers.late(overruns)) == ["AppendReport of r1 ended 0.60 s after its deadline of 1.00 s"]
+    line = {"kind": "late", "call": "AppendReport of r1", "seconds": 1.0, "late": 0.7}
+    ended = told({**line, "overrun": MARGIN_SECONDS + 0.1}, {**line, "overrun": MARGIN_SECONDS - 0.1}).ended_late
+    assert list(answers.late(ended)) == ["AppendReport of r1 ended 0.70 s after its deadline of 1.00 s"]
 
 
-class Loop:
-    """An event loop in which nothing happens by itself."""
+def test_a_late_subscription_is_found() -> None:
+    line = {"kind": "late", "call": "Subscribe of 0", "seconds": 3.0, "late": 2.0, "overrun": 2.0}
+    taken = Deliveries()
+    taken.take(json.dumps(line).encode())
+    assert len(list(answers.late(taken.ended_late))) == 1
+
+
+class Hands:
+    """A clock whose hands are moved by hand, and a witness that ends when it is told to."""
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.ring: Callable[[], None] = self.cancel
+        self.ended = asyncio.Event()
 
-    def time(self) -> float:
+    def clock(self) -> float:
         return self.now
 
-    def call_later(self, delay: float, callback: Callable[[], None], /) -> Loop:
-        self.ring = callback
-        return self
+    async def wait(self, seconds: float) -> None:
+        await self.ended.wait()
 
-    def cancel(self) -> None:
-        """The timer that it set rings no more."""
-
-
-def test_a_call_that_ends_in_time_has_no_overrun() -> None:
-    loop = Loop()
-    deadline = Deadline(1.0, loop)
-    loop.now += 0.75
-    assert (deadline.overrun(), deadline.elapsed()) == (0.0, 0.75)
+    async def end(self) -> None:
+        """The witness ends, and everybody has had a turn."""
+        self.ended.set()
+        for _ in range(5):
+            await asyncio.sleep(0)
 
 
-def test_a_call_that_ends_after_its_deadline_is_measured() -> None:
-    loop = Loop()
-    deadline = Deadline(1.0, loop)
-    loop.now += 1.0
-    loop.ring()
-    loop.now += 0.5
-    assert deadline.overrun() == 0.5
+async def test_a_call_that_ends_in_time_is_not_late() -> None:
+    hands = Hands()
+    deadline = Deadline(1.0, hands.clock, hands.wait)
+    hands.now += 0.75
+    assert (deadline.late(), deadline.overrun()) == (0.0, 0.0)
 
 
-def test_the_lateness_of_the_clients_own_loop_is_not_the_services() -> None:
-    loop = Loop()
-    deadline = Deadline(1.0, loop)
-    loop.now += 4.0  # the loop was busy with something else
-    loop.ring()
-    assert deadline.overrun() == 0.0
+async def test_a_call_that_ends_after_its_witness_is_measured() -> None:
+    hands = Hands()
+    deadline = Deadline(0.0, hands.clock, hands.wait)
+    hands.now += 1.0
+    await hands.end()
+    hands.now += 0.5
+    assert (deadline.late(), deadline.overrun()) == (1.5, 0.5)
+
+
+async def test_what_is_late_for_the_witness_as_well_is_not_the_services() -> None:
+    hands = Hands()
+    deadline = Deadline(0.0, hands.clock, hands.wait)
+    hands.now += 4.0
+    assert (deadline.late(), deadline.overrun()) == (4.0, 0.0)
+
+
+async def test_a_witness_ends_at_its_deadline_though_nobody_answers() -> None:
+    witness = Witness()
+    deadline = Deadline(0.05, time.monotonic, witness.wait)
+    await deadline._witness
+    assert deadline.late() > 0
+    assert deadline.overrun() > 0
+    await witness.close()
 
 
 # What subscribers saw
