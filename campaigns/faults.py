@@ -85,7 +85,8 @@ class Faulty:
         database.settle()
         wrong = [failure for injector in injectors for failure in injector.failures]
         if self.struck.total() < plan.faults:
-            wrong.append(f"only {self.struck.total()} of {plan.faults} faults struck")
+            missed = sum((injector.missed for injector in injectors), Counter())
+            wrong.append(f"only {self.struck.total()} of {plan.faults} faults struck, not {dict(missed)}")
         return wrong + [each for trouble in network for each in trouble.died]
 
     def stop(self) -> None:

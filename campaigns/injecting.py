@@ -12,7 +12,7 @@ import psycopg
 from campaigns.schedule import Fault
 from ledger.errors import LedgerError
 
-TRIES = 3
+TRIES = 5
 """A fault that met nobody, for example because the database was just away, is tried again so often."""
 
 
@@ -21,6 +21,7 @@ class Injector:
 
     def __init__(self, faults: Sequence[Fault], inflict: Callable[[Fault], bool]) -> None:
         self.struck: Counter[str] = Counter()
+        self.missed: Counter[str] = Counter()
         self.failures: list[str] = []
         self._faults = faults
         self._inflict = inflict
@@ -36,12 +37,8 @@ class Injector:
 
     def _run(self) -> None:
         for fault in self._faults:
-            for _ in range(TRIES):
-                if self._ended.wait(fault.pause):
-                    return
-                if self._struck(fault):
-                    self.struck[fault.kind.value] += 1
-                    break
+            struck = any(self._struck(fault) for _ in range(TRIES) if not self._ended.wait(fault.pause))
+            (self.struck if struck else self.missed)[fault.kind.value] += 1
 
     def _struck(self, fault: Fault) -> bool:
         try:

@@ -114,6 +114,13 @@ class Proxy:
             link.end()
         return len(links)
 
+    def deafen(self) -> int:
+        """On the connections that there are, nothing that the server says arrives any more; how many."""
+        with self._lock:
+            for link in self._links:
+                link.deaf.set()
+            return len(self._links)
+
     def close(self) -> None:
         """Ends all connections and takes no more."""
         self._closed.set()

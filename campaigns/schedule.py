@@ -25,6 +25,7 @@ class Kind(StrEnum):
     PARTITION = "network away"
     DELAY = "network slow"
     HOLE = "network black-holed"
+    FORGOTTEN = "connections forgotten"
     UNSENT_INSERT = "cut before an insert arrived"
     UNANSWERED_INSERT = "reply to an insert dropped"
     UNANSWERED_COMMIT = "reply to a COMMIT dropped"
@@ -41,13 +42,14 @@ SERVICE_WEIGHTS: Mapping[Kind, int] = {
     Kind.PARTITION: 3,
     Kind.DELAY: 2,
     Kind.HOLE: 4,
+    Kind.FORGOTTEN: 3,
     Kind.UNSENT_INSERT: 3,
     Kind.UNANSWERED_INSERT: 5,
     Kind.UNANSWERED_COMMIT: 3,
 }
 DATABASE_WEIGHTS: Mapping[Kind, int] = {Kind.TERMINATE: 4, Kind.CRASH: 2, Kind.SNAPSHOT: 3, Kind.MAINTENANCE: 3}
 DATABASE_SHARE = 0.3
-LONGABLE = frozenset((Kind.STOP, Kind.HOLE))
+LONGABLE = frozenset((Kind.STOP, Kind.HOLE, Kind.FORGOTTEN))
 SECONDS: Mapping[Kind, tuple[float, float]] = {
     Kind.KILL: (0.0, 1.0),
     Kind.STOP: (0.3, 3.0),
@@ -55,6 +57,7 @@ SECONDS: Mapping[Kind, tuple[float, float]] = {
     Kind.PARTITION: (0.2, 2.0),
     Kind.DELAY: (0.5, 2.0),
     Kind.HOLE: (0.3, 3.0),
+    Kind.FORGOTTEN: (0.3, 3.0),
     Kind.UNSENT_INSERT: (0.0, 0.0),
     Kind.UNANSWERED_INSERT: (0.0, 2.0),
     Kind.UNANSWERED_COMMIT: (0.0, 2.0),

@@ -54,6 +54,7 @@ class ServiceTroubles:
             Kind.PARTITION: self._partition,
             Kind.DELAY: self._delay,
             Kind.HOLE: self._hole,
+            Kind.FORGOTTEN: self._forget,
             Kind.UNSENT_INSERT: lambda fault: self._happens(proxy.request, ENVELOPE),
             Kind.UNANSWERED_INSERT: lambda fault: self._unanswered(fault, ENVELOPE),
             Kind.UNANSWERED_COMMIT: lambda fault: self._unanswered(fault, COMMIT),
@@ -106,6 +107,13 @@ class ServiceTroubles:
             self._proxy.cut()
         self._proxy.stalled.clear()
         return True
+
+    def _forget(self, fault: Fault) -> bool:
+        """Nothing arrives any more on old connections, as when a router has forgotten them; new ones work."""
+        struck = self._connected() and self._proxy.deafen() > 0
+        time.sleep(fault.seconds)
+        self._proxy.cut(deaf=True)
+        return struck
 
     def _unanswered(self, fault: Fault, marker: bytes) -> bool:
         """A request arrives, and its reply does not; after a while the connection ends."""
