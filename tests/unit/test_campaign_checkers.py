@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from campaigns.deadlines import MARGIN_SECONDS, Deadline, Witness
 from campaigns.deliveries import Deliveries
 from campaigns.record import Commit, Event, Record, Tree
 from campaigns.schedule import DATABASE_WEIGHTS, LONG_SECONDS, SERVICE_WEIGHTS, schedule
+from campaigns.services import Service
 
 BEGAN = datetime(2020, 2, 12, 10, tzinfo=UTC)
 REPORTS = 4
@@ -144,6 +146,7 @@ BROKEN_RECORDS: dict[str, tuple[Record, str]] = {
         "chain",
     ),
     "a report is torn": (with_event(4, report_id="r9"), "wholeness"),
+    "a tile is there that nothing fills": (replace(HELD, tiles={(0, 0): bytes(32)}), "tiles"),
 }
 
 
@@ -354,6 +357,18 @@ def test_a_subscription_that_ends_for_no_good_reason_is_found() -> None:
     ended = delivered(seen(*range(1, 9)), ends=("FAILED_PRECONDITION",))
     expected = ["subscriber 0 was ended with FAILED_PRECONDITION: why"]
     assert list(deliveries.faults(ended, HELD, 1)) == expected
+
+
+# The services' own words
+
+
+def test_a_traceback_in_a_services_log_is_found(tmp_path: Path) -> None:
+    service = Service("postgresql://nowhere/", tmp_path / "log")
+    service.log.write_text("INFO a\nINFO b\n")
+    assert service.unforeseen() == []
+    with service.log.open("a") as log:
+        log.write("ERROR c\nTraceback (most recent call last):\n  File x\nValueError: no\n")
+    assert len(service.unforeseen()) == 1
 
 
 # The schedule
