@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -80,15 +80,25 @@ class WriterLane:
 
     def submit(self, request: AppendRequest) -> None:
         """Queues a request, or raises OverloadedError at once: a full queue is told, not waited for."""
+        if not self.submit_all([request]):
+            raise OverloadedError(what="queue of waiting reports", retry_seconds=RETRY_AFTER_SECONDS)
+
+    def submit_all(self, requests: Sequence[AppendRequest]) -> int:
+        """Queues requests in order, as far as there is room, and tells how many it took."""
         with self._changed:
             if self._stopping:
                 raise UnavailableError(why="it is stopping; send the report again, its id makes that safe")
-            full = len(self._waiting) >= self._limits.queued_requests
-            if full or self._waiting_bytes + request.size > self._limits.queued_bytes:
-                raise OverloadedError(what="queue of waiting reports", retry_seconds=RETRY_AFTER_SECONDS)
-            self._waiting.append(request)
-            self._waiting_bytes += request.size
-            self._changed.notify()
+            taken = 0
+            for request in requests:
+                full = len(self._waiting) >= self._limits.queued_requests
+                if full or self._waiting_bytes + request.size > self._limits.queued_bytes:
+                    break
+                self._waiting.append(request)
+                self._waiting_bytes += request.size
+                taken += 1
+            if taken:
+                self._changed.notify()
+            return taken
 
     def stop(self) -> None:
         """Records what waits, as far as the database lets it, and ends."""

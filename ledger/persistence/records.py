@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
@@ -78,6 +79,16 @@ class NewEvent:
     """The event whose payload goes with this one's commit."""
 
 
+class Answer(Protocol):
+    """Takes what came of a request, once, from any thread; InvalidStateError where it was answered before."""
+
+    def set_result(self, appended: "Appended", /) -> None:
+        """It is durable."""
+
+    def set_exception(self, error: BaseException, /) -> None:
+        """It is not recorded, or it is not known."""
+
+
 @dataclass(frozen=True)
 class AppendRequest:
     """Events that are appended together or not at all. `deadline` is in the clock of time.monotonic()."""
@@ -94,7 +105,7 @@ class AppendRequest:
     content_digest: str = ""
     mentions: frozenset[str] = frozenset()
     """Streams of which the answer tells whether they exist, at no further round trip."""
-    answer: "Future[Appended]" = field(default_factory=Future)
+    answer: Answer = field(default_factory=Future)
 
     @property
     def size(self) -> int:

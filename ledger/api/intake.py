@@ -1,0 +1,104 @@
+"""Takes the reports of single calls in groups: what has arrived is read, decided and queued in one go, and answered in
+one go. The same work scattered between the network's system calls takes three times as long.
+A group's reports share nothing but the moment: each is recorded or refused by itself."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from incident.ledger.v1 import ledger_service_pb2, records_pb2
+from ledger.api.appending import Appending, Sent, read
+from ledger.persistence.records import AppendRequest
+
+GATHER_SECONDS = 0.0005
+"""Under load, a group is closed when nothing more has arrived for so long."""
+LONGEST_GATHER_SECONDS = 0.01
+
+Receipt = asyncio.Future[records_pb2.Receipt]
+
+
+@dataclass(slots=True)
+class Arrived:
+    """One call that waits to be read."""
+
+    request: ledger_service_pb2.AppendReportRequest
+    deadline: float
+    receipt: Receipt
+
+
+class Intake:
+    """The single appends to one open ledger, on the event loop."""
+
+    def __init__(self, appending: Appending) -> None:
+        self._appending = appending
+        self._loop = asyncio.get_running_loop()
+        self._arrived: list[Arrived] = []
+        self._gathering = False
+        self._under_way = 0
+        """Reports of the last group that are not answered yet; the next group gathers meanwhile."""
+        self._acting: set[asyncio.Task[None]] = set()
+
+    def append(self, request: ledger_service_pb2.AppendReportRequest, seconds: float) -> Receipt:
+        """The receipt to come, or why the report is refused."""
+        receipt: Receipt = self._loop.create_future()
+        self._arrived.append(Arrived(request, time.monotonic() + seconds, receipt))
+        if not self._under_way and not self._gathering:
+            self._gathering = True
+            self._loop.call_soon(self._take)
+        return receipt
+
+    def _gather(self, seen: int, until: float) -> None:
+        """Waits as long as more arrives: in a larger group each report costs less."""
+        if len(self._arrived) > seen and self._loop.time() < until:
+            self._loop.call_later(GATHER_SECONDS, self._gather, len(self._arrived), until)
+        else:
+            self._take()
+
+    def _take(self) -> None:
+        self._gathering = False
+        arrived, self._arrived = self._arrived, []
+        requests = [request for each in arrived if (request := self._read(each)) is not None]
+        self._under_way = len(requests)
+        self._appending.queue(requests)
+
+    def _read(self, arrived: Arrived) -> AppendRequest | None:
+        """A request for the lane; none where the report is refused, was given up, or holds acts."""
+        if arrived.receipt.done():
+            return None
+        try:
+            sent = read(arrived.request)
+            if not sent.acts:
+                return self._appending.prepared(sent, arrived.deadline, lambda done: self._answer(arrived, done))
+        except Exception as error:
+            arrived.receipt.set_exception(error)
+            return None
+        acting = self._loop.create_task(self._act(sent, arrived))
+        self._acting.add(acting)
+        acting.add_done_callback(self._acting.discard)
+        return None
+
+    def _answer(self, arrived: Arrived, done: records_pb2.Receipt | BaseException) -> None:
+        _settle(arrived.receipt, done)
+        self._under_way -= 1
+        if not self._under_way and self._arrived and not self._gathering:
+            self._gathering = True
+            until = self._loop.time() + LONGEST_GATHER_SECONDS
+            self._loop.call_later(GATHER_SECONDS, self._gather, len(self._arrived), until)
+
+    async def _act(self, sent: Sent, arrived: Arrived) -> None:
+        try:
+            done = await self._appending.append(sent, arrived.deadline - time.monotonic())
+        except Exception as error:
+            _settle(arrived.receipt, error)
+        else:
+            _settle(arrived.receipt, done)
+
+
+def _settle(receipt: Receipt, done: records_pb2.Receipt | BaseException) -> None:
+    """Answers a call, unless it has gone."""
+    if receipt.done():
+        return
+    if isinstance(done, BaseException):
+        receipt.set_exception(done)
+    else:
+        receipt.set_result(done)
