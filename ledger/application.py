@@ -3,6 +3,7 @@ Claims are appended without loading anything; acts load their target's stream an
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
@@ -34,7 +35,7 @@ from ledger.errors import (
 )
 from ledger.persistence.factory import DATABASE_URL, LEDGER
 from ledger.persistence.recorder import LedgerRecorder
-from ledger.persistence.records import MERGES, Appended, AppendRequest, NewEvent, StoredRecord
+from ledger.persistence.records import MERGES, Answer, Appended, AppendRequest, NewEvent, StoredRecord
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,9 @@ class LedgerApplication(Application[str]):
         of them is recorded each time, so all of them are in the end."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            submission = self.submit(report, expected, recorder, deadline)
+            submission, answer = self.submit(report, expected, recorder, deadline)
             try:
-                return submission.request.answer.result(timeout=deadline - time.monotonic() + 1), submission
+                return answer.result(timeout=deadline - time.monotonic() + 1), submission
             except TimeoutError:
                 raise DeadlineError from None
             except RevisionConflictError as error:
@@ -85,8 +86,19 @@ class LedgerApplication(Application[str]):
                     raise
         raise DeadlineError
 
-    def submit(self, report: Report, expected: Mapping[str, int], recorder: str, deadline: float) -> Submission:
-        """Decides a report on the record as it is and queues it; its answer is `request.answer`."""
+    def submit(
+        self, report: Report, expected: Mapping[str, int], recorder: str, deadline: float
+    ) -> tuple[Submission, Future[Appended]]:
+        """Decides a report on the record as it is, and queues it."""
+        answer: Future[Appended] = Future()
+        submission = self.prepare(report, expected, recorder, deadline, answer)
+        self.ledger_recorder.lane.submit(submission.request)
+        return submission, answer
+
+    def prepare(
+        self, report: Report, expected: Mapping[str, int], recorder: str, deadline: float, answer: Answer
+    ) -> Submission:
+        """Decides a report on the record as it is; its request is ready for the lane."""
         payloads = [item.to_payload() for item in report.claims]
         digest = content_digest([report.filing_payload(), *payloads])
         filed = report.filed(digest)
@@ -116,8 +128,8 @@ class LedgerApplication(Application[str]):
             recorder=check_field("recorder", recorder, may_be_empty=True),
             content_digest=digest,
             mentions=frozenset(ACTORS + actor for actor in actors - self._registered),
+            answer=answer,
         )
-        self.ledger_recorder.lane.submit(request)
         exact = {name for name, revision in expected.items() if revision >= 0}
         return Submission(report, request, frozenset(deciding.decided.keys() - exact))
 

@@ -3,26 +3,29 @@ with acts is decided in a thread, because that reads the record. Nothing is ackn
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from incident.ledger.v1 import ledger_service_pb2, records_pb2
 from ledger.api.ledgers import Ledgers, OpenLedger
+from ledger.api.mailbox import LoopAnswer
 from ledger.api.messages import report_from_proto, timestamp_to_proto
 from ledger.api.requests import expected_revisions
 from ledger.application import Submission
 from ledger.domain.actors import ActorRegistered
 from ledger.domain.claim import Claim
 from ledger.domain.reports import Report
-from ledger.errors import DeadlineError, InvalidRequestError, OverloadedError, UnimplementedError, Violation
-from ledger.persistence.records import Appended
+from ledger.errors import InvalidRequestError, UnavailableError, UnimplementedError, Violation
+from ledger.persistence.answers import refuse
+from ledger.persistence.lane import full_queue
+from ledger.persistence.records import Appended, AppendRequest
 
 MAX_REPORT_BYTES = 1024 * 1024
 ROOM_PAUSE_SECONDS = 0.01
 """How long a stream waits for room in a full queue before it looks again."""
-GRACE_SECONDS = 0.5
-"""The lane answers at the deadline itself; this is for the answer to arrive."""
+
+Outcome = records_pb2.Receipt | BaseException
 
 
 @dataclass(frozen=True)
@@ -58,42 +61,46 @@ class Appending:
     def __init__(self, ledgers: Ledgers, ledger: OpenLedger, recorder: str) -> None:
         self._ledgers = ledgers
         self._application = ledger.application
+        self._lane = ledger.recorder.lane
+        self._mailbox = ledger.mailbox
         self._recorder = recorder
 
     async def append(self, sent: Sent, seconds: float) -> records_pb2.Receipt:
-        """Appends one report and answers with its receipt."""
-        if sent.acts:
-            return await self._append_in_thread(sent, seconds)
-        submission = self._submit(sent, time.monotonic() + seconds)
-        return await self.receipt(submission, seconds)
-
-    async def submit_when_room(self, sent: Sent, deadline: float) -> Submission:
-        """Queues a report of a stream: a full queue slows the stream down instead of refusing it."""
-        while True:
-            try:
-                return self._submit(sent, deadline)
-            except OverloadedError:
-                if time.monotonic() > deadline:
-                    raise
-                await asyncio.sleep(ROOM_PAUSE_SECONDS)
-
-    async def receipt(self, submission: Submission, seconds: float) -> records_pb2.Receipt:
-        """Waits for a submission to be durable."""
-        try:
-            async with asyncio.timeout(seconds + GRACE_SECONDS):
-                appended = await asyncio.wrap_future(submission.request.answer)
-        except TimeoutError:
-            raise DeadlineError from None
-        return self._receipt(submission, appended)
-
-    def _submit(self, sent: Sent, deadline: float) -> Submission:
-        return self._application.submit(sent.report, sent.expected, self._recorder, deadline)
-
-    async def _append_in_thread(self, sent: Sent, seconds: float) -> records_pb2.Receipt:
+        """Appends one report, also one with acts, and gives its receipt."""
         appended, submission = await self._ledgers.run(
             self._application.append_report, sent.report, sent.expected, self._recorder, seconds
         )
         return self._receipt(submission, appended)
+
+    def prepared(self, sent: Sent, deadline: float, answer: Callable[[Outcome], None]) -> AppendRequest:
+        """A report without acts as a request for the lane; what comes of it is told on the event loop."""
+
+        def deliver(done: Appended | BaseException) -> None:
+            answer(done if isinstance(done, BaseException) else self._receipt(submission, done))
+
+        letter = LoopAnswer(self._mailbox, deliver)
+        submission = self._application.prepare(sent.report, sent.expected, self._recorder, deadline, letter)
+        return submission.request
+
+    def queue(self, requests: Sequence[AppendRequest]) -> None:
+        """Queues requests; those for which there is no room are refused."""
+        refuse(self._queued(requests), full_queue())
+
+    async def queue_when_room(self, requests: Sequence[AppendRequest]) -> None:
+        """Queues requests of a stream: a full queue slows the stream down instead of refusing them."""
+        while left := self._queued(requests):
+            if time.monotonic() > left[0].deadline:
+                return refuse(left, full_queue())
+            await asyncio.sleep(ROOM_PAUSE_SECONDS)
+            requests = left
+
+    def _queued(self, requests: Sequence[AppendRequest]) -> Sequence[AppendRequest]:
+        """Those that are left, where there is no room for all."""
+        try:
+            return requests[self._lane.submit_all(requests) :]
+        except UnavailableError as error:
+            refuse(requests, error)
+            return ()
 
     def _receipt(self, submission: Submission, appended: Appended) -> records_pb2.Receipt:
         events: list[Any] = [

@@ -1,5 +1,5 @@
-"""Takes the reports of single calls in groups: what has arrived is read, decided and queued in one go, and answered in
-one go. The same work scattered between the network's system calls takes three times as long.
+"""Takes the reports of single calls in groups: what has arrived is read, decided and queued in one go, and answered
+in one go. The same work scattered between the network's system calls takes three times as long.
 A group's reports share nothing but the moment: each is recorded or refused by itself."""
 
 import asyncio

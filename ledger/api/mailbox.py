@@ -1,5 +1,5 @@
 """Carries answers from the writer lane's thread to the event loop. However many there are, the loop is woken once:
-a wake-up for each answer costs more than recording the report. It decides nothing and forgets what it has delivered."""
+a wake-up for each answer costs more than recording the report. It decides nothing and keeps nothing."""
 
 import asyncio
 from collections import deque

@@ -35,6 +35,11 @@ WATCH_SECONDS = 0.2
 """How often it is looked whether a deadline has passed: an answer comes at most so late."""
 
 
+def full_queue() -> OverloadedError:
+    """What is said of a request for which there is no room."""
+    return OverloadedError(what="queue of waiting reports", retry_seconds=RETRY_AFTER_SECONDS)
+
+
 @dataclass(frozen=True)
 class LaneLimits:
     """The bounds of a lane's queue and batches."""
@@ -81,7 +86,7 @@ class WriterLane:
     def submit(self, request: AppendRequest) -> None:
         """Queues a request, or raises OverloadedError at once: a full queue is told, not waited for."""
         if not self.submit_all([request]):
-            raise OverloadedError(what="queue of waiting reports", retry_seconds=RETRY_AFTER_SECONDS)
+            raise full_queue()
 
     def submit_all(self, requests: Sequence[AppendRequest]) -> int:
         """Queues requests in order, as far as there is room, and tells how many it took."""

@@ -105,7 +105,7 @@ class AppendRequest:
     content_digest: str = ""
     mentions: frozenset[str] = frozenset()
     """Streams of which the answer tells whether they exist, at no further round trip."""
-    answer: Answer = field(default_factory=Future)
+    answer: Answer = field(default_factory=lambda: Future[Appended]())
 
     @property
     def size(self) -> int:
