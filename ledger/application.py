@@ -24,8 +24,8 @@ from ledger.domain.acts import (
 from ledger.domain.aggregates import Incident, ReportRecord, Stream, aggregate_of
 from ledger.domain.claim import ACTORS, INCIDENTS, REPORTS, DomainEvent
 from ledger.domain.notices import Notice, notices_of
-from ledger.domain.recorded import Recorded, content_digest, event_id_of
-from ledger.domain.reports import ACT_TYPES, Report
+from ledger.domain.recorded import Recorded, content_digest, event_ids_of
+from ledger.domain.reports import DECIDED_TYPES, Report
 from ledger.errors import (
     DeadlineError,
     NotFoundError,
@@ -99,25 +99,21 @@ class LedgerApplication(Application[str]):
         self, report: Report, expected: Mapping[str, int], recorder: str, deadline: float, answer: Answer
     ) -> Submission:
         """Decides a report on the record as it is; its request is ready for the lane."""
+        filing = report.filing_payload()
         payloads = [item.to_payload() for item in report.claims]
-        digest = content_digest([report.filing_payload(), *payloads])
-        filed = report.filed(digest)
-        items = [
-            (item, payload, event_id_of(self.ledger, report.report_id, digest, index))
-            for index, (item, payload) in enumerate(
-                [(filed, filed.to_payload()), *zip(report.claims, payloads, strict=True)]
-            )
-        ]
+        digest = content_digest([filing, *payloads])
+        ids = event_ids_of(self.ledger, report.report_id, digest, len(payloads) + 1)
+        filed = report.filed_payload(filing, digest)
+        first = NewEvent(REPORTS + report.report_id, "ReportFiled", next(ids), filed)
         deciding = _Deciding(self, expected)
         try:
-            events = tuple(deciding.place(*each) for each in items)
+            events = (first, *map(deciding.place, report.claims, payloads, ids))
         except (NotFoundError, NotPossibleError, RevisionConflictError):
             if not self._is_recorded(report.report_id):
                 raise
             # A retry meets what the report itself did, for example the claim that it retracted. The lane knows a
             # recorded report by its filing, and answers with the first receipt or with the conflict.
-            deciding, expected = _Deciding(self, {}), {}
-            events = (deciding.place(*items[0]),)
+            deciding, expected, events = _Deciding(self, {}), {}, (first,)
         actors = {actor for item in report.claims for _, actor in item.actor_ids()}
         request = AppendRequest(
             report_id=report.report_id,
@@ -183,13 +179,10 @@ class _Deciding:
 
     def place(self, item: DomainEvent, payload: bytes, event_id: UUID) -> NewEvent:
         """The event to append; NotPossibleError or NotFoundError where an act cannot be."""
-        redacts = None
-        if isinstance(item, ACT_TYPES) and item.type != "ActorRegistered":
-            stream = self._decide(item, event_id)
-            if isinstance(item, PayloadRedacted):
-                redacts = UUID(item.target_event_id)
-        else:
-            stream = check_field("stream", item.stream)
+        if item.type not in DECIDED_TYPES:
+            return NewEvent(item.stream, item.type, event_id, payload)
+        stream = self._decide(item, event_id)
+        redacts = UUID(item.target_event_id) if isinstance(item, PayloadRedacted) else None
         return NewEvent(stream, item.type, event_id, payload, redacts=redacts)
 
     def _decide(self, act: DomainEvent, event_id: UUID) -> str:

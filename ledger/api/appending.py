@@ -13,9 +13,7 @@ from ledger.api.mailbox import LoopAnswer
 from ledger.api.messages import report_from_proto, timestamp_to_proto
 from ledger.api.requests import expected_revisions
 from ledger.application import Submission
-from ledger.domain.actors import ActorRegistered
-from ledger.domain.claim import Claim
-from ledger.domain.reports import Report
+from ledger.domain.reports import DECIDED_TYPES, Report
 from ledger.errors import InvalidRequestError, UnavailableError, UnimplementedError, Violation
 from ledger.persistence.answers import refuse
 from ledger.persistence.lane import full_queue
@@ -38,7 +36,7 @@ class Sent:
     @property
     def acts(self) -> bool:
         """Whether it holds acts of the record, which depend on what is recorded."""
-        return not all(isinstance(item, Claim | ActorRegistered) for item in self.report.claims)
+        return any(item.type in DECIDED_TYPES for item in self.report.claims)
 
 
 def read(request: ledger_service_pb2.AppendReportRequest) -> Sent:

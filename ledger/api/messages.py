@@ -147,10 +147,9 @@ def timestamp_to_proto(moment: datetime) -> Timestamp:
 
 def _refuse_unknown_fields(message: records_pb2.Report, path: str) -> None:
     """What this version does not know would be left out of the record without a word."""
-    known = records_pb2.Report()
-    known.CopyFrom(message)
-    known.DiscardUnknownFields()
-    if known.ByteSize() != message.ByteSize():
+    size = message.ByteSize()
+    message.DiscardUnknownFields()
+    if message.ByteSize() != size:
         what = "has fields that this server does not know; use the server's version of the contract"
         raise InvalidRequestError([Violation(path, what)])
 

@@ -1,13 +1,15 @@
 """A domain event as recorded: the content with its place in a stream, and the identity that a report gives it.
 Event ids follow from the content, so that the same report is the same events wherever it is sent."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from uuid import UUID
 
 from ledger.domain.claim import DomainEvent
 
+_VERSION_AND_VARIANT = 0xF << 76 | 0x3 << 62
+_VERSION_8 = 8 << 76 | 2 << 62
 DIGEST_FORMAT = b"incident-ledger/report/v1\n"
 
 
@@ -33,10 +35,11 @@ def content_digest(payloads: Sequence[bytes]) -> str:
     return digest.hexdigest()
 
 
-def event_id_of(ledger: str, report_id: str, digest: str, index: int) -> UUID:
-    """The id of a report's event; index 0 is the filing. A UUID of version 8 (RFC 9562: by its maker's rule)."""
-    name = f"incident-ledger/event-id/v1\n{ledger}\n{report_id}\n{digest}\n{index}\n"
-    bits = int.from_bytes(sha256(name.encode()).digest()[:16], "big")
-    bits = bits & ~(0xF << 76) | (8 << 76)
-    bits = bits & ~(0x3 << 62) | (2 << 62)
-    return UUID(int=bits)
+def event_ids_of(ledger: str, report_id: str, digest: str, count: int) -> Iterator[UUID]:
+    """The ids of a report's events; the filing's first. UUIDs of version 8 (RFC 9562: by their maker's rule)."""
+    name = sha256(f"incident-ledger/event-id/v1\n{ledger}\n{report_id}\n{digest}\n".encode())
+    for index in range(count):
+        each = name.copy()
+        each.update(b"%d\n" % index)
+        bits = int.from_bytes(each.digest()[:16], "big")
+        yield UUID(int=bits & ~_VERSION_AND_VARIANT | _VERSION_8)

@@ -69,6 +69,11 @@ class Report(Filing):
         """What the content digest covers beside the claims: compact JSON, without fields at their defaults."""
         return self.model_dump_json(exclude={"claims"}, exclude_defaults=True).encode()
 
+    def filed_payload(self, filing: bytes, content_digest: str) -> bytes:
+        """The payload of `filed`, made from the filing's: every report has one, and its JSON is there already."""
+        end = f',"claim_count":{len(self.claims)},"content_digest":"{content_digest}"}}'
+        return b'{"type":"ReportFiled",' + filing[1:-1] + end.encode()
+
 
 class ReportFiled(Filing, DomainEvent):
     """A report was filed; its claims follow it in the ledger."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
@@ -65,8 +65,7 @@ MERGES = "merges/"
 """Among the streams decided on, it stands for all merges; its revision is the position of the newest one."""
 
 
-@dataclass(frozen=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """An event to be appended; the writer lane gives it its place."""
 
     stream: str
@@ -89,7 +88,7 @@ class Answer(Protocol):
         """It is not recorded, or it is not known."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class AppendRequest:
     """Events that are appended together or not at all. `deadline` is in the clock of time.monotonic()."""
 
@@ -113,8 +112,7 @@ class AppendRequest:
         return sum(len(event.payload) for event in self.events)
 
 
-@dataclass(frozen=True)
-class Placed:
+class Placed(NamedTuple):
     """Where one event stands."""
 
     event_id: UUID
@@ -125,8 +123,7 @@ class Placed:
     leaf: bytes
 
 
-@dataclass(frozen=True)
-class Appended:
+class Appended(NamedTuple):
     """The answer to an append, given only when it is durable."""
 
     events: tuple[Placed, ...]
