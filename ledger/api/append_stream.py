@@ -3,10 +3,10 @@ batch is read while the previous one is being committed; a bounded number is und
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from incident.ledger.v1 import ledger_service_pb2 as pb
-from ledger.api.appending import Appending, Outcome, Sent, read
+from ledger.api.appending import Appending, Sent, read
 from ledger.api.requests import DEFAULT_SECONDS
 from ledger.api.statuses import status_of
 from ledger.errors import InvalidRequestError, Violation
@@ -17,23 +17,22 @@ MAX_REPORTS_IN_BATCH = 1_000
 
 
 class Batch:
-    """The reports of one message and what came of them."""
+    """The reports of one message, and what comes of them."""
 
-    def __init__(self, batch: pb.AppendReportsRequest) -> None:
-        self._outcomes = [pb.AppendOutcome(report_id=request.report.report_id) for request in batch.reports]
-        self._left = len(self._outcomes)
+    def __init__(self, reports: Sequence[pb.AppendReportRequest]) -> None:
+        self._answer = pb.AppendReportsResponse()
+        self.outcomes = [self._answer.outcomes.add(report_id=each.report.report_id) for each in reports]
+        self._left = len(self.outcomes)
         self._settled = asyncio.Event()
         if not self._left:
             self._settled.set()
 
-    def settle(self, index: int, done: Outcome) -> None:
-        """What came of one report."""
-        if isinstance(done, Exception):
-            status = status_of(done)
-            failure = pb.AppendFailure(code=status.code, message=status.message, status=status.SerializeToString())
-            self._outcomes[index].failure.CopyFrom(failure)
-        elif not isinstance(done, BaseException):
-            self._outcomes[index].receipt.CopyFrom(done)
+    def settle(self, index: int, error: BaseException | None) -> None:
+        """A report is recorded, its receipt in its outcome, or it is not."""
+        if isinstance(error, Exception):
+            status = status_of(error)
+            failure = self.outcomes[index].failure
+            failure.code, failure.message, failure.status = status.code, status.message, status.SerializeToString()
         self._left -= 1
         if not self._left:
             self._settled.set()
@@ -41,7 +40,7 @@ class Batch:
     async def answer(self) -> pb.AppendReportsResponse:
         """All outcomes, once each is known."""
         await self._settled.wait()
-        return pb.AppendReportsResponse(outcomes=self._outcomes)
+        return self._answer
 
 
 class AppendStream:
@@ -73,36 +72,37 @@ class AppendStream:
                 if len(sent.reports) > MAX_REPORTS_IN_BATCH:
                     sentence = f"are {len(sent.reports)}, more than {MAX_REPORTS_IN_BATCH}; send smaller batches"
                     raise InvalidRequestError([Violation("reports", sentence)])
-                batch = Batch(sent)
-                await self._begin(batch, sent)
+                batch = Batch(sent.reports)
+                await self._begin(batch, sent.reports)
                 await under_way.put(batch)
         finally:
             await under_way.put(None)
 
-    async def _begin(self, batch: Batch, sent: pb.AppendReportsRequest) -> None:
+    async def _begin(self, batch: Batch, reports: Sequence[pb.AppendReportRequest]) -> None:
         """Queues the reports of a batch together; what each comes to is told to the batch."""
         requests: list[AppendRequest] = []
-        for index, request in enumerate(sent.reports):
+        for index, request in enumerate(reports):
             try:
-                report = read(request)
-                if report.acts:  # acts see what was sent before them
+                sent = read(request)
+                if sent.acts:  # acts see what was sent before them
                     await self._appending.queue_when_room(requests)
                     requests = []
-                    await self._act(batch, index, report)
+                    await self._act(batch, index, sent)
                 else:
-                    requests.append(self._prepared(batch, index, report))
+                    requests.append(self._prepared(batch, index, sent))
             except Exception as error:
                 batch.settle(index, error)
         await self._appending.queue_when_room(requests)
 
     def _prepared(self, batch: Batch, index: int, sent: Sent) -> AppendRequest:
-        def answer(done: Outcome) -> None:
-            batch.settle(index, done)
+        def settled(error: BaseException | None) -> None:
+            batch.settle(index, error)
             self._unsettled -= 1
             if not self._unsettled:
                 self._all_settled.set()
 
-        request = self._appending.prepared(sent, time.monotonic() + DEFAULT_SECONDS, answer)
+        deadline, receipt = time.monotonic() + DEFAULT_SECONDS, batch.outcomes[index].receipt
+        request = self._appending.prepared(sent, deadline, receipt, settled)
         self._unsettled += 1
         return request
 
@@ -110,4 +110,5 @@ class AppendStream:
         while self._unsettled:
             self._all_settled.clear()
             await self._all_settled.wait()
-        batch.settle(index, await self._appending.append(sent, DEFAULT_SECONDS))
+        await self._appending.append(sent, DEFAULT_SECONDS, batch.outcomes[index].receipt)
+        batch.settle(index, None)

@@ -4,13 +4,12 @@ with acts is decided in a thread, because that reads the record. Nothing is ackn
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from incident.ledger.v1 import ledger_service_pb2, records_pb2
 from ledger.api.ledgers import Ledgers, OpenLedger
 from ledger.api.mailbox import LoopAnswer
-from ledger.api.messages import report_from_proto, timestamp_to_proto
+from ledger.api.messages import report_from_proto
 from ledger.api.requests import expected_revisions
 from ledger.application import Submission
 from ledger.domain.reports import DECIDED_TYPES, Report
@@ -23,11 +22,11 @@ MAX_REPORT_BYTES = 1024 * 1024
 ROOM_PAUSE_SECONDS = 0.01
 """How long a stream waits for room in a full queue before it looks again."""
 
-Outcome = records_pb2.Receipt | BaseException
+Settled = Callable[[BaseException | None], None]
+"""Told of a report that is recorded, or why it is not."""
 
 
-@dataclass(frozen=True)
-class Sent:
+class Sent(NamedTuple):
     """A report as a client sent it, read and validated."""
 
     report: Report
@@ -36,7 +35,7 @@ class Sent:
     @property
     def acts(self) -> bool:
         """Whether it holds acts of the record, which depend on what is recorded."""
-        return any(item.type in DECIDED_TYPES for item in self.report.claims)
+        return not DECIDED_TYPES.isdisjoint([item.type for item in self.report.claims])
 
 
 def read(request: ledger_service_pb2.AppendReportRequest) -> Sent:
@@ -49,7 +48,7 @@ def read(request: ledger_service_pb2.AppendReportRequest) -> Sent:
         raise InvalidRequestError([Violation("report", sentence)])
     if request.wait == records_pb2.APPEND_WAIT_CHECKPOINTED:
         raise UnimplementedError(what="waiting for a signed checkpoint")
-    expected = expected_revisions(request.expected)
+    expected = expected_revisions(request.expected) if request.expected else {}
     return Sent(report_from_proto(request.report), expected)
 
 
@@ -63,21 +62,28 @@ class Appending:
         self._mailbox = ledger.mailbox
         self._recorder = recorder
 
-    async def append(self, sent: Sent, seconds: float) -> records_pb2.Receipt:
-        """Appends one report, also one with acts, and gives its receipt."""
+    async def append(self, sent: Sent, seconds: float, receipt: records_pb2.Receipt) -> None:
+        """Appends one report, also one with acts, and writes its receipt."""
         appended, submission = await self._ledgers.run(
             self._application.append_report, sent.report, sent.expected, self._recorder, seconds
         )
-        return self._receipt(submission, appended)
+        self._write(receipt, submission, appended)
 
-    def prepared(self, sent: Sent, deadline: float, answer: Callable[[Outcome], None]) -> AppendRequest:
-        """A report without acts as a request for the lane; what comes of it is told on the event loop."""
+    def prepared(
+        self, sent: Sent, deadline: float, receipt: records_pb2.Receipt, settled: Settled
+    ) -> AppendRequest:
+        """A report without acts as a request for the lane. Once it is durable its receipt is written, on the event
+        loop; then, or when it is refused, `settled` is called."""
 
         def deliver(done: Appended | BaseException) -> None:
-            answer(done if isinstance(done, BaseException) else self._receipt(submission, done))
+            if isinstance(done, BaseException):
+                settled(done)
+            else:
+                self._write(receipt, submission, done)
+                settled(None)
 
-        letter = LoopAnswer(self._mailbox, deliver)
-        submission = self._application.prepare(sent.report, sent.expected, self._recorder, deadline, letter)
+        answer = LoopAnswer(self._mailbox, deliver)
+        submission = self._application.prepare(sent.report, sent.expected, self._recorder, deadline, answer)
         return submission.request
 
     def queue(self, requests: Sequence[AppendRequest]) -> None:
@@ -100,30 +106,23 @@ class Appending:
             refuse(requests, error)
             return ()
 
-    def _receipt(self, submission: Submission, appended: Appended) -> records_pb2.Receipt:
-        events: list[Any] = [
-            {
-                "event_id": str(placed.event_id),
-                "type": placed.type,
-                "stream": placed.stream,
-                "revision": placed.revision,
-                "position": placed.position,
-                "leaf_hash": placed.leaf,
-            }
-            for placed in appended.events
-        ]
-        notices: list[Any] = [
-            {"field": notice.field, "reason": notice.reason, "description": notice.description}
-            for notice in self._application.notices(submission, appended)
-        ]
-        return records_pb2.Receipt(
-            ledger=self._application.ledger,
-            report_id=submission.request.report_id,
-            already_recorded=appended.already_recorded,
-            events=events,
-            recorded_at=timestamp_to_proto(appended.recorded_at),
-            tree_size=appended.tree_size,
-            content_digest=submission.request.content_digest,
-            root_hash=appended.root,
-            notices=notices,
-        )
+    def _write(self, receipt: records_pb2.Receipt, submission: Submission, appended: Appended) -> None:
+        """Fills a receipt in place: a message that is put into another is copied."""
+        receipt.ledger = self._application.ledger
+        receipt.report_id = submission.request.report_id
+        receipt.already_recorded = appended.already_recorded
+        receipt.tree_size = appended.tree_size
+        receipt.content_digest = submission.request.content_digest
+        receipt.root_hash = appended.root
+        receipt.recorded_at.FromDatetime(appended.recorded_at)
+        for placed in appended.events:
+            receipt.events.add(
+                event_id=str(placed.event_id),
+                type=placed.type,
+                stream=placed.stream,
+                revision=placed.revision,
+                position=placed.position,
+                leaf_hash=placed.leaf,
+            )
+        for notice in self._application.notices(submission, appended):
+            receipt.notices.add(field=notice.field, reason=notice.reason, description=notice.description)

@@ -6,7 +6,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from incident.ledger.v1 import ledger_service_pb2, records_pb2
+from incident.ledger.v1 import ledger_service_pb2 as pb
 from ledger.api.appending import Appending, Sent, read
 from ledger.persistence.records import AppendRequest
 
@@ -14,16 +14,26 @@ GATHER_SECONDS = 0.0005
 """Under load, a group is closed when nothing more has arrived for so long."""
 LONGEST_GATHER_SECONDS = 0.01
 
-Receipt = asyncio.Future[records_pb2.Receipt]
+Response = asyncio.Future[pb.AppendReportResponse]
 
 
 @dataclass(slots=True)
 class Arrived:
     """One call that waits to be read."""
 
-    request: ledger_service_pb2.AppendReportRequest
+    request: pb.AppendReportRequest
     deadline: float
-    receipt: Receipt
+    response: Response
+    message: pb.AppendReportResponse
+
+    def settle(self, error: BaseException | None) -> None:
+        """Answers the call, unless it has gone."""
+        if self.response.done():
+            return
+        if error is None:
+            self.response.set_result(self.message)
+        else:
+            self.response.set_exception(error)
 
 
 class Intake:
@@ -38,14 +48,14 @@ class Intake:
         """Reports of the last group that are not answered yet; the next group gathers meanwhile."""
         self._acting: set[asyncio.Task[None]] = set()
 
-    def append(self, request: ledger_service_pb2.AppendReportRequest, seconds: float) -> Receipt:
-        """The receipt to come, or why the report is refused."""
-        receipt: Receipt = self._loop.create_future()
-        self._arrived.append(Arrived(request, time.monotonic() + seconds, receipt))
+    def append(self, request: pb.AppendReportRequest, seconds: float) -> Response:
+        """The response to come, or why the report is refused."""
+        response: Response = self._loop.create_future()
+        self._arrived.append(Arrived(request, time.monotonic() + seconds, response, pb.AppendReportResponse()))
         if not self._under_way and not self._gathering:
             self._gathering = True
             self._loop.call_soon(self._take)
-        return receipt
+        return response
 
     def _gather(self, seen: int, until: float) -> None:
         """Waits as long as more arrives: in a larger group each report costs less."""
@@ -63,22 +73,27 @@ class Intake:
 
     def _read(self, arrived: Arrived) -> AppendRequest | None:
         """A request for the lane; none where the report is refused, was given up, or holds acts."""
-        if arrived.receipt.done():
+        if arrived.response.done():
             return None
+
+        def settled(error: BaseException | None) -> None:
+            arrived.settle(error)
+            self._settled()
+
         try:
             sent = read(arrived.request)
             if not sent.acts:
-                return self._appending.prepared(sent, arrived.deadline, lambda done: self._answer(arrived, done))
+                return self._appending.prepared(sent, arrived.deadline, arrived.message.receipt, settled)
         except Exception as error:
-            arrived.receipt.set_exception(error)
+            arrived.settle(error)
             return None
         acting = self._loop.create_task(self._act(sent, arrived))
         self._acting.add(acting)
         acting.add_done_callback(self._acting.discard)
         return None
 
-    def _answer(self, arrived: Arrived, done: records_pb2.Receipt | BaseException) -> None:
-        _settle(arrived.receipt, done)
+    def _settled(self) -> None:
+        """The last answer of a group opens the next one."""
         self._under_way -= 1
         if not self._under_way and self._arrived and not self._gathering:
             self._gathering = True
@@ -87,18 +102,8 @@ class Intake:
 
     async def _act(self, sent: Sent, arrived: Arrived) -> None:
         try:
-            done = await self._appending.append(sent, arrived.deadline - time.monotonic())
+            await self._appending.append(sent, arrived.deadline - time.monotonic(), arrived.message.receipt)
         except Exception as error:
-            _settle(arrived.receipt, error)
+            arrived.settle(error)
         else:
-            _settle(arrived.receipt, done)
-
-
-def _settle(receipt: Receipt, done: records_pb2.Receipt | BaseException) -> None:
-    """Answers a call, unless it has gone."""
-    if receipt.done():
-        return
-    if isinstance(done, BaseException):
-        receipt.set_exception(done)
-    else:
-        receipt.set_result(done)
+            arrived.settle(None)

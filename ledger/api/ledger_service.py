@@ -57,7 +57,7 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         ledger = await self._ledgers.get(ledger_name(request.ledger))
         if ledger not in self._intakes:
             self._intakes[ledger] = Intake(Appending(self._ledgers, ledger, ANONYMOUS))
-        return pb.AppendReportResponse(receipt=await self._intakes[ledger].append(request, seconds_left(context)))
+        return await self._intakes[ledger].append(request, seconds_left(context))
 
     async def AppendReports(
         self, request_iterator: AsyncIterator[pb.AppendReportsRequest], context: Context

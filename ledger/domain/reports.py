@@ -39,6 +39,9 @@ ReportItem = Annotated[AnyClaim | AnyAct, Field(discriminator="type")]
 """What a report can hold."""
 
 
+_CLAIMS = {"claims"}
+
+
 class Filing(Value):
     """What is said of a report as a whole."""
 
@@ -67,7 +70,7 @@ class Report(Filing):
 
     def filing_payload(self) -> bytes:
         """What the content digest covers beside the claims: compact JSON, without fields at their defaults."""
-        return self.model_dump_json(exclude={"claims"}, exclude_defaults=True).encode()
+        return self.__pydantic_serializer__.to_json(self, exclude=_CLAIMS, exclude_defaults=True)
 
     def filed_payload(self, filing: bytes, content_digest: str) -> bytes:
         """The payload of `filed`, made from the filing's: every report has one, and its JSON is there already."""

@@ -105,11 +105,11 @@ class AppendRequest:
     mentions: frozenset[str] = frozenset()
     """Streams of which the answer tells whether they exist, at no further round trip."""
     answer: Answer = field(default_factory=lambda: Future[Appended]())
+    size: int = field(init=False)
+    """Bytes of payload."""
 
-    @property
-    def size(self) -> int:
-        """Bytes of payload."""
-        return sum(len(event.payload) for event in self.events)
+    def __post_init__(self) -> None:
+        self.size = sum([len(event.payload) for event in self.events])
 
 
 class Placed(NamedTuple):
