@@ -4,13 +4,13 @@ batch is read while the previous one is being committed; a bounded number is und
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 from incident.ledger.v1 import ledger_service_pb2 as pb
-from ledger.api.appending import Appending, Sent, read
+from ledger.api.appending import Appending, Letter, Sent, read
 from ledger.api.requests import DEFAULT_SECONDS
 from ledger.api.statuses import status_of
 from ledger.errors import InvalidRequestError, Violation
-from ledger.persistence.records import AppendRequest
 
 MAX_BATCHES_UNDER_WAY = 4
 MAX_REPORTS_IN_BATCH = 1_000
@@ -80,35 +80,37 @@ class AppendStream:
 
     async def _begin(self, batch: Batch, reports: Sequence[pb.AppendReportRequest]) -> None:
         """Queues the reports of a batch together; what each comes to is told to the batch."""
-        requests: list[AppendRequest] = []
-        for index, request in enumerate(reports):
-            try:
-                sent = read(request)
-                if sent.acts:  # acts see what was sent before them
-                    await self._appending.queue_when_room(requests)
-                    requests = []
-                    await self._act(batch, index, sent)
-                else:
-                    requests.append(self._prepared(batch, index, sent))
-            except Exception as error:
-                batch.settle(index, error)
-        await self._appending.queue_when_room(requests)
+        letters: list[Letter] = []
+        deadline = time.monotonic() + DEFAULT_SECONDS
+        for index, sent in enumerate(read(reports)):
+            if isinstance(sent, Exception):
+                batch.settle(index, sent)
+            elif sent.report.acts:  # acts see what was sent before them
+                await self._queue(letters)
+                letters = []
+                await self._act(batch, index, sent)
+            else:
+                settled = partial(self._settled, batch, index)
+                letters.append(Letter(sent, deadline, batch.outcomes[index].receipt, settled))
+        await self._queue(letters)
 
-    def _prepared(self, batch: Batch, index: int, sent: Sent) -> AppendRequest:
-        def settled(error: BaseException | None) -> None:
-            batch.settle(index, error)
-            self._unsettled -= 1
-            if not self._unsettled:
-                self._all_settled.set()
+    async def _queue(self, letters: Sequence[Letter]) -> None:
+        self._unsettled += len(letters)
+        await self._appending.queue_when_room(self._appending.prepared(letters))
 
-        deadline, receipt = time.monotonic() + DEFAULT_SECONDS, batch.outcomes[index].receipt
-        request = self._appending.prepared(sent, deadline, receipt, settled)
-        self._unsettled += 1
-        return request
+    def _settled(self, batch: Batch, index: int, error: BaseException | None) -> None:
+        batch.settle(index, error)
+        self._unsettled -= 1
+        if not self._unsettled:
+            self._all_settled.set()
 
     async def _act(self, batch: Batch, index: int, sent: Sent) -> None:
         while self._unsettled:
             self._all_settled.clear()
             await self._all_settled.wait()
-        await self._appending.append(sent, DEFAULT_SECONDS, batch.outcomes[index].receipt)
-        batch.settle(index, None)
+        try:
+            await self._appending.append(sent, DEFAULT_SECONDS, batch.outcomes[index].receipt)
+        except Exception as error:
+            batch.settle(index, error)
+        else:
+            batch.settle(index, None)

@@ -4,26 +4,26 @@ with acts is decided in a thread, because that reads the record. Nothing is ackn
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from incident.ledger.v1 import ledger_service_pb2, records_pb2
 from ledger.api.ledgers import Ledgers, OpenLedger
 from ledger.api.mailbox import LoopAnswer
-from ledger.api.messages import report_from_proto
+from ledger.api.messages import reports_from_proto
 from ledger.api.requests import expected_revisions
-from ledger.application import Submission
-from ledger.domain.reports import DECIDED_TYPES, Report
-from ledger.errors import InvalidRequestError, UnavailableError, UnimplementedError, Violation
+from ledger.application import Sending, Submission
+from ledger.domain.reports import Report
+from ledger.errors import InvalidRequestError, LedgerError, UnavailableError, UnimplementedError, Violation
 from ledger.persistence.answers import refuse
 from ledger.persistence.lane import full_queue
 from ledger.persistence.records import Appended, AppendRequest
 
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
 MAX_REPORT_BYTES = 1024 * 1024
 ROOM_PAUSE_SECONDS = 0.01
 """How long a stream waits for room in a full queue before it looks again."""
-
-Settled = Callable[[BaseException | None], None]
-"""Told of a report that is recorded, or why it is not."""
 
 
 class Sent(NamedTuple):
@@ -32,24 +32,78 @@ class Sent(NamedTuple):
     report: Report
     expected: Mapping[str, int]
 
-    @property
-    def acts(self) -> bool:
-        """Whether it holds acts of the record, which depend on what is recorded."""
-        return not DECIDED_TYPES.isdisjoint([item.type for item in self.report.claims])
+
+class Letter(NamedTuple):
+    """A report without acts, and where its receipt goes."""
+
+    sent: Sent
+    deadline: float
+    receipt: records_pb2.Receipt
+    settled: Callable[[BaseException | None], None]
+    """Told when the receipt is written, or why there is none."""
 
 
-def read(request: ledger_service_pb2.AppendReportRequest) -> Sent:
-    """Validates a request; raises with every violation by its path."""
+def read(requests: Sequence[ledger_service_pb2.AppendReportRequest]) -> list[Sent | Exception]:
+    """Validates requests; those that do not hold give an error with every violation by its path."""
+    expected = [_expected(request) for request in requests]
+    whole = [
+        request.report
+        for request, each in zip(requests, expected, strict=True)
+        if not isinstance(each, LedgerError)
+    ]
+    reports = iter(_together(reports_from_proto, whole))
+    return [each if isinstance(each, LedgerError) else _sent(next(reports), each) for each in expected]
+
+
+def _sent(report: Report | Exception, expected: Mapping[str, int]) -> Sent | Exception:
+    return report if isinstance(report, Exception) else Sent(report, expected)
+
+
+def _together(
+    work: Callable[[Sequence[Item]], Sequence[Made]], items: Sequence[Item]
+) -> Sequence[Made | Exception]:
+    """Does something for all items in one go; where that raises, one by one, so that only the guilty one fails."""
+    try:
+        return work(items)
+    except Exception as error:
+        if len(items) == 1:
+            return [error]
+        return [made for item in items for made in _together(work, [item])]
+
+
+def _expected(request: ledger_service_pb2.AppendReportRequest) -> Mapping[str, int] | LedgerError:
+    """The revisions that a request relies on; an error where it does not hold, whatever its report says."""
     if not request.HasField("report"):
-        raise InvalidRequestError([Violation("report", "is missing; send the report to append")])
+        return InvalidRequestError([Violation("report", "is missing; send the report to append")])
     size = request.report.ByteSize()
     if size > MAX_REPORT_BYTES:
         sentence = f"is {size:,} bytes, more than {MAX_REPORT_BYTES:,}; split it into several reports"
-        raise InvalidRequestError([Violation("report", sentence)])
+        return InvalidRequestError([Violation("report", sentence)])
     if request.wait == records_pb2.APPEND_WAIT_CHECKPOINTED:
-        raise UnimplementedError(what="waiting for a signed checkpoint")
-    expected = expected_revisions(request.expected) if request.expected else {}
-    return Sent(report_from_proto(request.report), expected)
+        return UnimplementedError(what="waiting for a signed checkpoint")
+    try:
+        return expected_revisions(request.expected) if request.expected else {}
+    except InvalidRequestError as error:
+        return error
+
+
+class _Slip:
+    """Writes the receipt of one report when the answer comes."""
+
+    __slots__ = ("_letter", "_write", "submission")
+
+    def __init__(self, write: Callable[[records_pb2.Receipt, Submission, Appended], None], letter: Letter) -> None:
+        self._write = write
+        self._letter = letter
+        self.submission: Submission | None = None
+
+    def deliver(self, done: Appended | BaseException) -> None:
+        """On the event loop, once."""
+        if isinstance(done, BaseException):
+            self._letter.settled(done)
+        elif self.submission is not None:
+            self._write(self._letter.receipt, self.submission, done)
+            self._letter.settled(None)
 
 
 class Appending:
@@ -69,22 +123,25 @@ class Appending:
         )
         self._write(receipt, submission, appended)
 
-    def prepared(
-        self, sent: Sent, deadline: float, receipt: records_pb2.Receipt, settled: Settled
-    ) -> AppendRequest:
-        """A report without acts as a request for the lane. Once it is durable its receipt is written, on the event
-        loop; then, or when it is refused, `settled` is called."""
-
-        def deliver(done: Appended | BaseException) -> None:
-            if isinstance(done, BaseException):
-                settled(done)
+    def prepared(self, letters: Sequence[Letter]) -> list[AppendRequest]:
+        """Reports as requests for the lane. Once one is durable its receipt is written, on the event loop. One that
+        cannot be prepared is settled at once."""
+        slips = [_Slip(self._write, letter) for letter in letters]
+        sendings = [
+            Sending(*letter.sent, letter.deadline, LoopAnswer(self._mailbox, slip.deliver))
+            for letter, slip in zip(letters, slips, strict=True)
+        ]
+        requests = []
+        for slip, submission in zip(slips, _together(self._prepare, sendings), strict=True):
+            if isinstance(submission, Exception):
+                slip.deliver(submission)
             else:
-                self._write(receipt, submission, done)
-                settled(None)
+                slip.submission = submission
+                requests.append(submission.request)
+        return requests
 
-        answer = LoopAnswer(self._mailbox, deliver)
-        submission = self._application.prepare(sent.report, sent.expected, self._recorder, deadline, answer)
-        return submission.request
+    def _prepare(self, sendings: Sequence[Sending]) -> Sequence[Submission]:
+        return self._application.prepare(sendings, self._recorder)
 
     def queue(self, requests: Sequence[AppendRequest]) -> None:
         """Queues requests; those for which there is no room are refused."""

@@ -5,10 +5,10 @@ A group's reports share nothing but the moment: each is recorded or refused by i
 import asyncio
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from incident.ledger.v1 import ledger_service_pb2 as pb
-from ledger.api.appending import Appending, Sent, read
-from ledger.persistence.records import AppendRequest
+from ledger.api.appending import Appending, Letter, Sent, read
 
 GATHER_SECONDS = 0.0005
 """Under load, a group is closed when nothing more has arrived for so long."""
@@ -66,34 +66,23 @@ class Intake:
 
     def _take(self) -> None:
         self._gathering = False
-        arrived, self._arrived = self._arrived, []
-        requests = [request for each in arrived if (request := self._read(each)) is not None]
-        self._under_way = len(requests)
-        self._appending.queue(requests)
+        arrived, self._arrived = [each for each in self._arrived if not each.response.done()], []
+        letters: list[Letter] = []
+        for each, sent in zip(arrived, read([each.request for each in arrived]), strict=True):
+            if isinstance(sent, Exception):
+                each.settle(sent)
+            elif sent.report.acts:
+                acting = self._loop.create_task(self._act(sent, each))
+                self._acting.add(acting)
+                acting.add_done_callback(self._acting.discard)
+            else:
+                letters.append(Letter(sent, each.deadline, each.message.receipt, partial(self._settled, each)))
+        self._under_way = len(letters)
+        self._appending.queue(self._appending.prepared(letters))
 
-    def _read(self, arrived: Arrived) -> AppendRequest | None:
-        """A request for the lane; none where the report is refused, was given up, or holds acts."""
-        if arrived.response.done():
-            return None
-
-        def settled(error: BaseException | None) -> None:
-            arrived.settle(error)
-            self._settled()
-
-        try:
-            sent = read(arrived.request)
-            if not sent.acts:
-                return self._appending.prepared(sent, arrived.deadline, arrived.message.receipt, settled)
-        except Exception as error:
-            arrived.settle(error)
-            return None
-        acting = self._loop.create_task(self._act(sent, arrived))
-        self._acting.add(acting)
-        acting.add_done_callback(self._acting.discard)
-        return None
-
-    def _settled(self) -> None:
+    def _settled(self, arrived: Arrived, error: BaseException | None) -> None:
         """The last answer of a group opens the next one."""
+        arrived.settle(error)
         self._under_way -= 1
         if not self._under_way and self._arrived and not self._gathering:
             self._gathering = True

@@ -60,6 +60,11 @@ class Report(Filing):
 
     claims: Annotated[tuple[ReportItem, ...], Field(min_length=1, max_length=MAX_CLAIMS)]
 
+    @property
+    def acts(self) -> bool:
+        """Whether it holds acts of the record, which depend on what is recorded."""
+        return not DECIDED_TYPES.isdisjoint([item.type for item in self.claims])
+
     def filed(self, content_digest: str) -> "ReportFiled":
         """The event that begins the report's stream."""
         said = {name: getattr(self, name) for name in Filing.model_fields}
