@@ -158,8 +158,8 @@ class LedgerApplication(Application[str]):
     def notices(self, submission: Submission, appended: Appended) -> tuple[Notice, ...]:
         """What of an appended report deserves a look."""
         # A registration holds for ever, so an actor once seen registered is not asked for again.
-        seen = submission.request.mentions - appended.missing
-        self._registered.update(stream.removeprefix(ACTORS) for stream in seen)
+        if seen := submission.request.mentions - appended.missing:
+            self._registered.update([stream.removeprefix(ACTORS) for stream in seen])
         return notices_of(submission.report, {stream.removeprefix(ACTORS) for stream in appended.missing})
 
     def _is_recorded(self, report_id: str) -> bool:

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from incident.ledger.v1 import ledger_service_pb2, records_pb2
 from ledger.api.ledgers import Ledgers, OpenLedger
 from ledger.api.mailbox import LoopAnswer
-from ledger.api.messages import reports_from_proto
+from ledger.api.messages import reports_from_proto, timestamp_parts
 from ledger.api.requests import expected_revisions
 from ledger.application import Sending, Submission
 from ledger.domain.reports import Report
@@ -171,7 +171,7 @@ class Appending:
         receipt.tree_size = appended.tree_size
         receipt.content_digest = submission.request.content_digest
         receipt.root_hash = appended.root
-        receipt.recorded_at.FromDatetime(appended.recorded_at)
+        receipt.recorded_at.seconds, receipt.recorded_at.nanos = timestamp_parts(appended.recorded_at)
         for placed in appended.events:
             receipt.events.add(
                 event_id=str(placed.event_id),

@@ -3,6 +3,7 @@ What is not stated stays unset on both sides: an absent number is never zero. Va
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -24,6 +25,8 @@ CodeType = TypeVar("CodeType", bound=Code)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECONDS_PER_DAY = 86_400
 NANOS_PER_MICRO = 1_000
+TIMES_REMEMBERED = 256
+"""All events of one commit have one time."""
 
 _CLAIM = claims_pb2.Claim.DESCRIPTOR
 _BODIES = MappingProxyType({field.name: field for field in _CLAIM.oneofs_by_name["body"].fields})
@@ -149,13 +152,17 @@ def _stored_claim(record: StoredRecord) -> Plain:
         raise CorruptionError(position=record.position, what=what) from error
 
 
+@lru_cache(maxsize=TIMES_REMEMBERED)
+def timestamp_parts(moment: datetime) -> tuple[int, int]:
+    """Seconds and nanoseconds of a protobuf timestamp."""
+    since = moment - EPOCH
+    return since.days * SECONDS_PER_DAY + since.seconds, since.microseconds * NANOS_PER_MICRO
+
+
 def timestamp_fields(moment: datetime) -> Plain:
     """The fields of a protobuf timestamp."""
-    since = moment - EPOCH
-    return {
-        "seconds": since.days * SECONDS_PER_DAY + since.seconds,
-        "nanos": since.microseconds * NANOS_PER_MICRO,
-    }
+    seconds, nanos = timestamp_parts(moment)
+    return {"seconds": seconds, "nanos": nanos}
 
 
 def timestamp_to_proto(moment: datetime) -> Timestamp:
