@@ -43,29 +43,30 @@ class Intake:
         self._appending = appending
         self._loop = asyncio.get_running_loop()
         self._arrived: list[Arrived] = []
-        self._gathering = False
+        self._taking: asyncio.TimerHandle | None = None
+        """When what has arrived is taken, if anything has."""
         self._under_way = 0
-        """Reports of the last group that are not answered yet; the next group gathers meanwhile."""
+        """Reports that are not answered yet; the next group gathers meanwhile."""
         self._acting: set[asyncio.Task[None]] = set()
 
     def append(self, request: pb.AppendReportRequest, seconds: float) -> Response:
         """The response to come, or why the report is refused."""
         response: Response = self._loop.create_future()
         self._arrived.append(Arrived(request, time.monotonic() + seconds, response, pb.AppendReportResponse()))
-        if not self._under_way and not self._gathering:
-            self._gathering = True
-            self._loop.call_soon(self._take)
+        if self._taking is None:
+            # The lane watches the deadlines and bounds the number of what waits, so nothing waits here for long.
+            self._taking = self._loop.call_later(LONGEST_GATHER_SECONDS if self._under_way else 0, self._take)
         return response
 
     def _gather(self, seen: int, until: float) -> None:
         """Waits as long as more arrives: in a larger group each report costs less."""
         if len(self._arrived) > seen and self._loop.time() < until:
-            self._loop.call_later(GATHER_SECONDS, self._gather, len(self._arrived), until)
+            self._taking = self._loop.call_later(GATHER_SECONDS, self._gather, len(self._arrived), until)
         else:
             self._take()
 
     def _take(self) -> None:
-        self._gathering = False
+        self._taking = None
         arrived, self._arrived = [each for each in self._arrived if not each.response.done()], []
         letters: list[Letter] = []
         for each, sent in zip(arrived, read([each.request for each in arrived]), strict=True):
@@ -77,17 +78,17 @@ class Intake:
                 acting.add_done_callback(self._acting.discard)
             else:
                 letters.append(Letter(sent, each.deadline, each.message.receipt, partial(self._settled, each)))
-        self._under_way = len(letters)
+        self._under_way += len(letters)
         self._appending.queue(self._appending.prepared(letters))
 
     def _settled(self, arrived: Arrived, error: BaseException | None) -> None:
-        """The last answer of a group opens the next one."""
+        """With the last answer, the next group begins to close."""
         arrived.settle(error)
         self._under_way -= 1
-        if not self._under_way and self._arrived and not self._gathering:
-            self._gathering = True
+        if not self._under_way and self._taking is not None:
+            self._taking.cancel()
             until = self._loop.time() + LONGEST_GATHER_SECONDS
-            self._loop.call_later(GATHER_SECONDS, self._gather, len(self._arrived), until)
+            self._taking = self._loop.call_later(GATHER_SECONDS, self._gather, len(self._arrived), until)
 
     async def _act(self, sent: Sent, arrived: Arrived) -> None:
         try:

@@ -14,7 +14,7 @@ from ledger.api.ledgers import Ledgers
 from ledger.api.messages import report_to_proto
 from ledger.domain.claim import DomainEvent
 from ledger.domain.reports import Report
-from ledger.errors import InvalidRequestError, NotFoundError, OverloadedError, UnavailableError
+from ledger.errors import DeadlineError, InvalidRequestError, NotFoundError, OverloadedError, UnavailableError
 from ledger.persistence.records import AppendRequest
 from tests.filing import SECONDS, act, check_record, claim, report
 from tests.postgres import Database
@@ -137,3 +137,18 @@ async def test_a_group_for_which_there_is_no_room_is_refused_and_the_next_is_tak
     [refused] = await outcomes(intake, [sent(report("late"))])
     assert isinstance(refused, UnavailableError)
     assert check_record(database.owner_url) == 10
+
+
+async def test_a_call_keeps_its_deadline_while_an_earlier_group_hangs(
+    appending: Appending, database: Database
+) -> None:
+    intake = Intake(appending)
+    with psycopg.connect(database.owner_url) as blocking:
+        blocking.execute("LOCK TABLE ledger_main.commits IN SHARE MODE")
+        first = intake.append(sent(report("first")), SECONDS)
+        await asyncio.sleep(0.2)
+        hasty = intake.append(sent(report("hasty")), 0.3)
+        with pytest.raises(DeadlineError):
+            await asyncio.wait_for(asyncio.shield(hasty), SECONDS / 2)
+        assert not first.done()
+    assert receipt_of(await first).report_id == "first"
