@@ -193,7 +193,11 @@ class WriterLane:
 
     def _decide(self, writer: Writer, requests: list[AppendRequest]) -> Batch:
         assert self._tip is not None
-        heads = writer.heads(streams_of(requests))
+        streams = streams_of(requests)
+        heads, size = writer.heads(streams)
+        while size != self._tip.size:  # another writer was here; seen now, it costs nothing that was decided
+            self._tip = writer.tip(self._tip)
+            heads, size = writer.heads(streams)
         acts = writer.acts(decisions_of(requests))
         return decide(self._ledger, self._tip, heads, requests, datetime.now(UTC), os.urandom, acts)
 
