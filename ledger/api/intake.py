@@ -4,6 +4,7 @@ A group's reports share nothing but the moment: each is recorded or refused by i
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,7 +23,8 @@ class Arrived:
     """One call that waits to be read."""
 
     request: pb.AppendReportRequest
-    deadline: float
+    left: Callable[[], float]
+    """How many seconds the call may still take."""
     response: Response
     message: pb.AppendReportResponse
 
@@ -49,10 +51,10 @@ class Intake:
         """Reports that are not answered yet; the next group gathers meanwhile."""
         self._acting: set[asyncio.Task[None]] = set()
 
-    def append(self, request: pb.AppendReportRequest, seconds: float) -> Response:
+    def append(self, request: pb.AppendReportRequest, left: Callable[[], float]) -> Response:
         """The response to come, or why the report is refused."""
         response: Response = self._loop.create_future()
-        self._arrived.append(Arrived(request, time.monotonic() + seconds, response, pb.AppendReportResponse()))
+        self._arrived.append(Arrived(request, left, response, pb.AppendReportResponse()))
         if self._taking is None:
             # The lane watches the deadlines and bounds the number of what waits, so nothing waits here for long.
             self._taking = self._loop.call_later(LONGEST_GATHER_SECONDS if self._under_way else 0, self._take)
@@ -69,6 +71,7 @@ class Intake:
         self._taking = None
         arrived, self._arrived = [each for each in self._arrived if not each.response.done()], []
         letters: list[Letter] = []
+        now = time.monotonic()
         for each, sent in zip(arrived, read([each.request for each in arrived]), strict=True):
             if isinstance(sent, Exception):
                 each.settle(sent)
@@ -77,7 +80,7 @@ class Intake:
                 self._acting.add(acting)
                 acting.add_done_callback(self._acting.discard)
             else:
-                letters.append(Letter(sent, each.deadline, each.message.receipt, partial(self._settled, each)))
+                letters.append(Letter(sent, now + each.left(), each.message.receipt, partial(self._settled, each)))
         self._under_way += len(letters)
         self._appending.queue(self._appending.prepared(letters))
 
@@ -92,7 +95,7 @@ class Intake:
 
     async def _act(self, sent: Sent, arrived: Arrived) -> None:
         try:
-            await self._appending.append(sent, arrived.deadline - time.monotonic(), arrived.message.receipt)
+            await self._appending.append(sent, arrived.left(), arrived.message.receipt)
         except Exception as error:
             arrived.settle(error)
         else:

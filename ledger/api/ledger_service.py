@@ -2,6 +2,7 @@
 are the application's, and errors become statuses elsewhere."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -57,7 +58,7 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         ledger = await self._ledgers.get(ledger_name(request.ledger))
         if ledger not in self._intakes:
             self._intakes[ledger] = Intake(Appending(self._ledgers, ledger, ANONYMOUS))
-        return await self._intakes[ledger].append(request, seconds_left(context))
+        return await self._intakes[ledger].append(request, partial(seconds_left, context))
 
     async def AppendReports(
         self, request_iterator: AsyncIterator[pb.AppendReportsRequest], context: Context

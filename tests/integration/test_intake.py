@@ -33,8 +33,12 @@ def sent(each: Report) -> ledger_service_pb2.AppendReportRequest:
     return ledger_service_pb2.AppendReportRequest(report=report_to_proto(each))
 
 
+def left() -> float:
+    return SECONDS
+
+
 async def outcomes(intake: Intake, requests: list[ledger_service_pb2.AppendReportRequest]) -> list[Any]:
-    return await asyncio.gather(*(intake.append(each, SECONDS) for each in requests), return_exceptions=True)
+    return await asyncio.gather(*(intake.append(each, left) for each in requests), return_exceptions=True)
 
 
 def receipt_of(outcome: Any) -> records_pb2.Receipt:
@@ -91,7 +95,7 @@ async def test_groups_follow_each_other_while_calls_keep_coming(appending: Appen
 
     async def caller(name: int) -> None:
         for number in range(20):
-            await intake.append(sent(report(f"r-{name}-{number}")), SECONDS)
+            await intake.append(sent(report(f"r-{name}-{number}")), left)
 
     await asyncio.gather(*(caller(name) for name in range(10)))
     assert check_record(database.owner_url) == 400
@@ -99,9 +103,9 @@ async def test_groups_follow_each_other_while_calls_keep_coming(appending: Appen
 
 async def test_a_call_that_has_gone_is_not_read(appending: Appending, database: Database) -> None:
     intake = Intake(appending)
-    gone = intake.append(sent(report("gone")), SECONDS)
+    gone = intake.append(sent(report("gone")), left)
     gone.cancel()
-    await intake.append(sent(report("stayed")), SECONDS)
+    await intake.append(sent(report("stayed")), left)
     assert check_record(database.owner_url, ["stayed"]) == 2
 
 
@@ -111,10 +115,10 @@ async def test_a_call_that_goes_while_its_report_is_recorded_holds_up_nobody(
     intake = Intake(appending)
     with psycopg.connect(database.owner_url) as blocking:
         blocking.execute("LOCK TABLE ledger_main.commits IN SHARE MODE")
-        gone = intake.append(sent(report("gone")), SECONDS)
+        gone = intake.append(sent(report("gone")), left)
         await asyncio.sleep(0.2)
         gone.cancel()
-    await intake.append(sent(report("stayed")), SECONDS)
+    await intake.append(sent(report("stayed")), left)
     assert check_record(database.owner_url, ["gone", "stayed"]) == 4
 
 
@@ -145,9 +149,9 @@ async def test_a_call_keeps_its_deadline_while_an_earlier_group_hangs(
     intake = Intake(appending)
     with psycopg.connect(database.owner_url) as blocking:
         blocking.execute("LOCK TABLE ledger_main.commits IN SHARE MODE")
-        first = intake.append(sent(report("first")), SECONDS)
+        first = intake.append(sent(report("first")), left)
         await asyncio.sleep(0.2)
-        hasty = intake.append(sent(report("hasty")), 0.3)
+        hasty = intake.append(sent(report("hasty")), lambda: 0.3)
         with pytest.raises(DeadlineError):
             await asyncio.wait_for(asyncio.shield(hasty), SECONDS / 2)
         assert not first.done()
