@@ -3,8 +3,8 @@ Claims are appended without loading anything; acts load their target's stream an
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import cast
+from concurrent.futures import Future
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError, Application
@@ -23,8 +23,8 @@ from ledger.domain.acts import (
 from ledger.domain.aggregates import Incident, ReportRecord, Stream, aggregate_of
 from ledger.domain.claim import ACTORS, INCIDENTS, REPORTS, DomainEvent
 from ledger.domain.notices import Notice, notices_of
-from ledger.domain.recorded import Recorded, content_digest, event_id_of
-from ledger.domain.reports import ACT_TYPES, Report
+from ledger.domain.recorded import Draft, Recorded, drafts_of
+from ledger.domain.reports import DECIDED_TYPES, Report
 from ledger.errors import (
     DeadlineError,
     NotFoundError,
@@ -34,11 +34,20 @@ from ledger.errors import (
 )
 from ledger.persistence.factory import DATABASE_URL, LEDGER
 from ledger.persistence.recorder import LedgerRecorder
-from ledger.persistence.records import MERGES, Appended, AppendRequest, NewEvent, StoredRecord
+from ledger.persistence.records import MERGES, Answer, Appended, AppendRequest, NewEvent, StoredRecord
 
 
-@dataclass(frozen=True)
-class Submission:
+class Sending(NamedTuple):
+    """A report that is to be appended, and where its answer goes."""
+
+    report: Report
+    expected: Mapping[str, int]
+    deadline: float
+    """In the clock of time.monotonic()."""
+    answer: Answer
+
+
+class Submission(NamedTuple):
     """A report on its way through the lane."""
 
     report: Report
@@ -75,9 +84,9 @@ class LedgerApplication(Application[str]):
         of them is recorded each time, so all of them are in the end."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            submission = self.submit(report, expected, recorder, deadline)
+            submission, answer = self.submit(report, expected, recorder, deadline)
             try:
-                return submission.request.answer.result(timeout=deadline - time.monotonic() + 1), submission
+                return answer.result(timeout=deadline - time.monotonic() + 1), submission
             except TimeoutError:
                 raise DeadlineError from None
             except RevisionConflictError as error:
@@ -85,47 +94,72 @@ class LedgerApplication(Application[str]):
                     raise
         raise DeadlineError
 
-    def submit(self, report: Report, expected: Mapping[str, int], recorder: str, deadline: float) -> Submission:
-        """Decides a report on the record as it is and queues it; its answer is `request.answer`."""
-        payloads = [item.to_payload() for item in report.claims]
-        digest = content_digest([report.filing_payload(), *payloads])
-        filed = report.filed(digest)
-        items = [
-            (item, payload, event_id_of(self.ledger, report.report_id, digest, index))
-            for index, (item, payload) in enumerate(
-                [(filed, filed.to_payload()), *zip(report.claims, payloads, strict=True)]
+    def submit(
+        self, report: Report, expected: Mapping[str, int], recorder: str, deadline: float
+    ) -> tuple[Submission, Future[Appended]]:
+        """Decides a report on the record as it is, and queues it."""
+        answer: Future[Appended] = Future()
+        [submission] = self.prepare([Sending(report, expected, deadline, answer)], recorder)
+        self.ledger_recorder.lane.submit(submission.request)
+        return submission, answer
+
+    def prepare(self, sent: Sequence[Sending], recorder: str) -> list[Submission]:
+        """Decides reports on the record as it is; their requests are ready for the lane."""
+        check_field("recorder", recorder, may_be_empty=True)
+        drafts = drafts_of(self.ledger, [each.report for each in sent])
+        placed = [self._placed(draft, each.expected) for draft, each in zip(drafts, sent, strict=True)]
+        mentions = [self._mentions(each.report) for each in sent]
+        return [
+            Submission(
+                draft.report,
+                AppendRequest(
+                    report_id=draft.report.report_id,
+                    events=events,
+                    deadline=each.deadline,
+                    expected=expected,
+                    decided=decided,
+                    recorder=recorder,
+                    content_digest=draft.digest,
+                    mentions=mentioned,
+                    answer=each.answer,
+                ),
+                frozenset([name for name in decided if expected.get(name, -1) < 0]),
+            )
+            for each, draft, (events, expected, decided), mentioned in zip(
+                sent, drafts, placed, mentions, strict=True
             )
         ]
+
+    def _placed(
+        self, draft: Draft, expected: Mapping[str, int]
+    ) -> tuple[tuple[NewEvent, ...], Mapping[str, int], Mapping[str, int]]:
+        """A report's events in their streams, the revisions expected of streams, and those that acts rest on."""
+        report = draft.report
+        first = NewEvent(REPORTS + report.report_id, "ReportFiled", draft.ids[0], draft.payloads[0])
+        items = zip(report.claims, draft.ids[1:], draft.payloads[1:], strict=True)
+        if not report.acts:
+            claims = [NewEvent(item.stream, item.type, event_id, payload) for item, event_id, payload in items]
+            return (first, *claims), expected, {}
         deciding = _Deciding(self, expected)
         try:
-            events = tuple(deciding.place(*each) for each in items)
+            return (first, *[deciding.place(*each) for each in items]), expected, deciding.decided
         except (NotFoundError, NotPossibleError, RevisionConflictError):
             if not self._is_recorded(report.report_id):
                 raise
             # A retry meets what the report itself did, for example the claim that it retracted. The lane knows a
             # recorded report by its filing, and answers with the first receipt or with the conflict.
-            deciding, expected = _Deciding(self, {}), {}
-            events = (deciding.place(*items[0]),)
+            return (first,), {}, {}
+
+    def _mentions(self, report: Report) -> frozenset[str]:
+        """The streams of the actors that a report names, as far as they are not known to be registered."""
         actors = {actor for item in report.claims for _, actor in item.actor_ids()}
-        request = AppendRequest(
-            report_id=report.report_id,
-            events=events,
-            deadline=deadline,
-            expected=expected,
-            decided=deciding.decided,
-            recorder=check_field("recorder", recorder, may_be_empty=True),
-            content_digest=digest,
-            mentions=frozenset(ACTORS + actor for actor in actors - self._registered),
-        )
-        self.ledger_recorder.lane.submit(request)
-        exact = {name for name, revision in expected.items() if revision >= 0}
-        return Submission(report, request, frozenset(deciding.decided.keys() - exact))
+        return frozenset([ACTORS + actor for actor in actors - self._registered])
 
     def notices(self, submission: Submission, appended: Appended) -> tuple[Notice, ...]:
         """What of an appended report deserves a look."""
         # A registration holds for ever, so an actor once seen registered is not asked for again.
-        seen = submission.request.mentions - appended.missing
-        self._registered.update(stream.removeprefix(ACTORS) for stream in seen)
+        if seen := submission.request.mentions - appended.missing:
+            self._registered.update([stream.removeprefix(ACTORS) for stream in seen])
         return notices_of(submission.report, {stream.removeprefix(ACTORS) for stream in appended.missing})
 
     def _is_recorded(self, report_id: str) -> bool:
@@ -169,15 +203,12 @@ class _Deciding:
         self._expected = expected
         self.decided: dict[str, int] = {}
 
-    def place(self, item: DomainEvent, payload: bytes, event_id: UUID) -> NewEvent:
+    def place(self, item: DomainEvent, event_id: UUID, payload: bytes) -> NewEvent:
         """The event to append; NotPossibleError or NotFoundError where an act cannot be."""
-        redacts = None
-        if isinstance(item, ACT_TYPES) and item.type != "ActorRegistered":
-            stream = self._decide(item, event_id)
-            if isinstance(item, PayloadRedacted):
-                redacts = UUID(item.target_event_id)
-        else:
-            stream = check_field("stream", item.stream)
+        if item.type not in DECIDED_TYPES:
+            return NewEvent(item.stream, item.type, event_id, payload)
+        stream = self._decide(item, event_id)
+        redacts = UUID(item.target_event_id) if isinstance(item, PayloadRedacted) else None
         return NewEvent(stream, item.type, event_id, payload, redacts=redacts)
 
     def _decide(self, act: DomainEvent, event_id: UUID) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from ledger.application import LedgerApplication, Submission
+from ledger.application import LedgerApplication
 from ledger.audit.envelope import decode, format_recorded_at
 from ledger.audit.merkle import EMPTY_ROOT, Frontier
 from ledger.audit.tiles import TILE_WIDTH
@@ -54,16 +54,11 @@ def append(application: LedgerApplication, appended: Report, **expected: int) ->
 
 
 def submit(application: LedgerApplication, report_: Report, seconds: float = SECONDS) -> Future[Appended]:
-    """Queues a report."""
-    return submitted(application, report_, seconds).request.answer
-
-
-def submitted(application: LedgerApplication, report_: Report, seconds: float = SECONDS) -> Submission:
     """Queues a report, waiting for room in a full queue."""
     deadline = time.monotonic() + seconds
     while True:
         try:
-            return application.submit(report_, {}, "observer", deadline)
+            return application.submit(report_, {}, "observer", deadline)[1]
         except OverloadedError:
             time.sleep(0.005)
 

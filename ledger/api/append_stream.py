@@ -3,11 +3,11 @@ batch is read while the previous one is being committed; a bounded number is und
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 from incident.ledger.v1 import ledger_service_pb2 as pb
-from incident.ledger.v1 import records_pb2
-from ledger.api.appending import Appending, read
+from ledger.api.appending import Appending, Letter, Sent, read
 from ledger.api.requests import DEFAULT_SECONDS
 from ledger.api.statuses import status_of
 from ledger.errors import InvalidRequestError, Violation
@@ -15,7 +15,32 @@ from ledger.errors import InvalidRequestError, Violation
 MAX_BATCHES_UNDER_WAY = 4
 MAX_REPORTS_IN_BATCH = 1_000
 
-Batch = list[Awaitable[pb.AppendOutcome]]
+
+class Batch:
+    """The reports of one message, and what comes of them."""
+
+    def __init__(self, reports: Sequence[pb.AppendReportRequest]) -> None:
+        self._answer = pb.AppendReportsResponse()
+        self.outcomes = [self._answer.outcomes.add(report_id=each.report.report_id) for each in reports]
+        self._left = len(self.outcomes)
+        self._settled = asyncio.Event()
+        if not self._left:
+            self._settled.set()
+
+    def settle(self, index: int, error: BaseException | None) -> None:
+        """A report is recorded, its receipt in its outcome, or it is not."""
+        if isinstance(error, Exception):
+            status = status_of(error)
+            failure = self.outcomes[index].failure
+            failure.code, failure.message, failure.status = status.code, status.message, status.SerializeToString()
+        self._left -= 1
+        if not self._left:
+            self._settled.set()
+
+    async def answer(self) -> pb.AppendReportsResponse:
+        """All outcomes, once each is known."""
+        await self._settled.wait()
+        return self._answer
 
 
 class AppendStream:
@@ -23,7 +48,8 @@ class AppendStream:
 
     def __init__(self, appending: Appending) -> None:
         self._appending = appending
-        self._queued: list[asyncio.Task[records_pb2.Receipt]] = []
+        self._unsettled = 0
+        self._all_settled = asyncio.Event()
 
     async def outcomes(
         self, batches: AsyncIterator[pb.AppendReportsRequest]
@@ -33,7 +59,7 @@ class AppendStream:
         reader = asyncio.create_task(self._take_all(batches, under_way))
         try:
             while (batch := await under_way.get()) is not None:
-                yield pb.AppendReportsResponse(outcomes=[await outcome for outcome in batch])
+                yield await batch.answer()
             await reader  # raises what ended the reading, after all that was read before it is answered
         finally:
             reader.cancel()
@@ -42,40 +68,49 @@ class AppendStream:
         self, batches: AsyncIterator[pb.AppendReportsRequest], under_way: asyncio.Queue[Batch | None]
     ) -> None:
         try:
-            async for batch in batches:
-                if len(batch.reports) > MAX_REPORTS_IN_BATCH:
-                    sentence = f"are {len(batch.reports)}, more than {MAX_REPORTS_IN_BATCH}; send smaller batches"
+            async for sent in batches:
+                if len(sent.reports) > MAX_REPORTS_IN_BATCH:
+                    sentence = f"are {len(sent.reports)}, more than {MAX_REPORTS_IN_BATCH}; send smaller batches"
                     raise InvalidRequestError([Violation("reports", sentence)])
-                await under_way.put([await self._begun(request) for request in batch.reports])
+                batch = Batch(sent.reports)
+                await self._begin(batch, sent.reports)
+                await under_way.put(batch)
         finally:
             await under_way.put(None)
 
-    async def _begun(self, request: pb.AppendReportRequest) -> asyncio.Task[pb.AppendOutcome]:
-        """Queues one report; what it comes to is told by the task."""
-        try:
-            sent = read(request)
-            if sent.acts:  # acts see what was sent before them
-                await asyncio.gather(*self._queued, return_exceptions=True)
-                receipt = asyncio.ensure_future(self._appending.append(sent, DEFAULT_SECONDS))
-                await asyncio.wait([receipt])
+    async def _begin(self, batch: Batch, reports: Sequence[pb.AppendReportRequest]) -> None:
+        """Queues the reports of a batch together; what each comes to is told to the batch."""
+        letters: list[Letter] = []
+        deadline = time.monotonic() + DEFAULT_SECONDS
+        for index, sent in enumerate(read(reports)):
+            if isinstance(sent, Exception):
+                batch.settle(index, sent)
+            elif sent.report.acts:  # acts see what was sent before them
+                await self._queue(letters)
+                letters = []
+                await self._act(batch, index, sent)
             else:
-                deadline = time.monotonic() + DEFAULT_SECONDS
-                submission = await self._appending.submit_when_room(sent, deadline)
-                receipt = asyncio.ensure_future(self._appending.receipt(submission, DEFAULT_SECONDS))
+                settled = partial(self._settled, batch, index)
+                letters.append(Letter(sent, deadline, batch.outcomes[index].receipt, settled))
+        await self._queue(letters)
+
+    async def _queue(self, letters: Sequence[Letter]) -> None:
+        self._unsettled += len(letters)
+        await self._appending.queue_when_room(self._appending.prepared(letters))
+
+    def _settled(self, batch: Batch, index: int, error: BaseException | None) -> None:
+        batch.settle(index, error)
+        self._unsettled -= 1
+        if not self._unsettled:
+            self._all_settled.set()
+
+    async def _act(self, batch: Batch, index: int, sent: Sent) -> None:
+        while self._unsettled:
+            self._all_settled.clear()
+            await self._all_settled.wait()
+        try:
+            await self._appending.append(sent, DEFAULT_SECONDS, batch.outcomes[index].receipt)
         except Exception as error:
-            return asyncio.ensure_future(_failed(request.report.report_id, error))
-        self._queued = [task for task in self._queued if not task.done()] + [receipt]
-        return asyncio.ensure_future(_outcome(request.report.report_id, receipt))
-
-
-async def _outcome(report_id: str, receipt: Awaitable[records_pb2.Receipt]) -> pb.AppendOutcome:
-    try:
-        return pb.AppendOutcome(report_id=report_id, receipt=await receipt)
-    except Exception as error:
-        return await _failed(report_id, error)
-
-
-async def _failed(report_id: str, error: Exception) -> pb.AppendOutcome:
-    status = status_of(error)
-    failure = pb.AppendFailure(code=status.code, message=status.message, status=status.SerializeToString())
-    return pb.AppendOutcome(report_id=report_id, failure=failure)
+            batch.settle(index, error)
+        else:
+            batch.settle(index, None)

@@ -3,53 +3,107 @@ with acts is decided in a thread, because that reads the record. Nothing is ackn
 
 import asyncio
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from incident.ledger.v1 import ledger_service_pb2, records_pb2
 from ledger.api.ledgers import Ledgers, OpenLedger
-from ledger.api.messages import report_from_proto, timestamp_to_proto
+from ledger.api.mailbox import LoopAnswer
+from ledger.api.messages import reports_from_proto, timestamp_parts
 from ledger.api.requests import expected_revisions
-from ledger.application import Submission
-from ledger.domain.actors import ActorRegistered
-from ledger.domain.claim import Claim
+from ledger.application import Sending, Submission
 from ledger.domain.reports import Report
-from ledger.errors import DeadlineError, InvalidRequestError, OverloadedError, UnimplementedError, Violation
-from ledger.persistence.records import Appended
+from ledger.errors import InvalidRequestError, LedgerError, UnavailableError, UnimplementedError, Violation
+from ledger.persistence.answers import refuse
+from ledger.persistence.lane import full_queue
+from ledger.persistence.records import Appended, AppendRequest
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 MAX_REPORT_BYTES = 1024 * 1024
 ROOM_PAUSE_SECONDS = 0.01
 """How long a stream waits for room in a full queue before it looks again."""
-GRACE_SECONDS = 0.5
-"""The lane answers at the deadline itself; this is for the answer to arrive."""
 
 
-@dataclass(frozen=True)
-class Sent:
+class Sent(NamedTuple):
     """A report as a client sent it, read and validated."""
 
     report: Report
     expected: Mapping[str, int]
 
-    @property
-    def acts(self) -> bool:
-        """Whether it holds acts of the record, which depend on what is recorded."""
-        return not all(isinstance(item, Claim | ActorRegistered) for item in self.report.claims)
+
+class Letter(NamedTuple):
+    """A report without acts, and where its receipt goes."""
+
+    sent: Sent
+    deadline: float
+    receipt: records_pb2.Receipt
+    settled: Callable[[BaseException | None], None]
+    """Told when the receipt is written, or why there is none."""
 
 
-def read(request: ledger_service_pb2.AppendReportRequest) -> Sent:
-    """Validates a request; raises with every violation by its path."""
+def read(requests: Sequence[ledger_service_pb2.AppendReportRequest]) -> list[Sent | Exception]:
+    """Validates requests; those that do not hold give an error with every violation by its path."""
+    expected = [_expected(request) for request in requests]
+    whole = [
+        request.report
+        for request, each in zip(requests, expected, strict=True)
+        if not isinstance(each, LedgerError)
+    ]
+    reports = iter(_together(reports_from_proto, whole))
+    return [each if isinstance(each, LedgerError) else _sent(next(reports), each) for each in expected]
+
+
+def _sent(report: Report | Exception, expected: Mapping[str, int]) -> Sent | Exception:
+    return report if isinstance(report, Exception) else Sent(report, expected)
+
+
+def _together(
+    work: Callable[[Sequence[Item]], Sequence[Made]], items: Sequence[Item]
+) -> Sequence[Made | Exception]:
+    """Does something for all items in one go; where that raises, one by one, so that only the guilty one fails."""
+    try:
+        return work(items)
+    except Exception as error:
+        if len(items) == 1:
+            return [error]
+        return [made for item in items for made in _together(work, [item])]
+
+
+def _expected(request: ledger_service_pb2.AppendReportRequest) -> Mapping[str, int] | LedgerError:
+    """The revisions that a request relies on; an error where it does not hold, whatever its report says."""
     if not request.HasField("report"):
-        raise InvalidRequestError([Violation("report", "is missing; send the report to append")])
+        return InvalidRequestError([Violation("report", "is missing; send the report to append")])
     size = request.report.ByteSize()
     if size > MAX_REPORT_BYTES:
         sentence = f"is {size:,} bytes, more than {MAX_REPORT_BYTES:,}; split it into several reports"
-        raise InvalidRequestError([Violation("report", sentence)])
+        return InvalidRequestError([Violation("report", sentence)])
     if request.wait == records_pb2.APPEND_WAIT_CHECKPOINTED:
-        raise UnimplementedError(what="waiting for a signed checkpoint")
-    expected = expected_revisions(request.expected)
-    return Sent(report_from_proto(request.report), expected)
+        return UnimplementedError(what="waiting for a signed checkpoint")
+    try:
+        return expected_revisions(request.expected) if request.expected else {}
+    except InvalidRequestError as error:
+        return error
+
+
+class _Slip:
+    """Writes the receipt of one report when the answer comes."""
+
+    __slots__ = ("_letter", "_write", "submission")
+
+    def __init__(self, write: Callable[[records_pb2.Receipt, Submission, Appended], None], letter: Letter) -> None:
+        self._write = write
+        self._letter = letter
+        self.submission: Submission | None = None
+
+    def deliver(self, done: Appended | BaseException) -> None:
+        """On the event loop, once."""
+        if isinstance(done, BaseException):
+            self._letter.settled(done)
+        elif self.submission is not None:
+            self._write(self._letter.receipt, self.submission, done)
+            self._letter.settled(None)
 
 
 class Appending:
@@ -58,67 +112,74 @@ class Appending:
     def __init__(self, ledgers: Ledgers, ledger: OpenLedger, recorder: str) -> None:
         self._ledgers = ledgers
         self._application = ledger.application
+        self._lane = ledger.recorder.lane
+        self._mailbox = ledger.mailbox
         self._recorder = recorder
 
-    async def append(self, sent: Sent, seconds: float) -> records_pb2.Receipt:
-        """Appends one report and answers with its receipt."""
-        if sent.acts:
-            return await self._append_in_thread(sent, seconds)
-        submission = self._submit(sent, time.monotonic() + seconds)
-        return await self.receipt(submission, seconds)
-
-    async def submit_when_room(self, sent: Sent, deadline: float) -> Submission:
-        """Queues a report of a stream: a full queue slows the stream down instead of refusing it."""
-        while True:
-            try:
-                return self._submit(sent, deadline)
-            except OverloadedError:
-                if time.monotonic() > deadline:
-                    raise
-                await asyncio.sleep(ROOM_PAUSE_SECONDS)
-
-    async def receipt(self, submission: Submission, seconds: float) -> records_pb2.Receipt:
-        """Waits for a submission to be durable."""
-        try:
-            async with asyncio.timeout(seconds + GRACE_SECONDS):
-                appended = await asyncio.wrap_future(submission.request.answer)
-        except TimeoutError:
-            raise DeadlineError from None
-        return self._receipt(submission, appended)
-
-    def _submit(self, sent: Sent, deadline: float) -> Submission:
-        return self._application.submit(sent.report, sent.expected, self._recorder, deadline)
-
-    async def _append_in_thread(self, sent: Sent, seconds: float) -> records_pb2.Receipt:
+    async def append(self, sent: Sent, seconds: float, receipt: records_pb2.Receipt) -> None:
+        """Appends one report, also one with acts, and writes its receipt."""
         appended, submission = await self._ledgers.run(
             self._application.append_report, sent.report, sent.expected, self._recorder, seconds
         )
-        return self._receipt(submission, appended)
+        self._write(receipt, submission, appended)
 
-    def _receipt(self, submission: Submission, appended: Appended) -> records_pb2.Receipt:
-        events: list[Any] = [
-            {
-                "event_id": str(placed.event_id),
-                "type": placed.type,
-                "stream": placed.stream,
-                "revision": placed.revision,
-                "position": placed.position,
-                "leaf_hash": placed.leaf,
-            }
-            for placed in appended.events
+    def prepared(self, letters: Sequence[Letter]) -> list[AppendRequest]:
+        """Reports as requests for the lane. Once one is durable its receipt is written, on the event loop. One that
+        cannot be prepared is settled at once."""
+        slips = [_Slip(self._write, letter) for letter in letters]
+        sendings = [
+            Sending(*letter.sent, letter.deadline, LoopAnswer(self._mailbox, slip.deliver))
+            for letter, slip in zip(letters, slips, strict=True)
         ]
-        notices: list[Any] = [
-            {"field": notice.field, "reason": notice.reason, "description": notice.description}
-            for notice in self._application.notices(submission, appended)
-        ]
-        return records_pb2.Receipt(
-            ledger=self._application.ledger,
-            report_id=submission.request.report_id,
-            already_recorded=appended.already_recorded,
-            events=events,
-            recorded_at=timestamp_to_proto(appended.recorded_at),
-            tree_size=appended.tree_size,
-            content_digest=submission.request.content_digest,
-            root_hash=appended.root,
-            notices=notices,
-        )
+        requests = []
+        for slip, submission in zip(slips, _together(self._prepare, sendings), strict=True):
+            if isinstance(submission, Exception):
+                slip.deliver(submission)
+            else:
+                slip.submission = submission
+                requests.append(submission.request)
+        return requests
+
+    def _prepare(self, sendings: Sequence[Sending]) -> Sequence[Submission]:
+        return self._application.prepare(sendings, self._recorder)
+
+    def queue(self, requests: Sequence[AppendRequest]) -> None:
+        """Queues requests; those for which there is no room are refused."""
+        refuse(self._queued(requests), full_queue())
+
+    async def queue_when_room(self, requests: Sequence[AppendRequest]) -> None:
+        """Queues requests of a stream: a full queue slows the stream down instead of refusing them."""
+        while left := self._queued(requests):
+            if time.monotonic() > left[0].deadline:
+                return refuse(left, full_queue())
+            await asyncio.sleep(ROOM_PAUSE_SECONDS)
+            requests = left
+
+    def _queued(self, requests: Sequence[AppendRequest]) -> Sequence[AppendRequest]:
+        """Those that are left, where there is no room for all."""
+        try:
+            return requests[self._lane.submit_all(requests) :]
+        except UnavailableError as error:
+            refuse(requests, error)
+            return ()
+
+    def _write(self, receipt: records_pb2.Receipt, submission: Submission, appended: Appended) -> None:
+        """Fills a receipt in place: a message that is put into another is copied."""
+        receipt.ledger = self._application.ledger
+        receipt.report_id = submission.request.report_id
+        receipt.already_recorded = appended.already_recorded
+        receipt.tree_size = appended.tree_size
+        receipt.content_digest = submission.request.content_digest
+        receipt.root_hash = appended.root
+        receipt.recorded_at.seconds, receipt.recorded_at.nanos = timestamp_parts(appended.recorded_at)
+        for placed in appended.events:
+            receipt.events.add(
+                event_id=str(placed.event_id),
+                type=placed.type,
+                stream=placed.stream,
+                revision=placed.revision,
+                position=placed.position,
+                leaf_hash=placed.leaf,
+            )
+        for notice in self._application.notices(submission, appended):
+            receipt.notices.add(field=notice.field, reason=notice.reason, description=notice.description)

@@ -2,6 +2,7 @@
 are the application's, and errors become statuses elsewhere."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +11,9 @@ import grpc
 from incident.ledger.v1 import ledger_service_pb2 as pb
 from incident.ledger.v1 import ledger_service_pb2_grpc, records_pb2
 from ledger.api.append_stream import AppendStream
-from ledger.api.appending import Appending, read
+from ledger.api.appending import Appending
 from ledger.api.following import Following
+from ledger.api.intake import Intake
 from ledger.api.ledgers import Ledgers, OpenLedger
 from ledger.api.messages import record_to_proto, timestamp_to_proto
 from ledger.api.requests import bounded, history_filter, ledger_name, not_negative, seconds_left
@@ -33,6 +35,7 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
 
     def __init__(self, ledgers: Ledgers) -> None:
         self._ledgers = ledgers
+        self._intakes: dict[OpenLedger, Intake] = {}
 
     async def CreateLedger(self, request: pb.CreateLedgerRequest, context: Context) -> pb.CreateLedgerResponse:
         if not request.ledger:
@@ -53,8 +56,9 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
 
     async def AppendReport(self, request: pb.AppendReportRequest, context: Context) -> pb.AppendReportResponse:
         ledger = await self._ledgers.get(ledger_name(request.ledger))
-        appending = Appending(self._ledgers, ledger, ANONYMOUS)
-        return pb.AppendReportResponse(receipt=await appending.append(read(request), seconds_left(context)))
+        if ledger not in self._intakes:
+            self._intakes[ledger] = Intake(Appending(self._ledgers, ledger, ANONYMOUS))
+        return await self._intakes[ledger].append(request, partial(seconds_left, context))
 
     async def AppendReports(
         self, request_iterator: AsyncIterator[pb.AppendReportsRequest], context: Context

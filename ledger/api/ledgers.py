@@ -9,6 +9,7 @@ from typing import TypeVar
 import psycopg
 
 from ledger.api.heads import Heads
+from ledger.api.mailbox import Mailbox
 from ledger.application import LedgerApplication
 from ledger.errors import NotFoundError, UnavailableError
 from ledger.persistence import install
@@ -26,6 +27,7 @@ class OpenLedger:
         self.recorder = application.ledger_recorder
         self.log = self.recorder.log
         self.heads = Heads(self.read_head, loop)
+        self.mailbox = Mailbox(loop)
         self.recorder.notices.on_announce(self.heads.announce)
 
     def read_head(self) -> int:

@@ -1,7 +1,9 @@
 """Reports, claims and records as protobuf messages and back, field for field by name.
 What is not stated stays unset on both sides: an absent number is never zero. Validation is the domain's."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -23,6 +25,8 @@ CodeType = TypeVar("CodeType", bound=Code)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECONDS_PER_DAY = 86_400
 NANOS_PER_MICRO = 1_000
+TIMES_REMEMBERED = 256
+"""All events of one commit have one time."""
 
 _CLAIM = claims_pb2.Claim.DESCRIPTOR
 _BODIES = MappingProxyType({field.name: field for field in _CLAIM.oneofs_by_name["body"].fields})
@@ -77,13 +81,30 @@ _READ_REPORT = _CONVERTERS.reader(records_pb2.Report.DESCRIPTOR)
 _WRITE_REPORT = _CONVERTERS.writer(records_pb2.Report.DESCRIPTOR)
 
 
-def report_from_proto(message: records_pb2.Report, path: str = "report") -> Report:
+def report_from_proto(message: records_pb2.Report) -> Report:
     """The report that a client sent; InvalidRequestError with every violation where it does not hold."""
-    _refuse_unknown_fields(message, path)
+    [report] = reports_from_proto([message])
+    if isinstance(report, InvalidRequestError):
+        raise report
+    return report
+
+
+def reports_from_proto(messages: Sequence[records_pb2.Report]) -> list[Report | InvalidRequestError]:
+    """The reports that clients sent, in steps over all of them; an error with every violation where one does not
+    hold."""
+    unknown = [_has_unknown_fields(message) for message in messages]
+    contents = [_READ_REPORT(message) for message in messages]
+    return [_validated(*each) for each in zip(contents, unknown, strict=True)]
+
+
+def _validated(content: Plain, unknown: bool) -> Report | InvalidRequestError:
+    if unknown:
+        what = "has fields that this server does not know; use the server's version of the contract"
+        return InvalidRequestError([Violation("report", what)])
     try:
-        return Report.model_validate(_READ_REPORT(message))
+        return Report.model_validate(content)
     except ValidationError as error:
-        raise InvalidRequestError(violations_of(error, path, wire=True)) from None
+        return InvalidRequestError(violations_of(error, "report", wire=True))
 
 
 def report_to_proto(report: Report) -> records_pb2.Report:
@@ -131,13 +152,17 @@ def _stored_claim(record: StoredRecord) -> Plain:
         raise CorruptionError(position=record.position, what=what) from error
 
 
+@lru_cache(maxsize=TIMES_REMEMBERED)
+def timestamp_parts(moment: datetime) -> tuple[int, int]:
+    """Seconds and nanoseconds of a protobuf timestamp."""
+    since = moment - EPOCH
+    return since.days * SECONDS_PER_DAY + since.seconds, since.microseconds * NANOS_PER_MICRO
+
+
 def timestamp_fields(moment: datetime) -> Plain:
     """The fields of a protobuf timestamp."""
-    since = moment - EPOCH
-    return {
-        "seconds": since.days * SECONDS_PER_DAY + since.seconds,
-        "nanos": since.microseconds * NANOS_PER_MICRO,
-    }
+    seconds, nanos = timestamp_parts(moment)
+    return {"seconds": seconds, "nanos": nanos}
 
 
 def timestamp_to_proto(moment: datetime) -> Timestamp:
@@ -145,14 +170,11 @@ def timestamp_to_proto(moment: datetime) -> Timestamp:
     return Timestamp(**timestamp_fields(moment))
 
 
-def _refuse_unknown_fields(message: records_pb2.Report, path: str) -> None:
+def _has_unknown_fields(message: records_pb2.Report) -> bool:
     """What this version does not know would be left out of the record without a word."""
-    known = records_pb2.Report()
-    known.CopyFrom(message)
-    known.DiscardUnknownFields()
-    if known.ByteSize() != message.ByteSize():
-        what = "has fields that this server does not know; use the server's version of the contract"
-        raise InvalidRequestError([Violation(path, what)])
+    size = message.ByteSize()
+    message.DiscardUnknownFields()
+    return message.ByteSize() != size
 
 
 def _code_numbers() -> dict[str, dict[str, int]]:

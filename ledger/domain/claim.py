@@ -1,7 +1,6 @@
 """What every domain event is: frozen, versioned, with a stream that follows from its content.
 A claim speaks of the world and carries when, where and according to whom; an act speaks of the record itself."""
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Any, ClassVar, Self
 
@@ -52,11 +51,13 @@ class DomainEvent(BaseModel):
 
     def to_payload(self) -> bytes:
         """The exact bytes to store: compact UTF-8 JSON, without fields at their defaults."""
-        return self.model_dump_json(exclude_defaults=True).encode()
+        return self.__pydantic_serializer__.to_json(self, exclude_defaults=True)
 
-    def actor_ids(self) -> Iterator[tuple[str, str]]:
+    def actor_ids(self) -> list[tuple[str, str]]:
         """Path and id of each actor that the event names."""
-        return _actor_references(self, "")
+        found: list[tuple[str, str]] = []
+        _find_actors(self, "", found)
+        return found
 
 
 def _as_filed(verification: Verification) -> Verification:
@@ -101,21 +102,21 @@ class ThreatClaim(Claim):
     subject_field = "threat_id"
 
 
-def _actor_references(model: BaseModel, path: str) -> Iterator[tuple[str, str]]:
+def _find_actors(model: BaseModel, path: str, found: list[tuple[str, str]]) -> None:
     for name, is_actor in _reference_fields(type(model)):
         value = getattr(model, name)
-        if value is not None and value != ():
-            yield from _references_in(value, f"{path}.{name}" if path else name, is_actor)
-
-
-def _references_in(value: Any, path: str, is_actor: bool) -> Iterator[tuple[str, str]]:
-    if isinstance(value, BaseModel):
-        yield from _actor_references(value, path)
-    elif isinstance(value, tuple):
-        for index, item in enumerate(value):
-            yield from _references_in(item, f"{path}[{index}]", is_actor)
-    elif is_actor:
-        yield path, value
+        if value is None or value == ():
+            continue
+        if is_actor and type(value) is str:
+            found.append((path + name, value))
+        elif type(value) is tuple:
+            for index, item in enumerate(value):
+                if is_actor:
+                    found.append((f"{path}{name}[{index}]", item))
+                else:
+                    _find_actors(item, f"{path}{name}[{index}].", found)
+        else:
+            _find_actors(value, f"{path}{name}.", found)
 
 
 @cache

@@ -29,7 +29,7 @@ def notices_of(report: Report, unregistered: Set[str]) -> tuple[Notice, ...]:
 def _notices(report: Report, unregistered: Set[str]) -> Iterator[Notice]:
     for index, item in enumerate(report.claims):
         path = f"claims[{index}]"
-        for field, actor in item.actor_ids():
+        for field, actor in item.actor_ids() if unregistered else ():
             if actor in unregistered:
                 sentence = f"no actor {actor!r} is registered; register it, or check the spelling"
                 yield Notice(f"{path}.{field}", UNREGISTERED_ACTOR, sentence)
@@ -40,6 +40,8 @@ def _notices(report: Report, unregistered: Set[str]) -> Iterator[Notice]:
 
 def bound_flags(count: Count) -> Iterator[tuple[str, str]]:
     """Flags of a count whose bounds contradict each other (UCDP documents why its data has some)."""
+    if count.low is count.best is count.high is None:
+        return  # one number cannot contradict itself
     bounds = count.bounds()
     if bounds.low is not None and bounds.best is not None and bounds.low > bounds.best:
         yield LOW_ABOVE_BEST, f"low {bounds.low} is above best {bounds.best}; recorded as stated"

@@ -39,6 +39,9 @@ ReportItem = Annotated[AnyClaim | AnyAct, Field(discriminator="type")]
 """What a report can hold."""
 
 
+_CLAIMS = {"claims"}
+
+
 class Filing(Value):
     """What is said of a report as a whole."""
 
@@ -57,6 +60,11 @@ class Report(Filing):
 
     claims: Annotated[tuple[ReportItem, ...], Field(min_length=1, max_length=MAX_CLAIMS)]
 
+    @property
+    def acts(self) -> bool:
+        """Whether it holds acts of the record, which depend on what is recorded."""
+        return not DECIDED_TYPES.isdisjoint([item.type for item in self.claims])
+
     def filed(self, content_digest: str) -> "ReportFiled":
         """The event that begins the report's stream."""
         said = {name: getattr(self, name) for name in Filing.model_fields}
@@ -67,7 +75,12 @@ class Report(Filing):
 
     def filing_payload(self) -> bytes:
         """What the content digest covers beside the claims: compact JSON, without fields at their defaults."""
-        return self.model_dump_json(exclude={"claims"}, exclude_defaults=True).encode()
+        return self.__pydantic_serializer__.to_json(self, exclude=_CLAIMS, exclude_defaults=True)
+
+    def filed_payload(self, filing: bytes, content_digest: str) -> bytes:
+        """The payload of `filed`, made from the filing's: every report has one, and its JSON is there already."""
+        end = f',"claim_count":{len(self.claims)},"content_digest":"{content_digest}"}}'
+        return b'{"type":"ReportFiled",' + filing[1:-1] + end.encode()
 
 
 class ReportFiled(Filing, DomainEvent):

@@ -106,10 +106,10 @@ class OccurredInterval(Value):
     @classmethod
     def _one_day(cls, given: Any) -> Any:
         """A bare date, or a start alone, is that one day."""
+        if isinstance(given, dict):
+            return given if given.get("end") or not given.get("start") else {**given, "end": given["start"]}
         if isinstance(given, date | str):
             return {"start": given, "end": given, "precision": DatePrecision.DAY}
-        if isinstance(given, dict) and given.get("start") and not given.get("end"):
-            return {**given, "end": given["start"]}
         return given
 
     @model_validator(mode="after")
@@ -180,6 +180,8 @@ class Count(Value):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
+        if self.qualifier is CountQualifier.EXACT and self.stated is not None:
+            return self
         numbers = (self.stated, self.low, self.best, self.high)
         if self.qualifier is CountQualifier.UNKNOWN:
             if any(number is not None for number in numbers):

@@ -4,6 +4,7 @@ Pure: the stream heads are given, the rows are returned; each request fails alon
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count, islice
 from types import MappingProxyType
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from ledger.persistence.records import (
     EXISTING_STREAM,
     MERGES,
     AppendRequest,
+    NewEvent,
     Placed,
     Tip,
 )
@@ -81,6 +83,7 @@ def decide(
     placing = _Placing(ledger, batch, dict(heads), dict(acts), random)
     for request in requests:
         placing.take(request)
+    placing.seal()
     batch.tree, batch.tiles = tip.tree.append(batch.rows.leaves)
     batch.root = batch.tree.root()
     return batch
@@ -100,6 +103,9 @@ class _Placing:
         self._heads = heads
         self._acts = acts
         self._random = random
+        self._taken: list[AppendRequest] = []
+        self._places: list[tuple[AppendRequest, NewEvent, int]] = []
+        """Request, event and revision, in order of position."""
         self._recorded_at = format_recorded_at(batch.recorded_at)
 
     def take(self, request: AppendRequest) -> None:
@@ -111,12 +117,13 @@ class _Placing:
         if mismatches:
             self._batch.refused.append((request, RevisionConflictError(mismatches)))
             return
-        placed = tuple(self._place(request, index) for index in range(len(request.events)))
-        self._batch.accepted.append((request, placed))
+        for event in request.events:
+            self._places.append((request, event, self._place(event)))
+        self._taken.append(request)
         self._note_missing(request)
 
     def _note_missing(self, request: AppendRequest) -> None:
-        missing = frozenset(stream for stream in request.mentions if stream not in self._heads)
+        missing = request.mentions - self._heads.keys()
         if missing:
             self._batch.missing[id(request)] = missing
 
@@ -148,17 +155,41 @@ class _Placing:
             next_revision[event.stream] = event.revision + 1
         return found
 
-    def _place(self, request: AppendRequest, index: int) -> Placed:
-        event, rows = request.events[index], self._batch.rows
-        position = self._batch.size_after + 1
+    def _place(self, event: NewEvent) -> int:
+        """The revision that the event gets; acts are noted for those decided after them."""
         revision = self._heads.get(event.stream, 0) + 1 if event.revision is None else event.revision
         self._heads[event.stream] = revision
+        position = self._batch.size_before + len(self._places) + 1
         if event.type in DECIDED_TYPES:
             self._acts[event.stream] = revision
         if event.type == "IncidentsMerged":
             self._acts[MERGES] = position
-        salt = self._random(SALT_BYTES)
-        envelope = encode(
+        if event.redacts is not None:
+            self._batch.redactions.append((event.redacts, position))
+        return revision
+
+    def seal(self) -> None:
+        """Makes the rows, in steps over all events, and tells each request where its events are."""
+        rows, places = self._batch.rows, self._places
+        events = [event for _, event, _ in places]
+        rows.streams = [event.stream for event in events]
+        rows.revisions = [revision for _, _, revision in places]
+        rows.event_ids = [event.event_id for event in events]
+        rows.types = [event.type for event in events]
+        rows.report_ids = [request.report_id for request, _, _ in places]
+        rows.payloads = [event.payload for event in events]
+        rows.salts = [self._random(SALT_BYTES) for _ in events]
+        commitments = map(payload_commitment, rows.salts, rows.payloads)
+        positions = count(self._batch.size_before + 1)
+        rows.envelopes = list(map(self._envelope, positions, places, commitments))
+        rows.leaves = [leaf_hash(envelope) for envelope in rows.envelopes]
+        positions = count(self._batch.size_before + 1)
+        placed = map(Placed, rows.event_ids, rows.types, rows.streams, rows.revisions, positions, rows.leaves)
+        self._batch.accepted = [(request, tuple(islice(placed, len(request.events)))) for request in self._taken]
+
+    def _envelope(self, position: int, place: tuple[AppendRequest, NewEvent, int], commitment: str) -> bytes:
+        request, event, revision = place
+        return encode(
             ledger=self._ledger,
             position=position,
             stream=event.stream,
@@ -168,21 +199,8 @@ class _Placing:
             report_id=request.report_id,
             recorded_at=self._recorded_at,
             recorder=request.recorder,
-            commitment=payload_commitment(salt, event.payload),
+            commitment=commitment,
         )
-        leaf = leaf_hash(envelope)
-        rows.streams.append(event.stream)
-        rows.revisions.append(revision)
-        rows.event_ids.append(event.event_id)
-        rows.types.append(event.type)
-        rows.report_ids.append(request.report_id)
-        rows.envelopes.append(envelope)
-        rows.leaves.append(leaf)
-        rows.salts.append(salt)
-        rows.payloads.append(event.payload)
-        if event.redacts is not None:
-            self._batch.redactions.append((event.redacts, position))
-        return Placed(event.event_id, event.type, event.stream, revision, position, leaf)
 
 
 def decisions_of(requests: Sequence[AppendRequest]) -> dict[str, int]:

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +33,11 @@ LONGEST_PAUSE_SECONDS = 2.0
 RETRY_AFTER_SECONDS = 1
 WATCH_SECONDS = 0.2
 """How often it is looked whether a deadline has passed: an answer comes at most so late."""
+
+
+def full_queue() -> OverloadedError:
+    """What is said of a request for which there is no room."""
+    return OverloadedError(what="queue of waiting reports", retry_seconds=RETRY_AFTER_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -80,15 +85,25 @@ class WriterLane:
 
     def submit(self, request: AppendRequest) -> None:
         """Queues a request, or raises OverloadedError at once: a full queue is told, not waited for."""
+        if not self.submit_all([request]):
+            raise full_queue()
+
+    def submit_all(self, requests: Sequence[AppendRequest]) -> int:
+        """Queues requests in order, as far as there is room, and tells how many it took."""
         with self._changed:
             if self._stopping:
                 raise UnavailableError(why="it is stopping; send the report again, its id makes that safe")
-            full = len(self._waiting) >= self._limits.queued_requests
-            if full or self._waiting_bytes + request.size > self._limits.queued_bytes:
-                raise OverloadedError(what="queue of waiting reports", retry_seconds=RETRY_AFTER_SECONDS)
-            self._waiting.append(request)
-            self._waiting_bytes += request.size
-            self._changed.notify()
+            taken = 0
+            for request in requests:
+                full = len(self._waiting) >= self._limits.queued_requests
+                if full or self._waiting_bytes + request.size > self._limits.queued_bytes:
+                    break
+                self._waiting.append(request)
+                self._waiting_bytes += request.size
+                taken += 1
+            if taken:
+                self._changed.notify()
+            return taken
 
     def stop(self) -> None:
         """Records what waits, as far as the database lets it, and ends."""
@@ -178,7 +193,11 @@ class WriterLane:
 
     def _decide(self, writer: Writer, requests: list[AppendRequest]) -> Batch:
         assert self._tip is not None
-        heads = writer.heads(streams_of(requests))
+        streams = streams_of(requests)
+        heads, size = writer.heads(streams)
+        while size != self._tip.size:  # another writer was here; seen now, it costs nothing that was decided
+            self._tip = writer.tip(self._tip)
+            heads, size = writer.heads(streams)
         acts = writer.acts(decisions_of(requests))
         return decide(self._ledger, self._tip, heads, requests, datetime.now(UTC), os.urandom, acts)
 

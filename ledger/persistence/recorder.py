@@ -3,6 +3,7 @@ log. It adds nothing to what these two do."""
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from threading import Thread
 from typing import Any
 from uuid import UUID, uuid4
@@ -23,7 +24,7 @@ from ledger.persistence.lane import LaneLimits, WriterLane
 from ledger.persistence.log import LAST, EventLog
 from ledger.persistence.notices import Notices
 from ledger.persistence.reading import ReadPool
-from ledger.persistence.records import AppendRequest, NewEvent, StoredRecord
+from ledger.persistence.records import Appended, AppendRequest, NewEvent, StoredRecord
 
 INSERT_SECONDS = 30.0
 
@@ -41,10 +42,12 @@ class LedgerRecorder(ApplicationRecorder):
         """Appends events whose revisions the caller fixed; IntegrityError where one is taken."""
         if not stored_events:
             return []
-        request = AppendRequest("", tuple(map(new_event, stored_events)), time.monotonic() + INSERT_SECONDS)
+        answer: Future[Appended] = Future()
+        events = tuple(map(new_event, stored_events))
+        request = AppendRequest("", events, time.monotonic() + INSERT_SECONDS, answer=answer)
         try:
             self.lane.submit(request)
-            appended = request.answer.result(timeout=INSERT_SECONDS + 1)
+            appended = answer.result(timeout=INSERT_SECONDS + 1)
         except RevisionConflictError as error:
             raise IntegrityError(str(error)) from error
         except (LedgerError, TimeoutError) as error:

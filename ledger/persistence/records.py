@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
@@ -64,8 +65,7 @@ MERGES = "merges/"
 """Among the streams decided on, it stands for all merges; its revision is the position of the newest one."""
 
 
-@dataclass(frozen=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """An event to be appended; the writer lane gives it its place."""
 
     stream: str
@@ -78,7 +78,17 @@ class NewEvent:
     """The event whose payload goes with this one's commit."""
 
 
-@dataclass(frozen=True)
+class Answer(Protocol):
+    """Takes what came of a request, once, from any thread; InvalidStateError where it was answered before."""
+
+    def set_result(self, appended: "Appended", /) -> None:
+        """It is durable."""
+
+    def set_exception(self, error: BaseException, /) -> None:
+        """It is not recorded, or it is not known."""
+
+
+@dataclass(slots=True, eq=False)
 class AppendRequest:
     """Events that are appended together or not at all. `deadline` is in the clock of time.monotonic()."""
 
@@ -94,16 +104,15 @@ class AppendRequest:
     content_digest: str = ""
     mentions: frozenset[str] = frozenset()
     """Streams of which the answer tells whether they exist, at no further round trip."""
-    answer: "Future[Appended]" = field(default_factory=Future)
+    answer: Answer = field(default_factory=lambda: Future[Appended]())
+    size: int = field(init=False)
+    """Bytes of payload."""
 
-    @property
-    def size(self) -> int:
-        """Bytes of payload."""
-        return sum(len(event.payload) for event in self.events)
+    def __post_init__(self) -> None:
+        self.size = sum([len(event.payload) for event in self.events])
 
 
-@dataclass(frozen=True)
-class Placed:
+class Placed(NamedTuple):
     """Where one event stands."""
 
     event_id: UUID
@@ -114,8 +123,7 @@ class Placed:
     leaf: bytes
 
 
-@dataclass(frozen=True)
-class Appended:
+class Appended(NamedTuple):
     """The answer to an append, given only when it is durable."""
 
     events: tuple[Placed, ...]

@@ -2,7 +2,7 @@
 One instance on one connection; it neither queues nor retries."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from psycopg import errors, sql
@@ -51,9 +51,11 @@ class Writer:
             raise CorruptionError(position=head.size, what="its events do not give the root of its commit")
         return Tip(head.size, head.committed_at, tree)
 
-    def heads(self, streams: Sequence[str]) -> dict[str, int]:
-        """The newest revision of each of the streams that exist."""
-        return dict(self._execute("heads", streams=list(streams)).fetchall())
+    def heads(self, streams: Sequence[str]) -> tuple[dict[str, int], int]:
+        """The newest revision of each of the streams that exist, and the size of the ledger at which it is so."""
+        found: dict[str | None, int] = dict(self._execute("heads", streams=list(streams)).fetchall())
+        size = found.pop(None, 0)
+        return cast(dict[str, int], found), size
 
     def acts(self, decided: Mapping[str, int]) -> dict[str, int]:
         """The newest act on each of the streams, where there is one after the revision seen."""

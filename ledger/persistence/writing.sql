@@ -1,10 +1,13 @@
 -- name: heads
--- The stream's newest revision, by its unique index; streams that do not exist have no row.
+-- The stream's newest revision, by its unique index; streams that do not exist have no row. The row without a
+-- stream is the size at which all this holds.
 SELECT asked.stream, newest.revision
   FROM unnest(%(streams)b::text[]) AS asked (stream)
  CROSS JOIN LATERAL (
        SELECT revision FROM {schema}.events
         WHERE events.stream = asked.stream COLLATE "C" ORDER BY revision DESC LIMIT 1) AS newest
+ UNION ALL
+(SELECT NULL, size_after FROM {schema}.commits ORDER BY size_before DESC LIMIT 1)
 
 -- name: acts
 -- The newest act on each stream after the revision that a decision saw; by the unique index, over few events.

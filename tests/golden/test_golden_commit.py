@@ -13,7 +13,7 @@ from uuid import UUID
 
 from ledger.audit.envelope import SALT_BYTES
 from ledger.audit.tiles import TreeState
-from ledger.domain.recorded import content_digest, event_id_of
+from ledger.domain.recorded import content_digest, event_ids_of
 from ledger.domain.reports import Report
 from ledger.persistence.batch import decide
 from ledger.persistence.records import AppendRequest, NewEvent, Tip
@@ -42,9 +42,10 @@ def commit_of(content: dict[str, Any]) -> dict[str, Any]:
     payloads = [claim.to_payload() for claim in report.claims]
     digest = content_digest([report.filing_payload(), *payloads])
     filed = report.filed(digest)
+    ids = event_ids_of(LEDGER, report.report_id, digest, len(payloads) + 1)
     events = tuple(
-        NewEvent(event.stream, event.type, event_id_of(LEDGER, report.report_id, digest, index), event.to_payload())
-        for index, event in enumerate([filed, *report.claims])
+        NewEvent(event.stream, event.type, event_id, event.to_payload())
+        for event_id, event in zip(ids, [filed, *report.claims], strict=True)
     )
     request = AppendRequest(report.report_id, events, 0.0, recorder=RECORDER, content_digest=digest)
     batch = decide(LEDGER, Tip(0, None, TreeState()), {}, [request], RECORDED_AT, counting_salts())

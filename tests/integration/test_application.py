@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -382,7 +382,7 @@ def test_claims_do_not_hold_up_an_act(application: LedgerApplication, monkeypatc
     decisions = []
     decide = application.submit
 
-    def noted(sent: Report, *others: Any) -> Submission:
+    def noted(sent: Report, *others: Any) -> tuple[Submission, Future[Appended]]:
         decisions.append(sent.report_id)
         return decide(sent, *others)
 
@@ -397,9 +397,9 @@ def test_a_stream_that_never_rests_costs_no_more_than_the_deadline(
 ) -> None:
     decide = application.submit
 
-    def always_late(*arguments: Any) -> Submission:
-        made = decide(report("never"), {"incidents/idlib": 99}, "o", time.monotonic() + SECONDS)
-        return Submission(made.report, made.request, frozenset({"incidents/idlib"}))
+    def always_late(*arguments: Any) -> tuple[Submission, Future[Appended]]:
+        made, answer = decide(report("never"), {"incidents/idlib": 99}, "o", time.monotonic() + SECONDS)
+        return Submission(made.report, made.request, frozenset({"incidents/idlib"})), answer
 
     monkeypatch.setattr(application, "submit", always_late)
     with pytest.raises(DeadlineError):

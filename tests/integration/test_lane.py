@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -202,9 +202,7 @@ def test_expected_revisions(application: LedgerApplication, database: Database) 
 def test_one_refused_request_leaves_its_batch_alone(application: LedgerApplication, database: Database) -> None:
     with held_up(application, database):
         answers = [
-            application.submit(
-                report(f"r-{n}"), {"incidents/idlib": 0}, "o", time.monotonic() + SECONDS
-            ).request.answer
+            application.submit(report(f"r-{n}"), {"incidents/idlib": 0}, "o", time.monotonic() + SECONDS)[1]
             for n in range(5)
         ]
         answers.append(submit(application, report("last")))
@@ -271,7 +269,7 @@ def test_expectations_hold_across_lanes(database: Database) -> None:
             answers = [
                 each.submit(
                     report(f"{name}-{revision}"), {"incidents/idlib": revision}, "o", time.monotonic() + SECONDS
-                ).request.answer
+                )[1]
                 for name, each in (("one", one), ("other", other))
             ]
             errors = [answer.exception(SECONDS) for answer in answers]
@@ -510,6 +508,11 @@ def request_of(application: LedgerApplication, report_id: str, seconds: float = 
     return made[0]
 
 
+def answer_to(request: AppendRequest) -> Future[Appended]:
+    assert isinstance(request.answer, Future)
+    return request.answer
+
+
 @pytest.mark.parametrize("limits", [{"queued_requests": 5}, {"queued_bytes": 1_500}])
 def test_a_full_queue_is_told_at_once(
     application: LedgerApplication, database: Database, limits: dict[str, int]
@@ -528,7 +531,7 @@ def test_a_full_queue_is_told_at_once(
                 bounded.submit(requests[0])
         assert 3 <= len(taken) <= 12
         for request in taken:
-            assert request.answer.result(SECONDS).events
+            assert answer_to(request).result(SECONDS).events
     finally:
         bounded.stop()
     assert check_record(database.owner_url, [each.report_id for each in taken]) == 2 * len(taken)
@@ -540,7 +543,7 @@ def test_a_batch_is_bounded_in_events_and_bytes(application: LedgerApplication, 
     try:
         for request in requests:
             bounded.submit(request)
-        sizes = [request.answer.result(SECONDS).tree_size for request in requests]
+        sizes = [answer_to(request).result(SECONDS).tree_size for request in requests]
     finally:
         bounded.stop()
     assert len(set(sizes)) >= 40 / 3

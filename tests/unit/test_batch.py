@@ -299,7 +299,7 @@ def test_several_batches_place_as_one(drawn: list[AppendRequest], data: st.DataO
     assert outcomes == outcomes_of(whole, drawn)
     wanted = [each for _, placed in whole.accepted for each in placed]
     # The leaf holds the recorded time, which differs from batch to batch.
-    assert [replace(each, leaf=b"") for each in rows] == [replace(each, leaf=b"") for each in wanted]
+    assert [each._replace(leaf=b"") for each in rows] == [each._replace(leaf=b"") for each in wanted]
     assert tip.size == whole.size_after
 
 
@@ -351,7 +351,7 @@ def test_redactions_are_named_with_the_position_of_their_act() -> None:
     target = uuid5(NAMES, "target")
     redacting = AppendRequest(
         "r1",
-        (event("1", "reports/r1"), replace(event("2", "incidents/a"), type="PayloadRedacted", redacts=target)),
+        (event("1", "reports/r1"), event("2", "incidents/a")._replace(type="PayloadRedacted", redacts=target)),
         0.0,
     )
     assert decided(EMPTY, {"incidents/a": 1}, [redacting]).redactions == [(target, 2)]

@@ -314,6 +314,7 @@ def test_a_report_holds_claims_and_acts_and_no_filing() -> None:
 @given(models(Report))
 def test_the_filing_says_what_the_report_says(report: Report) -> None:
     filed = report.filed("0" * 64)
+    assert report.filed_payload(report.filing_payload(), "0" * 64) == filed.to_payload()
     assert type(filed).model_validate_json(filed.to_payload()) == filed
     said = json.loads(filed.to_payload())
     assert said.pop("claim_count") == len(report.claims)
