@@ -22,7 +22,7 @@ from campaigns.deadlines import MARGIN_SECONDS, Deadline, Witness
 from campaigns.deliveries import Deliveries
 from campaigns.record import Commit, Event, Record, Tree
 from campaigns.schedule import DATABASE_WEIGHTS, LONG_SECONDS, SERVICE_WEIGHTS, schedule
-from campaigns.services import Service
+from campaigns.services import CLIENT_GONE, Service
 
 BEGAN = datetime(2020, 2, 12, 10, tzinfo=UTC)
 REPORTS = 4
@@ -368,7 +368,8 @@ def test_a_traceback_in_a_services_log_is_found(tmp_path: Path) -> None:
     assert service.unforeseen() == []
     with service.log.open("a") as log:
         log.write("ERROR c\nTraceback (most recent call last):\n  File x\nValueError: no\n")
-    assert len(service.unforeseen()) == 1
+        log.write("ERROR d\nINFO e\nTraceback (most recent call last):\n  File y\n" + CLIENT_GONE + ": Failed\n")
+    assert ["no" in each for each in service.unforeseen()] == [True]
 
 
 # The schedule
