@@ -73,7 +73,7 @@ class Faulty:
         """Injects the faults of the plan; what went wrong with the injecting itself."""
         given = schedule(plan.seed, plan.faults, plan.longest)
         network = [ServiceTroubles(*each) for each in zip(self.services, self.proxies, strict=True)]
-        database = DatabaseTroubles(self.server, self.owner_url, self._retarget)
+        database = DatabaseTroubles(self.server, self.owner_url, self.proxies)
         until = time.monotonic() + INJECTION_SECONDS
         injectors = [
             *(Injector(faults, each.inflict) for faults, each in zip(given.services, network, strict=True)),
@@ -95,10 +95,6 @@ class Faulty:
             service.kill()
         for proxy in self.proxies:
             proxy.close()
-
-    def _retarget(self) -> None:
-        for proxy in self.proxies:
-            proxy.retarget(self.server.url())
 
 
 def run(plan: Plan, server: EmbeddedPostgres, folder: Path) -> Outcome:

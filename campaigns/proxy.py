@@ -82,6 +82,8 @@ class Proxy:
         """Cut where the client sends it: the server never sees it."""
         self.reply = Cuts()
         """Cut where the server answers it: the client never sees it."""
+        self.noticed = Cuts()
+        """Counted where the client sends it, and passed on."""
         self.unanswered = Cuts()
         """Let through where the client sends it; nothing that the server says from then on arrives."""
         self.stalled = threading.Event()
@@ -161,6 +163,7 @@ class Proxy:
             self._hold(link)
             if self.request.takes(chunk):
                 break
+            self.noticed.takes(chunk)
             if self.unanswered.takes(chunk):
                 link.deaf.set()
             link.server.sendall(chunk)

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import psycopg
@@ -29,6 +29,7 @@ STRIKE_SECONDS = 10.0
 """How long a fault waits for somebody to strike."""
 POLL_SECONDS = 0.005
 SLOWEST_SECONDS = 0.08
+JUST_AFTER_SECONDS = 0.05
 STATEMENT_SECONDS = 20
 MAINTENANCE = (
     ("vacuum",),
@@ -137,11 +138,10 @@ class ServiceTroubles:
 class DatabaseTroubles:
     """Faults of the database, and what its administrators do to it."""
 
-    def __init__(self, server: EmbeddedPostgres, owner_url: str, moved: Callable[[], None]) -> None:
+    def __init__(self, server: EmbeddedPostgres, owner_url: str, proxies: Sequence[Proxy]) -> None:
         self._server = server
         self._owner_url = owner_url
-        self._moved = moved
-        """Called when the server has started again, perhaps on another socket."""
+        self._proxies = proxies
         self._holders: list[threading.Thread] = []
 
     def inflict(self, fault: Fault) -> bool:
@@ -162,13 +162,28 @@ class DatabaseTroubles:
             holder.join()
 
     def _crash(self, fault: Fault) -> bool:
-        """SIGQUIT to the server is what `pg_ctl stop -m immediate` sends: no checkpoint, the log is replayed."""
+        """In the middle of an insert, or just when it is acknowledged. SIGQUIT to the server is what `pg_ctl stop
+        -m immediate` sends: no checkpoint, the log is replayed."""
+        if not self._insert_passes():
+            return False
+        time.sleep(fault.roll * JUST_AFTER_SECONDS)
         os.kill(self._server.pid, signal.SIGQUIT)
         self._server.stop()
         time.sleep(fault.seconds)
         self._server.start()
-        self._moved()
+        for proxy in self._proxies:
+            proxy.retarget(self._server.url())  # perhaps it has another socket now
         return True
+
+    def _insert_passes(self) -> bool:
+        noticed = [proxy.noticed for proxy in self._proxies]
+        before = [each.done for each in noticed]
+        for each in noticed:
+            each.arm(ENVELOPE)
+        passed = _until(lambda: [each.done for each in noticed] != before)
+        for each in noticed:
+            each.disarm()
+        return passed
 
     def _terminate(self, fault: Fault) -> bool:
         with psycopg.connect(self._server.url(self._database()), autocommit=True) as connection:
