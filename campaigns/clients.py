@@ -19,6 +19,8 @@ from campaigns.traffic import Planned, Traffic
 from incident.ledger.v1 import ledger_service_pb2, ledger_service_pb2_grpc, records_pb2
 
 RETRIED = frozenset((grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED))
+WRITE_FAILED = "Internal error from Core"
+"""What gRPC's own client says, as INTERNAL, when a stream ends just as it writes: grpc/grpc#36066."""
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 GIVE_UP_SECONDS = 120.0
 """A report that is not acknowledged in this time has failed."""
@@ -94,7 +96,7 @@ class Client:
             try:
                 answer = await self._call(request, self._seconds(), stub)
             except grpc.aio.AioRpcError as error:
-                if error.code() not in RETRIED:
+                if not _passing(error):
                     _refused(planned, error, retried)
                     return None
                 retried[error.code().name] = retried.get(error.code().name, 0) + 1
@@ -134,7 +136,7 @@ class Client:
             try:
                 await self._call(request, self._seconds())
             except grpc.aio.AioRpcError as error:
-                if error.code() in RETRIED:
+                if _passing(error):
                     await asyncio.sleep(self._random.uniform(*PAUSE_SECONDS))
                     continue
                 if error.code() is grpc.StatusCode.ALREADY_EXISTS:
@@ -182,6 +184,11 @@ def _acknowledge(
         seconds=round(took[0], 4),
         slowest=round(took[1], 4),
     )
+
+
+def _passing(error: grpc.aio.AioRpcError) -> bool:
+    """Whether it is a reason to try again."""
+    return error.code() in RETRIED or error.details() == WRITE_FAILED
 
 
 def _refused(planned: Planned, error: grpc.aio.AioRpcError, retried: dict[str, int]) -> None:
