@@ -72,7 +72,8 @@ class Intake:
         arrived, self._arrived = [each for each in self._arrived if not each.response.done()], []
         letters: list[Letter] = []
         now = time.monotonic()
-        for each, sent in zip(arrived, read([each.request for each in arrived]), strict=True):
+        sendings = read([each.request for each in arrived], self._appending.limits)
+        for each, sent in zip(arrived, sendings, strict=True):
             if isinstance(sent, Exception):
                 each.settle(sent)
             elif sent.report.acts:
