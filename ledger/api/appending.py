@@ -152,6 +152,10 @@ class Appending:
     def _prepare(self, sendings: Sequence[Sending]) -> Sequence[Submission]:
         return self._application.prepare(sendings, self._recorder)
 
+    def has_room(self) -> bool:
+        """Whether the queue takes anything at all: what is refused anyway need not be read first."""
+        return self._lane.has_room()
+
     def queue(self, requests: Sequence[AppendRequest]) -> None:
         """Queues requests; those for which there is no room are refused."""
         refuse(self._queued(requests), full_queue())

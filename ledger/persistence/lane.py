@@ -77,6 +77,11 @@ class WriterLane:
         if not self.submit_all([request]):
             raise full_queue()
 
+    def has_room(self) -> bool:
+        """Whether another request, however small, would find room; a lane that is stopping tells so itself."""
+        full = len(self._waiting) >= self._limits.max_queued_reports
+        return not full and self._waiting_bytes < self._limits.max_queued_bytes
+
     def submit_all(self, requests: Sequence[AppendRequest]) -> int:
         """Queues requests in order, as far as there is room, and tells how many it took."""
         with self._changed:

@@ -143,6 +143,32 @@ async def test_a_group_for_which_there_is_no_room_is_refused_and_the_next_is_tak
     assert check_record(database.owner_url) == 10
 
 
+async def test_large_reports_leave_room_for_others_between_them(appending: Appending, database: Database) -> None:
+    intake, loop = Intake(appending), asyncio.get_running_loop()
+    large = [sent(report(f"large-{number}", *(claim(words="x" * 900) for _ in range(400)))) for number in range(10)]
+    turns = 0
+
+    def turn() -> None:
+        nonlocal turns
+        turns += 1
+        loop.call_soon(turn)
+
+    answers = [intake.append(each, left) for each in large]
+    turn()
+    receipts = [receipt_of(each) for each in await asyncio.gather(*answers)]
+    assert turns >= len(large), "the loop had its turn between one large report and the next"
+    assert [len(each.events) for each in receipts] == [401] * len(large)
+    assert check_record(database.owner_url) == 4_010
+
+
+async def test_what_finds_a_full_queue_is_refused_unread(
+    appending: Appending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(appending._lane, "has_room", lambda: False)
+    wrong = ledger_service_pb2.AppendReportRequest()
+    assert [type(each) for each in await outcomes(Intake(appending), [wrong])] == [OverloadedError]
+
+
 async def test_a_call_keeps_its_deadline_while_an_earlier_group_hangs(
     appending: Appending, database: Database
 ) -> None:
