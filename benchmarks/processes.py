@@ -1,0 +1,104 @@
+"""Servers and clients as processes of their own: started, asked, measured for memory, stopped. It ends only what it
+started."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from benchmarks.clients.telling import Measured, memory
+
+READY = re.compile(r"(?:serving on|listening on) (\S+:\d+)")
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
+CLIENT_SECONDS = 3_600.0
+"""No client, not even one that fills a ledger of millions, takes longer."""
+TOGETHER_SECONDS = 2.0
+"""How long several clients take to start, before they begin at one moment."""
+RESET_PEAK = "5"
+"""What proc(5) takes to forget the peak of memory."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A server that runs."""
+
+    address: str
+    pid: int
+
+    def forget_peak(self) -> float:
+        """Begins to look for a new peak of memory; gives what is in use now, in MiB."""
+        with suppress(OSError):  # the peak is then that of its whole life, which is no less
+            Path(f"/proc/{self.pid}/clear_refs").write_text(RESET_PEAK)
+        return memory("VmRSS", str(self.pid))
+
+    def peak(self) -> float:
+        """The most that was in use since then, in MiB."""
+        return memory("VmHWM", str(self.pid))
+
+
+@contextmanager
+def serving(command: Sequence[str], log: Path, **environment: str) -> Iterator[Serving]:
+    """A server process, from when it says where it listens until the end of the block."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **environment})
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not (found := READY.search(log.read_text(errors="replace"))):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"{command[:4]} does not start:\n{log.read_text(errors='replace')}")
+            time.sleep(0.05)
+        yield Serving(found[1], process.pid)
+    finally:
+        process.terminate()
+        process.wait(STOP_SECONDS)
+
+
+def start(client: str, orders: Any) -> subprocess.Popen[bytes]:
+    """A client with its orders."""
+    command = [sys.executable, "-m", f"benchmarks.clients.{client}"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(asdict(orders)).encode())
+    process.stdin.close()
+    process.stdin = None
+    return process
+
+
+def finish(process: subprocess.Popen[bytes]) -> Measured:
+    """What a client tells at its end."""
+    try:
+        told, _ = process.communicate(timeout=CLIENT_SECONDS)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    if process.returncode != 0:
+        raise subprocess.CalledProcessError(process.returncode, process.args)
+    measured: Measured = json.loads(told.splitlines()[-1])
+    return measured
+
+
+def run(client: str, orders: Any) -> Measured:
+    """One client from start to end."""
+    return finish(start(client, orders))
+
+
+def first_line(stream: IO[bytes] | None) -> bytes:
+    """The first line that a client prints; it goes on."""
+    return stream.readline() if stream is not None else b""
+
+
+def merged(parts: Sequence[Measured]) -> Measured:
+    """Several clients that ran together as one: rates and counts add up, the worse percentile counts."""
+    sums = ("calls", "events", "per_second", "events_per_second", "client_mib")
+    return {key: (sum if key in sums else max)(part[key] for part in parts) for key in parts[0]}
