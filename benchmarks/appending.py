@@ -10,9 +10,10 @@ import grpc
 
 from benchmarks import processes, reports
 from benchmarks.clients import uma, unary
+from benchmarks.clients.telling import Measured
 from benchmarks.ground import Ground
 from benchmarks.opponents import Measure, Opponent, Scale, Turn, watched
-from benchmarks.processes import TOGETHER_SECONDS, Measured, Serving
+from benchmarks.processes import TOGETHER_SECONDS, Serving
 from benchmarks.servers import echo, single
 from incident.ledger.v1 import projection_service_pb2 as pb
 from incident.ledger.v1.projection_service_pb2_grpc import ProjectionServiceStub

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from benchmarks.appending import MOST
 from benchmarks.bulk import CALL_SIZES, RAW_SIZE, UMA_AT_ONCE, raw_name, stream_name, uma_name
-from benchmarks.processes import Measured
+from benchmarks.clients.telling import Measured
 
 FLAT_MIB = 64.0
 """A replay of whatever length may let the server's memory grow by so much."""
@@ -124,6 +124,6 @@ BARS: Sequence[Bar] = (
 
 
 def verdicts(measured: Rounds) -> list[Verdict]:
-    """Every bar, whether it was measured or not."""
-    valued = [(bar, bar.value(measured)) for bar in BARS]
+    """Every bar of the opponents that were asked for, whether it could be measured or not."""
+    valued = [(bar, bar.value(measured)) for bar in BARS if bar.of in measured]
     return [Verdict(bar, value, bar.reached(value)) for bar, value in valued]

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from benchmarks import processes
 from benchmarks.clients import library, message_db, raw_append, stream, uma
+from benchmarks.clients.telling import Measured
 from benchmarks.ground import Ground
 from benchmarks.opponents import Measure, Opponent, Scale, Turn, watched
-from benchmarks.processes import Measured
 
 CLAIMS = (1, 10)
 REPORTS_A_MESSAGE = {1: 200, 10: 100}

@@ -159,7 +159,7 @@ class Ground:
     def message_db(self) -> str:
         """A database with message-db in it; its URL."""
         if not MESSAGE_DB.exists():
-            _install_message_db()
+            install_message_db()
         name = "bench_message_db"
         with psycopg.connect(self.postgres.url(), autocommit=True) as connection:
             connection.execute(sql.SQL(message_db.QUERIES.create_database).format(database=sql.Identifier(name)))
@@ -170,7 +170,7 @@ class Ground:
         return self.postgres.url(name)
 
 
-def _install_message_db() -> None:
+def install_message_db() -> None:
     """Its package, beside this module; without a lock file, because one holds addresses."""
     if not shutil.which("npm"):
         raise SkippedError("message-db needs npm, which brings its SQL")

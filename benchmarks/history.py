@@ -11,9 +11,10 @@ import grpc
 from benchmarks import processes, reports
 from benchmarks.bulk import MESSAGES_UNDER_WAY, REPORTS_A_MESSAGE
 from benchmarks.clients import library, raw_read, replay, stream, uma, unary
+from benchmarks.clients.telling import Measured
 from benchmarks.ground import Ground
 from benchmarks.opponents import Opponent, Scale, Turn, watched
-from benchmarks.processes import Measured, Serving
+from benchmarks.processes import Serving
 from incident.ledger.v1 import ledger_service_pb2 as pb
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 

@@ -11,8 +11,9 @@ from itertools import count
 from typing import Any
 
 from benchmarks import processes
+from benchmarks.clients.telling import Measured
 from benchmarks.ground import SkippedError
-from benchmarks.processes import Measured, Serving
+from benchmarks.processes import Serving
 
 FIRST_RUN = 1_000
 """The numbers of runs begin beyond those of the templates of reports."""

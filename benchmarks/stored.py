@@ -1,6 +1,6 @@
 """What the ledger stores of a report, read back from the ledger itself, so that rivals and raw limits write the
-very same bytes. Rows for other reports are the template's with another id; envelopes and leaves are then only as long as
-real ones, which no opponent looks at."""
+very same bytes. Rows for other reports are the template's with another id; their envelopes and leaves are then only
+as long as real ones, which no opponent looks at."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ledger.audit.merkle import leaf_hash
 CALL_SECONDS = 30.0
 REVISION = 1
 
-Told = Sequence[tuple[str, str, str, str, str]]
+Told = Sequence[Sequence[str]]
 """Rows as orders carry them: stream, type, and envelope, salt and payload in hexadecimal."""
 
 
@@ -66,24 +66,29 @@ class Rows:
 
     def __init__(self, told: Told, claims: int) -> None:
         self._name = reports.pattern(claims)
-        self._rows = [(stream, type_, *map(bytes.fromhex, parts)) for stream, type_, *parts in told]
-        self._leaves = [leaf_hash(envelope) for _, _, envelope, _, _ in self._rows]
+        self._rows = []
+        for stream, type_name, *texts in told:
+            envelope, salt, payload = map(bytes.fromhex, texts)
+            no_id = UUID(int=0)
+            self._rows.append(
+                Row(stream, type_name, self._name, no_id, envelope, leaf_hash(envelope), salt, payload)
+            )
 
     def of(self, name: str) -> list[Row]:
         """The rows of one report."""
         old, new = self._name.encode(), name.encode()
         return [
             Row(
-                stream.replace(self._name, name),
-                type_name,
+                row.stream.replace(self._name, name),
+                row.type,
                 name,
                 UUID(bytes=os.urandom(16)),
-                envelope.replace(old, new),
-                leaf,
-                salt,
-                payload.replace(old, new),
+                row.envelope.replace(old, new),
+                row.leaf,
+                row.salt,
+                row.payload.replace(old, new),
             )
-            for (stream, type_name, envelope, salt, payload), leaf in zip(self._rows, self._leaves, strict=True)
+            for row in self._rows
         ]
 
     def endless(self, run: int) -> Iterator[Row]:

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmarks.bars import Rounds, Verdict
+from benchmarks.clients.telling import Measured
 from benchmarks.opponents import Results
-from benchmarks.processes import Measured
 
 COLUMNS = {
     "calls/s": ("per_second", "{:,.0f}"),

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from benchmarks import appending, processes, reports
 from benchmarks.clients import paced, raw_append, subscriber, telling
+from benchmarks.clients.telling import Measured
 from benchmarks.ground import Ground
 from benchmarks.opponents import Measure, Opponent, Scale, Turn, watched
-from benchmarks.processes import Measured, Serving
+from benchmarks.processes import Serving
 
 SHARE_OF_SATURATION = 0.5
 DELIVERED_A_SECOND = 1_000.0

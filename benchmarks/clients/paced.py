@@ -12,7 +12,7 @@ import grpc
 
 from benchmarks import reports
 from benchmarks.clients import telling
-from benchmarks.clients.unary import CALL_SECONDS, EVENTS_A_REPORT, reader
+from benchmarks.clients.unary import CALL_SECONDS, EVENTS_A_REPORT, Call, reader
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ async def measure(orders: Orders) -> dict[str, Any]:
     sent, late, latencies = [0.0] * count, [0.0] * count, [0.0] * count
     requests = reports.Requests(1)
     async with grpc.aio.insecure_channel(orders.address) as channel:
-        call = channel.unary_unary(reports.METHOD, response_deserializer=reader(reports.METHOD))
+        call: Call = channel.unary_unary(reports.METHOD, response_deserializer=reader(reports.METHOD))
         # Number 0 is not counted: it opens the connection.
         await call(requests.of(reports.report_id(orders.run, 0)), timeout=CALL_SECONDS, wait_for_ready=True)
         began = time.monotonic()

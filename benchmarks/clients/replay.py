@@ -36,7 +36,9 @@ async def measure(orders: Orders) -> dict[str, Any]:
     async with grpc.aio.insecure_channel(orders.address, OPTIONS) as channel:
         await channel.channel_ready()
         began = time.perf_counter()
-        call = channel.unary_stream(METHOD, response_deserializer=pb.ReplayHistoryResponse.FromString)
+        call: grpc.aio.UnaryStreamMultiCallable[bytes, pb.ReplayHistoryResponse] = channel.unary_stream(
+            METHOD, response_deserializer=pb.ReplayHistoryResponse.FromString
+        )
         async for message in call(request, timeout=CALL_SECONDS):
             events += len(message.events)
         elapsed = time.perf_counter() - began

@@ -78,7 +78,9 @@ async def measure(orders: Orders) -> dict[str, Any]:
     async with grpc.aio.insecure_channel(orders.address) as channel:
         await channel.channel_ready()
         began = time.perf_counter()
-        call = channel.stream_stream(METHOD, response_deserializer=pb.AppendReportsResponse.FromString)
+        call: grpc.aio.StreamStreamMultiCallable[bytes, pb.AppendReportsResponse] = channel.stream_stream(
+            METHOD, response_deserializer=pb.AppendReportsResponse.FromString
+        )
         async for answer in call(sending.messages(), timeout=CALL_SECONDS):
             sending.take(answer)
         elapsed = time.perf_counter() - began

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from umadb import Client, Event
-
 from benchmarks.clients import telling
 from benchmarks.stored import Rows, Told
 
@@ -36,8 +34,17 @@ class Orders:
     """Read so many, of a store that is filled first where it has fewer."""
 
 
-def prepared(orders: Orders, count: int) -> list[Event]:
+def client_of(orders: Orders) -> Any:
+    """A client. Its package is imported here, because orders are made also where it is not installed."""
+    from umadb import Client
+
+    return Client(f"http://{orders.address}", batch_size=READ_BATCH)
+
+
+def prepared(orders: Orders, count: int) -> list[Any]:
     """Events for a run."""
+    from umadb import Event
+
     rows = Rows(orders.rows, orders.claims).endless(orders.run)
     return [Event(row.type, row.payload, [row.stream], row.event_id) for row in islice(rows, count)]
 
@@ -52,7 +59,7 @@ def append(orders: Orders) -> dict[str, Any]:
     def caller(number: int) -> None:
         mine = events[number * share : (number + 1) * share]
         batches = [mine[place : place + orders.size] for place in range(0, share - orders.size + 1, orders.size)]
-        client = Client(f"http://{orders.address}")
+        client = client_of(orders)
         client.append(mine[:1])
         together.wait()
         end, count = time.perf_counter() + orders.seconds, 0
@@ -74,7 +81,7 @@ def append(orders: Orders) -> dict[str, Any]:
 
 def read(orders: Orders) -> dict[str, Any]:
     """Reads the first so many events, each as the client gives it."""
-    client = Client(f"http://{orders.address}", batch_size=READ_BATCH)
+    client = client_of(orders)
     while (missing := orders.through - (client.head() or 0)) > 0:
         events = prepared(orders, min(missing, PREPARED))
         for place in range(0, len(events), FILL_A_CALL):

@@ -21,6 +21,9 @@ EVENTS_A_REPORT = 2
 """The filing and its one claim."""
 
 
+Call = grpc.aio.UnaryUnaryMultiCallable[bytes, Any]
+
+
 @dataclass(frozen=True)
 class Orders:
     """One measurement."""
@@ -46,7 +49,7 @@ async def measure(orders: Orders) -> dict[str, Any]:
     latencies: list[float] = []
     requests, numbers = reports.Requests(1, ledger=orders.ledger), itertools.count(1)
     async with grpc.aio.insecure_channel(orders.address) as channel:
-        call = channel.unary_unary(orders.method, response_deserializer=reader(orders.method))
+        call: Call = channel.unary_unary(orders.method, response_deserializer=reader(orders.method))
         await call(requests.of(reports.report_id(orders.run, 0)), timeout=CALL_SECONDS, wait_for_ready=True)
         telling.wait_until(orders.begin)
         began = time.perf_counter()
