@@ -3,7 +3,7 @@ recorder, UmaDB and message-db. All write the bytes that the ledger stores of th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from benchmarks import processes
 from benchmarks.clients import library, message_db, raw_append, stream, uma
@@ -19,6 +19,8 @@ RAW_SIZE = 1_000
 CALL_SIZES = (1, 10, 100, 1_000)
 UMA_AT_ONCE = (1, 4, 16, 64)
 PIPELINE = 100
+MOST_TRIES = 5
+"""How often the library's recorder is started anew in one measurement, after a call of it that hung."""
 
 
 def opponents(ground: Ground, scale: Scale) -> Iterator[Opponent]:
@@ -33,7 +35,7 @@ def opponents(ground: Ground, scale: Scale) -> Iterator[Opponent]:
 
 def rivals(ground: Ground, scale: Scale) -> Iterator[Opponent]:
     """Other event stores."""
-    for size in scale.levels(CALL_SIZES, (1_000,)):
+    for size in scale.levels(CALL_SIZES, (100,)):
         yield Opponent(f"eventsourcing, {size} a call", _library(ground, size))
     for size in scale.levels(CALL_SIZES, (1, 1_000)):
         for at_once in scale.levels(UMA_AT_ONCE, (16,)):
@@ -79,10 +81,25 @@ def _raw(ground: Ground, how: str, claims: int, size: int) -> Measure:
 def _library(ground: Ground, size: int) -> Measure:
     def measure(turn: Turn) -> Measured:
         url, rows = ground.library, ground.rows(1)
-        asked = library.Orders(url, "appended_events", turn.run(), 1, rows, size, turn.seconds)
-        return processes.run("library", asked)
+        parts: list[Measured] = []
+        while len(parts) < MOST_TRIES and (left := turn.seconds - sum(part["seconds"] for part in parts)) > 0:
+            asked = library.Orders(url, "appended_events", turn.run(), 1, rows, size, left)
+            parts.append(processes.run("library", asked))
+            if not parts[-1]["hung"]:
+                break
+        return in_a_row(parts)
 
     return measure
+
+
+def in_a_row(parts: Sequence[Measured]) -> Measured:
+    """Measurements that were one, but for calls that hung: counts and seconds add up, the longest tells the rest."""
+    sums = {key: sum(part[key] for part in parts) for key in ("calls", "events", "seconds", "hung")}
+    if not sums["seconds"]:
+        raise SystemExit("every first call hung")
+    rates = {"per_second": "calls", "events_per_second": "events"}
+    longest = max(parts, key=lambda part: part["seconds"])
+    return longest | sums | {rate: sums[key] / sums["seconds"] for rate, key in rates.items()}
 
 
 def _uma(ground: Ground, size: int, at_once: int) -> Measure:

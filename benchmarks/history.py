@@ -26,6 +26,7 @@ DECODED_SHARE = 5
 """A fifth of the history is enough where every event is decoded."""
 CALL_SECONDS = 60.0
 AT_ONCE = 64
+FILL_SECONDS = 7_200.0
 
 
 def opponents(ground: Ground, scale: Scale) -> Iterator[Opponent]:
@@ -61,7 +62,7 @@ class Past:
     def _fill(self, server: Serving, run: int, events: int, ledger: str = "") -> None:
         reports_needed = events // unary.EVENTS_A_REPORT
         shape = (1, REPORTS_A_MESSAGE[1], MESSAGES_UNDER_WAY, 0.0)
-        processes.run("stream", stream.Orders(server.address, run, *shape, reports_needed, ledger))
+        processes.run("stream", stream.Orders(server.address, run, *shape, reports_needed, ledger), FILL_SECONDS)
 
 
 def replays(ground: Ground, scale: Scale, past: Past) -> Iterator[Opponent]:

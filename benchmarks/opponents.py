@@ -83,7 +83,7 @@ def rounds(opponents: Sequence[Opponent], scale: Scale) -> Results:
     latest: dict[str, Measured] = {}
     for number in range(scale.rounds):
         for each in opponents:
-            if each.name in results.skipped or each.name in results.failed:
+            if each.name in results.skipped:
                 continue
             print(f"round {number + 1} of {scale.rounds}: {each.name}", file=sys.stderr, flush=True)
             try:

@@ -44,8 +44,8 @@ def rates(calls: int, events: int, seconds: float, latencies: Sequence[float] = 
         "calls": calls,
         "events": events,
         "seconds": seconds,
-        "per_second": calls / seconds,
-        "events_per_second": events / seconds,
+        "per_second": calls / seconds if seconds else 0.0,
+        "events_per_second": events / seconds if seconds else 0.0,
     }
     return told | percentiles(latencies)
 

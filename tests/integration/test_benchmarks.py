@@ -42,7 +42,9 @@ def test_every_opponent_gives_figures_or_is_said_to_be_skipped(tmp_path: Path) -
         assert figures["events_per_second"] > 0, name
         assert name in printed
     for bar in told["bars"]:
-        assert bar["value"] is not None or skipped & {bar["of"], *bar["to"]}, bar
+        sides = {bar["of"], *bar["to"]} & set(told["rounds"])
+        assert bar["value"] is not None or skipped & sides or sides == {bar["of"]}, bar
+    assert sum(bar["value"] is not None for bar in told["bars"]) > len(told["bars"]) // 2
     for name, reason in told["skipped"].items():
         assert f"skipped: {name}: {reason}" in printed
     assert told["medians"]["append to delivery, 1,000 a second"]["lost"] == 0
