@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 import grpc
 
 from benchmarks import processes, reports
-from benchmarks.clients import uma, unary
+from benchmarks.bulk import umadb
+from benchmarks.clients import unary
 from benchmarks.clients.telling import Measured
 from benchmarks.ground import Ground
 from benchmarks.opponents import Measure, Opponent, Scale, Turn, watched
@@ -38,7 +39,7 @@ def slowed(ground: Ground, scale: Scale) -> Iterator[Opponent]:
         yield Opponent(f"AppendReport, slow syncs, {at_once} at once", _ledger(ground, at_once, slow=True))
     yield Opponent(f"one transaction per call, slow syncs, {MOST} at once", _single(ground))
     for at_once in scale.levels((16, MOST), (16,)):
-        yield Opponent(f"UmaDB, 1 a call, slow syncs, {at_once} at once", _slow_umadb(ground, at_once))
+        yield Opponent(f"UmaDB, 1 a call, slow syncs, {at_once} at once", umadb(ground, 1, at_once, slow=True))
 
 
 def pairs(ground: Ground, scale: Scale) -> Iterator[Opponent]:
@@ -97,15 +98,6 @@ def _until_level(server: Serving) -> None:
 def _single(ground: Ground) -> Measure:
     def measure(turn: Turn) -> Measured:
         return watched(ground.single, "unary", orders(turn, ground.single, single.METHOD, MOST))
-
-    return measure
-
-
-def _slow_umadb(ground: Ground, at_once: int) -> Measure:
-    def measure(turn: Turn) -> Measured:
-        server = ground.slow_umadb
-        asked = uma.Orders(server.address, turn.run(), 1, ground.rows(1), 1, at_once, turn.seconds)
-        return watched(server, "uma", asked)
 
     return measure
 

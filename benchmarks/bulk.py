@@ -39,7 +39,7 @@ def rivals(ground: Ground, scale: Scale) -> Iterator[Opponent]:
         yield Opponent(f"eventsourcing, {size} a call", _library(ground, size))
     for size in scale.levels(CALL_SIZES, (1, 1_000)):
         for at_once in scale.levels(UMA_AT_ONCE, (16,)):
-            yield Opponent(uma_name(size, at_once), _uma(ground, size, at_once))
+            yield Opponent(uma_name(size, at_once), umadb(ground, size, at_once))
     for size in (1, PIPELINE):
         yield Opponent(f"message-db, {size} a transaction", _message_db(ground, size))
 
@@ -93,7 +93,7 @@ def _library(ground: Ground, size: int) -> Measure:
 
 
 def in_a_row(parts: Sequence[Measured]) -> Measured:
-    """Measurements that were one, but for calls that hung: counts and seconds add up, the longest tells the rest."""
+    """Measurements that were one, but for calls that hung: sums add up, the longest tells the rest."""
     sums = {key: sum(part[key] for part in parts) for key in ("calls", "events", "seconds", "hung")}
     if not sums["seconds"]:
         raise SystemExit("every first call hung")
@@ -102,11 +102,14 @@ def in_a_row(parts: Sequence[Measured]) -> Measured:
     return longest | sums | {rate: sums[key] / sums["seconds"] for rate, key in rates.items()}
 
 
-def _uma(ground: Ground, size: int, at_once: int) -> Measure:
+def umadb(ground: Ground, size: int, at_once: int, *, slow: bool = False) -> Measure:
+    """UmaDB, each time with an empty store: it slows down as its index of tags grows."""
+
     def measure(turn: Turn) -> Measured:
-        server, rows = ground.umadb, ground.rows(1)
-        asked = uma.Orders(server.address, turn.run(), 1, rows, size, at_once, turn.seconds)
-        return watched(server, "uma", asked)
+        rows = ground.rows(1)
+        with ground.fresh_umadb(slow=slow) as server:
+            asked = uma.Orders(server.address, turn.run(), 1, rows, size, at_once, turn.seconds)
+            return watched(server, "uma", asked)
 
     return measure
 

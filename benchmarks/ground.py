@@ -10,11 +10,12 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import cache, cached_property
 from pathlib import Path
+from tempfile import mkdtemp
 
 import psycopg
 from psycopg import sql
@@ -135,25 +136,24 @@ class Ground:
 
     @cached_property
     def umadb(self) -> Serving:
-        """UmaDB, on a file of its own."""
-        return self._umadb("uma")
+        """UmaDB with a history."""
+        return self._stack.enter_context(self.fresh_umadb())
 
-    @cached_property
-    def slow_umadb(self) -> Serving:
-        """The same, with slow syncs."""
-        return self._umadb("slow-uma", LD_PRELOAD=str(self.slow_sync))
-
-    def _umadb(self, name: str, **environment: str) -> Serving:
+    @contextmanager
+    def fresh_umadb(self, *, slow: bool = False) -> Iterator[Serving]:
+        """UmaDB on a file of its own, empty."""
+        environment = {"LD_PRELOAD": str(self.slow_sync)} if slow else {}
         if importlib.util.find_spec("umadb") is None:
             raise SkippedError("UmaDB is not installed (`make bench` installs it where it has a build)")
-        folder = self._folder / name
-        folder.mkdir()
+        folder = Path(mkdtemp(prefix="uma-", dir=self._folder))
         with socket.socket() as taken:  # it does not tell which port it took, so it is given one that is free
             taken.bind(("127.0.0.1", 0))
             address = f"127.0.0.1:{taken.getsockname()[1]}"
         program = "from umadb.umadb_server_cli import main; main()"
         command = [sys.executable, "-c", program, "--listen", address, "--db-path", str(folder / "db")]
-        return self._stack.enter_context(serving(command, self._folder / f"{name}.log", **environment))
+        with serving(command, folder / "log", **environment) as running:
+            yield running
+        shutil.rmtree(folder)
 
     @cached_property
     def message_db(self) -> str:

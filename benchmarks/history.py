@@ -8,7 +8,7 @@ from functools import cache
 
 import grpc
 
-from benchmarks import processes, reports
+from benchmarks import processes, reports, stored
 from benchmarks.bulk import MESSAGES_UNDER_WAY, REPORTS_A_MESSAGE
 from benchmarks.clients import library, raw_read, replay, stream, uma, unary
 from benchmarks.clients.telling import Measured
@@ -56,6 +56,7 @@ class Past:
         server = self.server()
         with grpc.insecure_channel(server.address) as channel:
             LedgerServiceStub(channel).CreateLedger(pb.CreateLedgerRequest(ledger=name), timeout=CALL_SECONDS)
+        stored.register_actors(server.address, name)
         self._fill(server, FILL_RUN, self.small_events, name)
         return name
 

@@ -3,6 +3,7 @@ then through all again. One that this machine cannot have is skipped, with its r
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -69,11 +70,12 @@ class Results:
 
 
 def watched(server: Serving, client: str, orders: Any) -> Measured:
-    """A client against a server, with the server's memory."""
-    before = server.forget_peak()
+    """A client against a server, with the server's memory and the time that it kept a processor busy."""
+    before, busy = server.forget_peak(), server.busy_seconds()
     measured = processes.run(client, orders)
-    peak = server.peak()
-    return measured | {"server_mib": peak, "server_growth_mib": peak - before}
+    busy, peak = server.busy_seconds() - busy, server.peak()
+    per_event = busy / measured["events"] * 1_000_000 if measured["events"] else 0.0
+    return measured | {"server_mib": peak, "server_growth_mib": peak - before, "server_us": per_event}
 
 
 def rounds(opponents: Sequence[Opponent], scale: Scale) -> Results:
@@ -85,6 +87,7 @@ def rounds(opponents: Sequence[Opponent], scale: Scale) -> Results:
         for each in opponents:
             if each.name in results.skipped:
                 continue
+            os.sync()  # what the one before left to be written must not slow down the next one's syncs
             print(f"round {number + 1} of {scale.rounds}: {each.name}", file=sys.stderr, flush=True)
             try:
                 measured = each.measure(Turn(scale.seconds, numbers, latest))

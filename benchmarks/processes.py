@@ -17,13 +17,15 @@ from typing import IO, Any
 
 from benchmarks.clients.telling import Measured, memory
 
-READY = re.compile(r"(?:serving on|listening on) (\S+:\d+)")
+READY = re.compile(r"^(?:serving|UmaDB is listening) on (\S+:\d+)", re.MULTILINE)
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 CLIENT_SECONDS = 600.0
 """No client takes longer, also where millions of events are read."""
 TOGETHER_SECONDS = 2.0
 """How long several clients take to start, before they begin at one moment."""
+USER_AND_SYSTEM = slice(11, 13)
+"""Where proc(5) has these times, counted behind the name."""
 RESET_PEAK = "5"
 """What proc(5) takes to forget the peak of memory."""
 
@@ -44,6 +46,14 @@ class Serving:
     def peak(self) -> float:
         """The most that was in use since then, in MiB."""
         return memory("VmHWM", str(self.pid))
+
+    def busy_seconds(self) -> float:
+        """How long it has kept processors busy in its life."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return sum(map(int, fields[USER_AND_SYSTEM])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

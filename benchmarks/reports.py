@@ -69,7 +69,7 @@ class Requests:
         return self._template.replace(self._pattern, name.encode())
 
 
-def registration() -> ledger_service_pb2.AppendReportRequest:
+def registration(ledger: str) -> ledger_service_pb2.AppendReportRequest:
     """The report that registers the actors, as a feed does before it uses them."""
     claims = [
         claims_pb2.Claim(
@@ -87,4 +87,4 @@ def registration() -> ledger_service_pb2.AppendReportRequest:
         language="en",
         claims=claims,
     )
-    return ledger_service_pb2.AppendReportRequest(report=report)
+    return ledger_service_pb2.AppendReportRequest(ledger=ledger, report=report)

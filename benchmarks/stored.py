@@ -39,10 +39,11 @@ class Row:
     payload: bytes
 
 
-def register_actors(address: str) -> None:
+def register_actors(address: str, ledger: str = "") -> None:
     """Registers what the reports mention; a feed does so first."""
     with grpc.insecure_channel(address) as channel:
-        LedgerServiceStub(channel).AppendReport(reports.registration(), timeout=CALL_SECONDS, wait_for_ready=True)
+        stub, report = LedgerServiceStub(channel), reports.registration(ledger)
+        stub.AppendReport(report, timeout=CALL_SECONDS, wait_for_ready=True)
 
 
 def told_by(address: str, claims: int) -> Told:

@@ -16,6 +16,7 @@ COLUMNS = {
     "events/s": ("events_per_second", "{:,.0f}"),
     "p50 ms": ("p50_ms", "{:.2f}"),
     "p99 ms": ("p99_ms", "{:.2f}"),
+    "server µs/event": ("server_us", "{:.0f}"),
     "server MiB": ("server_mib", "{:.0f}"),
     "client MiB": ("client_mib", "{:.0f}"),
 }
