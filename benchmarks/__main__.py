@@ -18,7 +18,7 @@ from benchmarks.ground import Ground
 from benchmarks.opponents import Opponent, Scale, rounds
 
 SECONDS, ROUNDS, HISTORY = 5.0, 3, 1_000_000
-SHORT = Scale(seconds=0.3, rounds=1, history=2_000, short=True)
+SHORT = Scale(seconds=0.2, rounds=1, history=2_000, short=True)
 
 Group = Callable[[Ground, Scale], Iterable[Opponent]]
 GROUPS: dict[str, Group] = {

@@ -22,7 +22,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 CLIENT_SECONDS = 600.0
 """No client takes longer, also where millions of events are read."""
-TOGETHER_SECONDS = 2.0
+TOGETHER_SECONDS = 1.0
 """How long several clients take to start, before they begin at one moment."""
 USER_AND_SYSTEM = slice(11, 13)
 """Where proc(5) has these times, counted behind the name."""
