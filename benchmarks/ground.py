@@ -71,14 +71,13 @@ class Ground:
     @cached_property
     def slow_postgres(self) -> EmbeddedPostgres:
         """A database server whose every sync lasts a millisecond longer."""
-        before, os.environ["LD_PRELOAD"] = os.environ.get("LD_PRELOAD"), str(self.slow_sync)
-        try:
-            return self._stack.enter_context(EmbeddedPostgres(self._folder / "slow", settings=SETTINGS))
-        finally:
-            if before is None:
-                del os.environ["LD_PRELOAD"]
-            else:
-                os.environ["LD_PRELOAD"] = before
+        with ExitStack() as trial:
+            with preloaded(self.slow_sync):
+                server = trial.enter_context(EmbeddedPostgres(self._folder / "slow", settings=SETTINGS))
+            if self.slow_sync.name not in Path(f"/proc/{server.pid}/maps").read_text():
+                raise SkippedError("slowed syncs could not be preloaded into the database server")
+            self._stack.enter_context(trial.pop_all())
+        return server
 
     @cached_property
     def slow_sync(self) -> Path:
@@ -86,10 +85,13 @@ class Ground:
         if sys.platform != "linux" or not shutil.which("cc"):
             raise SkippedError("slowed syncs need Linux and a C compiler (`cc`)")
         folder = self._folder / "slow_sync"
-        folder.mkdir(mode=READABLE)
+        folder.mkdir(mode=READABLE, exist_ok=True)
         library = folder / "slow_sync.so"
         command = ["cc", "-shared", "-fPIC", "-O2", "-o", str(library), str(HERE / "slow_sync.c"), "-ldl"]
-        subprocess.run(command, check=True, timeout=COMPILE_SECONDS)
+        try:
+            subprocess.run(command, check=True, timeout=COMPILE_SECONDS)
+        except subprocess.SubprocessError as error:
+            raise SkippedError(f"slowed syncs could not be compiled: {error}") from error
         library.chmod(READABLE)
         return library
 
@@ -168,6 +170,20 @@ class Ground:
             for part in MESSAGE_DB_PARTS:
                 connection.execute((MESSAGE_DB / "database" / f"{part}.sql").read_bytes())
         return self.postgres.url(name)
+
+
+@contextmanager
+def preloaded(library: Path) -> Iterator[None]:
+    """What is started within loads a library first."""
+    before = os.environ.get("LD_PRELOAD")
+    os.environ["LD_PRELOAD"] = str(library)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["LD_PRELOAD"]
+        else:
+            os.environ["LD_PRELOAD"] = before
 
 
 def install_message_db() -> None:

@@ -16,6 +16,7 @@ import psycopg
 
 from benchmarks import raw, reports
 from benchmarks.ground import MESSAGE_DB, Ground
+from benchmarks.stored import Rows
 
 PACKAGES = ("grpcio", "protobuf", "psycopg", "pydantic", "eventsourcing", "umadb")
 DATABASE_SETTINGS = (
@@ -35,7 +36,10 @@ def load() -> float:
 def about(ground: Ground, folder: Path) -> dict[str, Any]:
     """Everything, under names for people."""
     sizes = {f"bytes of a request of {claims}": len(reports.Requests(claims).of("x" * 24)) for claims in (1, 10)}
-    rows = {kind: len(bytes.fromhex(payload)) for _, kind, _, _, payload in ground.rows(1)}
+    stored = {
+        f"bytes of a stored {row.type} (of them payload)": f"{row.size} ({len(row.payload)})"
+        for row in Rows(ground.rows(1), 1).of(reports.pattern(1))
+    }
     return {
         "system": platform.platform(terse=True),
         "processor": _processor(),
@@ -47,7 +51,7 @@ def about(ground: Ground, folder: Path) -> dict[str, Any]:
         **_database(ground),
         "median of one 8 KiB fdatasync, ms": round(sync_milliseconds(folder), 3),
         **sizes,
-        **{f"bytes of the payload of {kind}": size for kind, size in rows.items()},
+        **stored,
     }
 
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+import grpc
+import psycopg
+
 from benchmarks import processes
 from benchmarks.clients.telling import Measured
 from benchmarks.ground import SkippedError
@@ -93,8 +96,8 @@ def rounds(opponents: Sequence[Opponent], scale: Scale) -> Results:
                 measured = each.measure(Turn(scale.seconds, numbers, latest))
             except SkippedError as reason:
                 results.skipped[each.name] = str(reason)
-            except (subprocess.SubprocessError, SystemExit, OSError) as error:
-                results.failed[each.name] = str(error)
+            except (subprocess.SubprocessError, SystemExit, OSError, grpc.RpcError, psycopg.Error) as error:
+                results.failed[each.name] = str(error)  # of this round; the others have cost too much to be lost
             else:
                 latest[each.name] = results.measured[each.name][number] = measured
     return results

@@ -58,9 +58,11 @@ class Serving:
 
 @contextmanager
 def serving(command: Sequence[str], log: Path, **environment: str) -> Iterator[Serving]:
-    """A server process, from when it says where it listens until the end of the block."""
+    """A server process, from when it says where it listens until the end of the block. Of the environment it sees
+    no settings of the ledger but those that are given."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("LEDGER_")}
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **environment})
+        process = subprocess.Popen(command, stdout=output, stderr=output, env={**plain, **environment})
     try:
         deadline = time.monotonic() + START_SECONDS
         while not (found := READY.search(log.read_text(errors="replace"))):

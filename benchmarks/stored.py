@@ -20,6 +20,8 @@ from ledger.audit.merkle import leaf_hash
 
 CALL_SECONDS = 30.0
 REVISION = 1
+PLACE_BYTES = 8 + 8 + 16 + 8
+"""Position, revision, id and time."""
 
 Told = Sequence[Sequence[str]]
 """Rows as orders carry them: stream, type, and envelope, salt and payload in hexadecimal."""
@@ -37,6 +39,12 @@ class Row:
     leaf: bytes
     salt: bytes
     payload: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes of what is kept for it, without indexes and what a database adds."""
+        parts = (self.stream, self.type, self.report_id, self.envelope, self.leaf, self.salt, self.payload)
+        return sum(map(len, parts)) + PLACE_BYTES
 
 
 def register_actors(address: str, ledger: str = "") -> None:
