@@ -66,6 +66,6 @@ def _delivered(server: Serving, turn: Turn) -> Measured:
     finally:
         arrived = processes.finish(following)["arrived"]
     sent = measured.pop("sent")
-    waits = [there - here for here, there in zip(sent, arrived, strict=True) if there]
+    waits = [there - here if there else most for here, there in zip(sent, arrived, strict=True)]
     append = {f"append_{key}": measured[key] for key in ("p50_ms", "p99_ms")}
-    return measured | append | telling.percentiles(waits) | {"lost": count - len(waits)}
+    return measured | append | telling.percentiles(waits) | {"lost": arrived.count(0.0)}

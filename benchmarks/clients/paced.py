@@ -14,6 +14,9 @@ from benchmarks import reports
 from benchmarks.clients import telling
 from benchmarks.clients.unary import CALL_SECONDS, EVENTS_A_REPORT, Call, reader
 
+REFUSED_SECONDS = CALL_SECONDS
+"""A call that is refused, as where more are sent than the service can bear, counts as one that took so long."""
+
 
 @dataclass(frozen=True)
 class Orders:
@@ -41,8 +44,11 @@ async def measure(orders: Orders) -> dict[str, Any]:
         async def send(number: int) -> None:
             before = sent[number] = time.monotonic()
             late[number] = before - began - number / orders.rate
-            await call(requests.of(reports.report_id(orders.run, number + 1)), timeout=CALL_SECONDS)
-            latencies[number] = time.monotonic() - before
+            try:
+                await call(requests.of(reports.report_id(orders.run, number + 1)), timeout=CALL_SECONDS)
+                latencies[number] = time.monotonic() - before
+            except grpc.RpcError:
+                latencies[number] = REFUSED_SECONDS
 
         calls = []
         for number in range(count):
@@ -52,8 +58,9 @@ async def measure(orders: Orders) -> dict[str, Any]:
             calls.append(asyncio.create_task(send(number)))
         await asyncio.gather(*calls)
         elapsed = time.monotonic() - began
-    measured = telling.rates(count, EVENTS_A_REPORT * count, elapsed, latencies)
-    measured |= {"rate": orders.rate, **telling.percentiles(late, "late_")}
+    refused = latencies.count(REFUSED_SECONDS)
+    measured = telling.rates(count - refused, EVENTS_A_REPORT * (count - refused), elapsed, latencies)
+    measured |= {"rate": orders.rate, "refused": refused, **telling.percentiles(late, "late_")}
     return measured | ({"sent": sent} if orders.with_times else {})
 
 

@@ -3,6 +3,7 @@ subscription is live; it sends nothing."""
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ from benchmarks.clients import telling
 from benchmarks.clients.unary import EVENTS_A_REPORT
 from incident.ledger.v1 import ledger_service_pb2 as pb
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
+
+QUIET_SECONDS = 4.0
+"""Where nothing has arrived for so long after the first, nothing more will; heartbeats let that be seen."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +39,22 @@ def measure(orders: Orders) -> dict[str, object]:
         stub = LedgerServiceStub(channel)
         head = stub.GetLedger(pb.GetLedgerRequest(), timeout=orders.seconds, wait_for_ready=True).ledger.size
         call = stub.Subscribe(pb.SubscribeRequest(after_position=head), timeout=orders.seconds)
-        for message in call:
-            now = time.monotonic()
-            if message.WhichOneof("message") == "caught_up":
-                print("ready", flush=True)
-            for event in message.batch.events:
-                if event.report_id in numbers:
-                    arrived[numbers[event.report_id]] = now
-                    left -= 1
-            if not left:
-                break
-        call.cancel()
+        last, newest = head, 0.0
+        try:
+            for message in call:
+                now = time.monotonic()
+                if message.WhichOneof("message") == "caught_up":
+                    print("ready", flush=True)
+                for event in message.batch.events:
+                    last = event.position
+                    if event.report_id in numbers:
+                        arrived[numbers[event.report_id]] = now
+                        left, newest = left - 1, now
+                if not left or (newest and now - newest > QUIET_SECONDS):
+                    break
+            call.cancel()
+        except grpc.RpcError as error:  # what did not arrive in time is told as lost
+            print(f"after position {last}: {error}", file=sys.stderr)
     return {"arrived": arrived}
 
 
