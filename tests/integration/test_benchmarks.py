@@ -12,7 +12,8 @@ import pytest
 from benchmarks import ground
 from tests.repository.checkout import ROOT
 
-RUN_SECONDS = 110.0
+RUN_SECONDS = 280.0
+"""Half a minute on an idle machine of two cores; tests beside it make it longer."""
 
 
 def short_run(folder: Path, *arguments: str, **environment: str) -> tuple[str, dict[str, Any]]:
@@ -31,6 +32,7 @@ def short_run(folder: Path, *arguments: str, **environment: str) -> tuple[str, d
     return done.stdout, json.loads(file.read_text())
 
 
+@pytest.mark.timeout(RUN_SECONDS + 20)
 def test_every_opponent_gives_figures_or_is_said_to_be_skipped(tmp_path: Path) -> None:
     printed, told = short_run(tmp_path)
     ran, skipped = set(told["medians"]), set(told["skipped"])
