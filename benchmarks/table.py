@@ -46,8 +46,9 @@ def print_all(about: Mapping[str, Any], results: Results, verdicts: Sequence[Ver
     for title, told in (("skipped", results.skipped), ("FAILED", results.failed)):
         for name, reason in told.items():
             print(f"{title}: {name}: {reason}")
-    print()
-    _print_table(["line", "figure", "bar", "reached"], [_verdict_row(each, verdicts) for each in verdicts])
+    if verdicts:
+        print()
+        _print_table(["line", "figure", "bar", "reached"], [_verdict_row(each, verdicts) for each in verdicts])
 
 
 def document(about: Mapping[str, Any], results: Results, verdicts: Sequence[Verdict]) -> dict[str, Any]:
