@@ -18,8 +18,9 @@ from benchmarks import raw
 from benchmarks.servers.echo import SERVICE
 from benchmarks.stored import Rows, Told
 from incident.ledger.v1 import ledger_service_pb2
-from ledger.api.server import OPTIONS
+from ledger.api.server import options
 from ledger.api.statuses import StatusInterceptor
+from ledger.settings import Settings
 
 METHOD = f"/{SERVICE}/Store"
 
@@ -52,7 +53,7 @@ async def serve(orders: Orders) -> None:
             head += len(fresh)
         return request
 
-    server = grpc.aio.server(interceptors=[StatusInterceptor()], options=OPTIONS)
+    server = grpc.aio.server(interceptors=[StatusInterceptor()], options=options(Settings()))
     handler = grpc.method_handlers_generic_handler(SERVICE, {"Store": grpc.unary_unary_rpc_method_handler(store)})
     server.add_generic_rpc_handlers((handler,))
     port = server.add_insecure_port("127.0.0.1:0")
