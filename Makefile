@@ -37,6 +37,12 @@ setup: .venv/.installed ## create .venv from the locks (done again only when the
 	@$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
+# What only measurements need. A system for which it has no build does without: its opponents are then skipped.
+.venv/.bench: requirements/bench.txt .venv/.installed
+	@$(BIN)/python $(PIP_INSTALL) --require-hashes --only-binary :all: -r requirements/bench.txt || \
+		echo "setup: UmaDB cannot be installed on this system; measurements do without it"
+	@touch $@
+
 .venv-stubs/.locked: requirements/stubs.txt
 	@python=$$(.ci/python) || exit 1; \
 	echo "setup: .venv-stubs with $$($$python --version), packages of requirements/stubs.txt"; \
@@ -52,7 +58,7 @@ run: .venv/.installed ## start the service on an embedded PostgreSQL, seeded, an
 PYTEST ?= --numprocesses auto --dist loadfile
 
 .PHONY: test
-test: .venv/.installed ## run all tests (choose some: make test PYTEST="-k merkle -x")
+test: .venv/.bench ## run all tests (choose some: make test PYTEST="-k merkle -x")
 	$(BIN)/python -m pytest $(PYTEST)
 
 .PHONY: soak
@@ -64,8 +70,8 @@ faults: .venv/.installed ## fail processes, network and database under load, the
 	$(BIN)/python -m campaigns.faults $(FAULTS)
 
 .PHONY: bench
-bench: .venv/.installed ## measure appends a second, beside an echo and the library's recorder (BENCH=--short)
-	$(BIN)/python -m benchmarks.append $(BENCH)
+bench: .venv/.bench ## measure the ledger beside raw limits and rivals, half an hour (BENCH="--short", or "--only unary")
+	$(BIN)/python -m benchmarks $(BENCH)
 
 .PHONY: interop
 interop: .venv/.installed ## append and ask with independent clients: Node.js and buf curl (needs node and npm)
@@ -118,11 +124,13 @@ lock: .venv/.installed ## resolve requirements/*.txt again (UPGRADE=1 takes newe
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements/run.txt pyproject.toml
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements/dev.txt \
 		--constraint requirements/run.txt --extra embedded --extra dev pyproject.toml
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements/bench.txt \
+		--constraint requirements/dev.txt requirements/bench.in
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements/build.txt \
 		--constraint requirements/dev.txt requirements/build.in
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements/stubs.txt requirements/stubs.in
 
 .PHONY: clean
 clean: ## remove environments, caches and build output (never data)
-	rm -rf interop/node_modules .venv .venv-stubs .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf interop/node_modules benchmarks/node_modules .venv .venv-stubs .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
 	find ledger projections proto seeds tests benchmarks campaigns interop -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,2 +1,2 @@
-"""Measurements: what is measured, against what, on which machine. They print and judge nothing.
-Each opponent runs in turns with the others, so that a slow minute of the machine strikes all of them."""
+"""Measurements: what is measured, against what, on which machine. They print and judge nobody: a bar that is
+not reached is told and fails no run. Opponents run in turns, so that a slow minute strikes all of them."""

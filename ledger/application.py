@@ -8,6 +8,7 @@ from typing import NamedTuple, cast
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError, Application
+from eventsourcing.utils import Environment
 
 from ledger.audit.envelope import check_field
 from ledger.domain.acts import (
@@ -32,9 +33,10 @@ from ledger.errors import (
     RevisionConflictError,
     RevisionMismatch,
 )
-from ledger.persistence.factory import DATABASE_URL, LEDGER
+from ledger.persistence.factory import DATABASE_URL, LEDGER, Factory
 from ledger.persistence.recorder import LedgerRecorder
 from ledger.persistence.records import MERGES, Answer, Appended, AppendRequest, NewEvent, StoredRecord
+from ledger.settings import DEFAULT_LIMITS, Limits
 
 
 class Sending(NamedTuple):
@@ -59,10 +61,10 @@ class Submission(NamedTuple):
 class LedgerApplication(Application[str]):
     """One ledger."""
 
-    def __init__(self, ledger: str, url: str) -> None:
+    def __init__(self, ledger: str, url: str, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
         super().__init__(
             env={
-                "PERSISTENCE_MODULE": "ledger.persistence.factory",
                 "MAPPER_TOPIC": "ledger.persistence.codec:LedgerMapper",
                 LEDGER: ledger,
                 DATABASE_URL: url,
@@ -70,6 +72,10 @@ class LedgerApplication(Application[str]):
         )
         self.ledger = ledger
         self._registered: set[str] = set()
+
+    def construct_factory(self, env: Environment) -> Factory:
+        """Our own, which the library would find by its name but without the limits."""
+        return Factory(env, self._limits)
 
     @property
     def ledger_recorder(self) -> LedgerRecorder:

@@ -61,7 +61,7 @@ class Service:
     @classmethod
     def composed(cls, url: str, settings: Settings) -> "Service":
         """Puts the parts together; nothing runs yet."""
-        server, ledgers = Server(settings.listen, share_port=settings.share_port), Ledgers(url)
+        server, ledgers = Server(settings), Ledgers(url, settings)
         if settings.role is not Role.READ:
             ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(LedgerServicer(ledgers), server.registry)
             server.offers(ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"])

@@ -86,7 +86,7 @@ class NotPossibleError(LedgerError):
 
 
 class OverloadedError(LedgerError):
-    """The {what} is full; try again in {retry_seconds} s."""
+    """The {what} is full; try again in {retry_seconds} s or later."""
 
 
 class UnavailableError(LedgerError):

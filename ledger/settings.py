@@ -3,11 +3,11 @@ A value that cannot be is told with the variable's name; nothing here is looked 
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledger.errors import LedgerError
@@ -15,6 +15,7 @@ from ledger.errors import LedgerError
 DEFAULT_ADDRESS = "127.0.0.1:50551"
 MAX_PORT = 65_535
 DEFAULT_DATA_DIR = Path(".incident-ledger")
+KIB, MIB = 1024, 1024 * 1024
 
 
 class Role(StrEnum):
@@ -29,10 +30,46 @@ class SettingsError(LedgerError):
     """A setting does not hold what it must."""
 
 
-class Settings(BaseSettings):
+class Limits(BaseModel):
+    """What one process takes on at most. Whoever asks for more is told the bound by the name of its setting."""
+
+    model_config = ConfigDict(frozen=True)
+
+    max_message_bytes: Annotated[int, Field(ge=64 * KIB, le=64 * MIB)] = 8 * MIB
+    """Of a request; more than a report may have, so that a report over its own bound is told by name."""
+    max_report_bytes: Annotated[int, Field(ge=KIB, le=16 * MIB)] = MIB
+    max_report_claims: Annotated[int, Field(ge=1, le=1_000)] = 1_000
+    """The record itself holds no larger report."""
+    max_batch_reports: Annotated[int, Field(ge=1, le=10_000)] = 1_000
+    """In one message of an append stream."""
+    max_queued_reports: Annotated[int, Field(ge=1, le=1_000_000)] = 4_096
+    """That wait to be recorded, of one ledger."""
+    max_queued_bytes: Annotated[int, Field(ge=KIB, le=4_096 * MIB)] = 64 * MIB
+    max_commit_events: Annotated[int, Field(ge=1, le=20_000)] = 4_096
+    """That are recorded together."""
+    max_commit_bytes: Annotated[int, Field(ge=KIB, le=64 * MIB)] = 8 * MIB
+    max_page_events: Annotated[int, Field(ge=1, le=50_000)] = 5_000
+    """In one message of a replay or subscription."""
+    max_subscriptions: Annotated[int, Field(ge=1, le=100_000)] = 500
+    max_calls_per_connection: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    """At once; further ones wait in the client, and are told nothing."""
+
+    @field_validator("max_report_bytes")
+    @classmethod
+    def _fits_in_a_message(cls, given: int, info: ValidationInfo) -> int:
+        most = info.data.get("max_message_bytes", given + 1)
+        if given >= most:
+            raise ValueError(f"is {given}, not less than LEDGER_MAX_MESSAGE_BYTES, which is {most}")
+        return given
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class Settings(Limits, BaseSettings):
     """How one process serves."""
 
-    model_config = SettingsConfigDict(env_prefix="LEDGER_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="LEDGER_", extra="ignore", frozen=False)
 
     database_url: str | None = None
     """PostgreSQL 15 or later, as the service's role; none means the embedded one."""

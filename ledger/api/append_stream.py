@@ -7,13 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
 from incident.ledger.v1 import ledger_service_pb2 as pb
-from ledger.api.appending import Appending, Letter, Sent, read
+from ledger.api.appending import Appending, Letter, Sent, read, too_large
 from ledger.api.requests import DEFAULT_SECONDS
 from ledger.api.statuses import status_of
-from ledger.errors import InvalidRequestError, Violation
 
 MAX_BATCHES_UNDER_WAY = 4
-MAX_REPORTS_IN_BATCH = 1_000
 
 
 class Batch:
@@ -69,9 +67,9 @@ class AppendStream:
     ) -> None:
         try:
             async for sent in batches:
-                if len(sent.reports) > MAX_REPORTS_IN_BATCH:
-                    sentence = f"are {len(sent.reports)}, more than {MAX_REPORTS_IN_BATCH}; send smaller batches"
-                    raise InvalidRequestError([Violation("reports", sentence)])
+                most, size = self._appending.limits.max_batch_reports, len(sent.reports)
+                if size > most:
+                    raise too_large("reports", size, "reports", "LEDGER_MAX_BATCH_REPORTS", most)
                 batch = Batch(sent.reports)
                 await self._begin(batch, sent.reports)
                 await under_way.put(batch)
@@ -82,7 +80,7 @@ class AppendStream:
         """Queues the reports of a batch together; what each comes to is told to the batch."""
         letters: list[Letter] = []
         deadline = time.monotonic() + DEFAULT_SECONDS
-        for index, sent in enumerate(read(reports)):
+        for index, sent in enumerate(read(reports, self._appending.limits)):
             if isinstance(sent, Exception):
                 batch.settle(index, sent)
             elif sent.report.acts:  # acts see what was sent before them

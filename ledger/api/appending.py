@@ -17,11 +17,11 @@ from ledger.errors import InvalidRequestError, LedgerError, UnavailableError, Un
 from ledger.persistence.answers import refuse
 from ledger.persistence.lane import full_queue
 from ledger.persistence.records import Appended, AppendRequest
+from ledger.settings import Limits
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
-MAX_REPORT_BYTES = 1024 * 1024
 ROOM_PAUSE_SECONDS = 0.01
 """How long a stream waits for room in a full queue before it looks again."""
 
@@ -43,9 +43,9 @@ class Letter(NamedTuple):
     """Told when the receipt is written, or why there is none."""
 
 
-def read(requests: Sequence[ledger_service_pb2.AppendReportRequest]) -> list[Sent | Exception]:
+def read(requests: Sequence[ledger_service_pb2.AppendReportRequest], limits: Limits) -> list[Sent | Exception]:
     """Validates requests; those that do not hold give an error with every violation by its path."""
-    expected = [_expected(request) for request in requests]
+    expected = [_expected(request, limits) for request in requests]
     whole = [
         request.report
         for request, each in zip(requests, expected, strict=True)
@@ -71,20 +71,28 @@ def _together(
         return [made for item in items for made in _together(work, [item])]
 
 
-def _expected(request: ledger_service_pb2.AppendReportRequest) -> Mapping[str, int] | LedgerError:
+def _expected(request: ledger_service_pb2.AppendReportRequest, limits: Limits) -> Mapping[str, int] | LedgerError:
     """The revisions that a request relies on; an error where it does not hold, whatever its report says."""
     if not request.HasField("report"):
         return InvalidRequestError([Violation("report", "is missing; send the report to append")])
-    size = request.report.ByteSize()
-    if size > MAX_REPORT_BYTES:
-        sentence = f"is {size:,} bytes, more than {MAX_REPORT_BYTES:,}; split it into several reports"
-        return InvalidRequestError([Violation("report", sentence)])
+    size, claims = request.report.ByteSize(), len(request.report.claims)
+    if size > limits.max_report_bytes:
+        return too_large("report", size, "bytes", "LEDGER_MAX_REPORT_BYTES", limits.max_report_bytes)
+    if claims > limits.max_report_claims:
+        return too_large("report.claims", claims, "claims", "LEDGER_MAX_REPORT_CLAIMS", limits.max_report_claims)
     if request.wait == records_pb2.APPEND_WAIT_CHECKPOINTED:
         return UnimplementedError(what="waiting for a signed checkpoint")
     try:
         return expected_revisions(request.expected) if request.expected else {}
     except InvalidRequestError as error:
         return error
+
+
+def too_large(field: str, size: int, of: str, setting: str, most: int) -> InvalidRequestError:
+    """What is said of something beyond a bound."""
+    return InvalidRequestError(
+        [Violation(field, f"{size:,} {of} exceed {setting}, {most:,}; split it into several")]
+    )
 
 
 class _Slip:
@@ -110,6 +118,7 @@ class Appending:
     """Appends to one open ledger on behalf of one recorder (the principal who calls)."""
 
     def __init__(self, ledgers: Ledgers, ledger: OpenLedger, recorder: str) -> None:
+        self.limits = ledgers.limits
         self._ledgers = ledgers
         self._application = ledger.application
         self._lane = ledger.recorder.lane
@@ -142,6 +151,10 @@ class Appending:
 
     def _prepare(self, sendings: Sequence[Sending]) -> Sequence[Submission]:
         return self._application.prepare(sendings, self._recorder)
+
+    def has_room(self) -> bool:
+        """Whether the queue takes anything at all: what is refused anyway need not be read first."""
+        return self._lane.has_room()
 
     def queue(self, requests: Sequence[AppendRequest]) -> None:
         """Queues requests; those for which there is no room are refused."""

@@ -10,10 +10,13 @@ from functools import partial
 
 from incident.ledger.v1 import ledger_service_pb2 as pb
 from ledger.api.appending import Appending, Letter, Sent, read
+from ledger.persistence.lane import full_queue
 
 GATHER_SECONDS = 0.0005
 """Under load, a group is closed when nothing more has arrived for so long."""
 LONGEST_GATHER_SECONDS = 0.01
+MAX_GROUP_BYTES = 256 * 1024
+"""Some five hundred ordinary reports, which take about as long to read as a group gathers."""
 
 Response = asyncio.Future[pb.AppendReportResponse]
 
@@ -68,11 +71,17 @@ class Intake:
             self._take()
 
     def _take(self) -> None:
-        self._taking = None
-        arrived, self._arrived = [each for each in self._arrived if not each.response.done()], []
+        """Reads the next group and queues it. Where there is no room for any, it is refused unread."""
+        arrived = self._next()
+        self._taking = self._loop.call_later(0, self._take) if self._arrived else None
         letters: list[Letter] = []
+        if not self._appending.has_room():
+            for each in arrived:
+                each.settle(full_queue())
+            return
         now = time.monotonic()
-        for each, sent in zip(arrived, read([each.request for each in arrived]), strict=True):
+        sendings = read([each.request for each in arrived], self._appending.limits)
+        for each, sent in zip(arrived, sendings, strict=True):
             if isinstance(sent, Exception):
                 each.settle(sent)
             elif sent.report.acts:
@@ -83,6 +92,15 @@ class Intake:
                 letters.append(Letter(sent, now + each.left(), each.message.receipt, partial(self._settled, each)))
         self._under_way += len(letters)
         self._appending.queue(self._appending.prepared(letters))
+
+    def _next(self) -> list[Arrived]:
+        """Calls that are still there, as many as can be read without holding up everything else."""
+        size = count = 0
+        while count < len(self._arrived) and size < MAX_GROUP_BYTES:
+            size += self._arrived[count].request.ByteSize()
+            count += 1
+        taken, self._arrived = self._arrived[:count], self._arrived[count:]
+        return [each for each in taken if not each.response.done()]
 
     def _settled(self, arrived: Arrived, error: BaseException | None) -> None:
         """With the last answer, the next group begins to close."""

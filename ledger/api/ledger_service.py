@@ -2,6 +2,7 @@
 are the application's, and errors become statuses elsewhere."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -16,12 +17,13 @@ from ledger.api.following import Following
 from ledger.api.intake import Intake
 from ledger.api.ledgers import Ledgers, OpenLedger
 from ledger.api.messages import record_to_proto, timestamp_to_proto
+from ledger.api.replaying import Replaying
 from ledger.api.requests import bounded, history_filter, ledger_name, not_negative, seconds_left
 from ledger.errors import InvalidRequestError, NotFoundError, Violation
+from ledger.persistence.history import HistoryFilter
 from ledger.persistence.records import Head, StoredRecord
 
 DEFAULT_BATCH = 500
-MAX_BATCH = 5_000
 DEFAULT_PAGE = 100
 MAX_PAGE = 1_000
 ANONYMOUS = "anonymous"
@@ -94,23 +96,30 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         if last and first > last:
             sentence = f"is {first}, after to_position {last}; exchange them"
             raise InvalidRequestError([Violation("from_position", sentence)])
-        following = await self._following(request)
-        async for message in following.replay(first, last):
+        replaying = Replaying(*await self._chosen(request))
+        async for message in replaying.replay(first, last):
             yield message
 
     async def Subscribe(
         self, request: pb.SubscribeRequest, context: Context
     ) -> AsyncIterator[pb.SubscribeResponse]:
         after = not_negative(request.after_position, "after_position")
-        following = await self._following(request)
-        async for message in following.subscribe(after):
-            yield message
+        with self._ledgers.subscription():
+            following = Following(*await self._chosen(request), after)
+            async with aclosing(following.messages()) as messages:
+                async for message in messages:
+                    yield message
 
-    async def _following(self, request: pb.ReplayHistoryRequest | pb.SubscribeRequest) -> Following:
-        size = bounded(request.batch_size, "batch_size", DEFAULT_BATCH, MAX_BATCH)
+    async def _chosen(
+        self, request: pb.ReplayHistoryRequest | pb.SubscribeRequest
+    ) -> tuple[Ledgers, OpenLedger, HistoryFilter, int, int]:
+        most = self._ledgers.limits.max_page_events
+        size = bounded(
+            request.batch_size, "batch_size", min(DEFAULT_BATCH, most), most, " (LEDGER_MAX_PAGE_EVENTS)"
+        )
         chosen = history_filter(request.filter)
         ledger = await self._ledgers.get(ledger_name(request.ledger))
-        return Following(self._ledgers, ledger, chosen, request.view, size)
+        return self._ledgers, ledger, chosen, request.view, size
 
     async def _stated(self, name: str) -> pb.Ledger:
         ledger = await self._ledgers.get(name)

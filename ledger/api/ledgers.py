@@ -2,45 +2,61 @@
 Blocking work on them runs in threads of its own, bounded in number."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
 import psycopg
 
 from ledger.api.heads import Heads
 from ledger.api.mailbox import Mailbox
+from ledger.api.pages import SharedPages
 from ledger.application import LedgerApplication
-from ledger.errors import NotFoundError, UnavailableError
+from ledger.errors import NotFoundError, OverloadedError, UnavailableError
 from ledger.persistence import install
 from ledger.persistence.connecting import connect
+from ledger.persistence.log import Connection
+from ledger.persistence.notices import sizes
+from ledger.settings import DEFAULT_LIMITS, Limits
 
 READ_THREADS = 8
+CONNECTION_SECONDS = 5.0
+"""How long a read waits for a connection: a database that is away is told, not waited for."""
+RETRY_AFTER_SECONDS = 5
+"""When somebody who finds no room for a subscription is to come back."""
 Result = TypeVar("Result")
 
 
 class OpenLedger:
     """An application with the hub that tells of its new events."""
 
-    def __init__(self, application: LedgerApplication, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, application: LedgerApplication, url: str, loop: asyncio.AbstractEventLoop) -> None:
         self.application = application
         self.recorder = application.ledger_recorder
         self.log = self.recorder.log
-        self.heads = Heads(self.read_head, loop)
+        self.pages = SharedPages()
         self.mailbox = Mailbox(loop)
+        self.heads = Heads(lambda: sizes(self.log, url), lambda: asyncio.to_thread(self.read_head), loop)
         self.recorder.notices.on_announce(self.heads.announce)
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A connection to read with."""
+        return self.recorder.pool.connection(CONNECTION_SECONDS)
 
     def read_head(self) -> int:
         """The size as the database has it."""
-        with self.recorder.pool.connection() as connection:
+        with self.reading() as connection:
             return self.log.head(connection).size
 
 
 class Ledgers:
     """The open ledgers by name."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, limits: Limits = DEFAULT_LIMITS) -> None:
         self._url = url
+        self.limits = limits
+        self._subscriptions = 0
         self._open: dict[str, OpenLedger] = {}
         self._opening = asyncio.Lock()
         self._threads = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="ledger-reads")
@@ -70,6 +86,19 @@ class Ledgers:
         """Runs blocking work in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
+    @contextmanager
+    def subscription(self) -> Iterator[None]:
+        """Room for one subscription, to whatever ledger."""
+        most = self.limits.max_subscriptions
+        if self._subscriptions >= most:
+            what = f"room for subscriptions (LEDGER_MAX_SUBSCRIPTIONS: {most})"
+            raise OverloadedError(what=what, retry_seconds=RETRY_AFTER_SECONDS)
+        self._subscriptions += 1
+        try:
+            yield
+        finally:
+            self._subscriptions -= 1
+
     def end_streams(self) -> None:
         """Lets subscriptions end, each with where to resume; calls that begin now are refused."""
         self._stopping = True
@@ -92,8 +121,8 @@ class Ledgers:
                     raise NotFoundError(kind="ledger", id=name)
         except psycopg.OperationalError as error:
             raise UnavailableError(why="the database is away; it is tried again") from error
-        application = LedgerApplication(name, self._url)
-        return OpenLedger(application, loop)
+        application = LedgerApplication(name, self._url, self.limits)
+        return OpenLedger(application, self._url, loop)
 
     def _names(self, after: str, limit: int) -> list[str]:
         with connect(self._url, "list ledgers") as connection:

@@ -34,10 +34,10 @@ def ledger_name(given: str, field: str = "ledger") -> str:
     return name
 
 
-def bounded(given: int, field: str, default: int, most: int) -> int:
+def bounded(given: int, field: str, default: int, most: int, setting: str = "") -> int:
     """A page or batch size: the default for 0, refused beyond the bound."""
     if given < 0 or given > most:
-        raise InvalidRequestError([Violation(field, f"is {given}; give 1 to {most}, or 0 for {default}")])
+        raise InvalidRequestError([Violation(field, f"is {given}; give 1 to {most}{setting}, or 0 for {default}")])
     return given or default
 
 

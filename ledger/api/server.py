@@ -1,6 +1,8 @@
 """The gRPC server: health, reflection, bounds. It knows no service of its own; the composition root brings them.
 It listens, tells its health, and stops in an order that loses nothing."""
 
+from collections.abc import Sequence
+
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -8,28 +10,31 @@ from grpc_reflection.v1alpha import reflection
 
 from ledger.api.statuses import StatusInterceptor
 from ledger.errors import UnavailableError
+from ledger.settings import Settings
 
-MAX_MESSAGE_BYTES = 8 * 1024 * 1024
-"""Above the bound of a report, so that a report over it is told by name, and of a batch of reports."""
-MAX_CONCURRENT_STREAMS = 1_000
 STOP_SECONDS = 5.0
-OPTIONS = (
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", -1),
-    ("grpc.max_concurrent_streams", MAX_CONCURRENT_STREAMS),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
-)
+MIN_PING_MILLISECONDS = 10_000
+
+
+def options(settings: Settings) -> Sequence[tuple[str, int]]:
+    """What gRPC is told of the bounds."""
+    return (
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_concurrent_streams", settings.max_calls_per_connection),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", MIN_PING_MILLISECONDS),
+        # gRPC shares by default, so that a second service on the port would silently take half of the calls.
+        ("grpc.so_reuseport", int(settings.share_port)),
+    )
 
 
 class Server:
     """A gRPC server on one address."""
 
-    def __init__(self, address: str, *, share_port: bool) -> None:
-        # gRPC shares by default, so that a second service on the port would silently take half of the calls.
-        options = (*OPTIONS, ("grpc.so_reuseport", int(share_port)))
-        self._server = grpc.aio.server(interceptors=[StatusInterceptor()], options=options)
+    def __init__(self, settings: Settings) -> None:
+        self._server = grpc.aio.server(interceptors=[StatusInterceptor()], options=options(settings))
         self._health = health.aio.HealthServicer()
-        self._address = address
+        self._address = settings.listen
         self._services: list[str] = [health.SERVICE_NAME, reflection.SERVICE_NAME]
 
     @property

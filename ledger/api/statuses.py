@@ -5,6 +5,7 @@ import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from random import uniform
 from typing import Any
 from uuid import uuid4
 
@@ -32,6 +33,7 @@ MAX_MESSAGE_CHARACTERS = 1_000
 MAX_TRAILER_BYTES = 4_500
 """Clients take 8 KiB of trailers by default; the details travel there in base 64, beside the message."""
 MIN_RETRY_SECONDS = 0.05
+RETRY_SPREAD = 1.0
 
 DATABASE_AWAY = (psycopg.OperationalError, OperationalError)
 """The driver's, also what its pool raises (timed out, closed, full), and the recorder's."""
@@ -55,7 +57,7 @@ CODES: Mapping[type[errors.LedgerError], grpc.StatusCode] = {
 
 def status_of(error: Exception) -> Status:
     """The whole status of an error, as an append stream carries it for one report."""
-    known = _known(error)
+    known = known_error(error)
     status = Status(code=code_of(known).value[0], message=_bounded(str(known)))
     for detail in (_info(known), _typed_detail(known)):
         if detail is not None:
@@ -123,13 +125,13 @@ def _streaming(behaviour: Callable[..., Any], method: str) -> Callable[..., Asyn
 async def _refuse(context: Any, error: Exception, method: str) -> None:
     if isinstance(error, NotImplementedError) and str(error) == NOT_WRITTEN:
         error = errors.UnimplementedError(what=method.rpartition("/")[2])
-    known = _known(error)
+    known = known_error(error)
     status = _fit_for_trailers(status_of(known))
     trailer = ((DETAILS_KEY, status.SerializeToString()),)
     await context.abort(code_of(known), status.message, trailer)
 
 
-def _known(error: Exception) -> errors.LedgerError:
+def known_error(error: Exception) -> errors.LedgerError:
     """An error of our own tree; what comes from elsewhere is told without its text."""
     if isinstance(error, errors.LedgerError):
         return error
@@ -177,7 +179,9 @@ def _typed_detail(error: errors.LedgerError) -> Message | None:
         case errors.PositionNotReachedError(values=values):
             detail = records_pb2.PositionNotReached(min_position=values["min_position"], reached=values["reached"])
         case errors.OverloadedError(values=values):
-            detail = RetryInfo(retry_delay=_duration(values.get("retry_seconds", 0)))
+            # Many are refused in the same moment; they must not all come back in the same moment.
+            seconds = values.get("retry_seconds", 0) * uniform(1, 1 + RETRY_SPREAD)
+            detail = RetryInfo(retry_delay=_duration(seconds))
     return detail
 
 

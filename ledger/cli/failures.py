@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 import grpc
-from google.rpc.error_details_pb2 import BadRequest, RetryInfo
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
@@ -63,6 +63,15 @@ def tell_failure(error: grpc.RpcError, address: str) -> int:
     else:
         tell(headline(status), *detail_lines(status))
     return exit_code_of(code)
+
+
+def metadata_of(error: grpc.RpcError) -> dict[str, str]:
+    """What the server says of an error for machines; empty where it did not send the error itself."""
+    info = ErrorInfo()
+    status = _rich_status(error)
+    if status is not None and any(each.Unpack(info) for each in status.details):
+        return dict(info.metadata)
+    return {}
 
 
 def exit_code_of(code: grpc.StatusCode) -> int:

@@ -1,4 +1,4 @@
-"""`tail`: follows the ledger as it grows, and comes back by itself when the server was away for a while."""
+"""`tail`: follows the ledger as it grows, and comes back by itself when the server was away or full for a while."""
 
 import time
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from incident.ledger.v1 import ledger_service_pb2 as messages
 from incident.ledger.v1 import records_pb2
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from ledger.cli.events import event_filter, filter_options, print_event
+from ledger.cli.failures import metadata_of
 from ledger.cli.parameters import position_from
 from ledger.cli.session import Session, connected, example
 
@@ -18,6 +19,7 @@ MAX_RETRIES = 8
 """Attempts in a row without any progress; each waits twice as long as the one before."""
 FIRST_WAIT_SECONDS = 0.25
 MAX_WAIT_SECONDS = 8.0
+PASSING = frozenset((grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED))
 
 
 @dataclass
@@ -88,8 +90,10 @@ def _follow(session: Session, progress: _Progress, chosen: records_pb2.EventFilt
 
 def _wait_or_give_up(session: Session, progress: _Progress, error: Any) -> None:
     progress.failures += 1
-    if error.code() is not grpc.StatusCode.UNAVAILABLE or progress.failures > MAX_RETRIES:
+    if error.code() not in PASSING or progress.failures > MAX_RETRIES:
         raise error
+    # The server has looked further than it has sent, where the filter leaves events out.
+    progress.after = max(progress.after, int(metadata_of(error).get("resume_after", 0)))
     wait = min(FIRST_WAIT_SECONDS * 2 ** (progress.failures - 1), MAX_WAIT_SECONDS)
     session.err.print(f"not available; again from position {progress.after} in {wait:g} s", style="dim")
     time.sleep(wait)

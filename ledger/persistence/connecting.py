@@ -41,7 +41,7 @@ def connect(url: str, purpose: str, statement_seconds: int = STATEMENT_SECONDS) 
     return psycopg.connect(url, **parameters(url, purpose, statement_seconds))
 
 
-def cut(connection: psycopg.Connection[Any]) -> None:
+def cut(connection: "psycopg.Connection[Any] | psycopg.AsyncConnection[Any]") -> None:
     """Ends a connection from another thread, so that whoever waits on it wakes with an error."""
     with suppress(OSError, psycopg.Error):
         line = socket.socket(fileno=dup(connection.pgconn.socket))

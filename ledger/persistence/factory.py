@@ -7,21 +7,23 @@ from eventsourcing.persistence import ApplicationRecorder, InfrastructureFactory
 from eventsourcing.utils import Environment, EnvType
 
 from ledger.persistence.recorder import LedgerRecorder
+from ledger.settings import DEFAULT_LIMITS, Limits
 
 LEDGER = "LEDGER"
 DATABASE_URL = "DATABASE_URL"
 
 
 class Factory(InfrastructureFactory[TrackingRecorder]):
-    """Found by the library through PERSISTENCE_MODULE."""
+    """Made by the application; also found by the library through PERSISTENCE_MODULE."""
 
-    def __init__(self, env: Environment | EnvType | None) -> None:
+    def __init__(self, env: Environment | EnvType | None, limits: Limits = DEFAULT_LIMITS) -> None:
         super().__init__(env)
+        self._limits = limits
         self._recorders: list[LedgerRecorder] = []
 
     def application_recorder(self) -> ApplicationRecorder:
         """The recorder of the ledger that the environment names."""
-        recorder = LedgerRecorder(self.env[LEDGER], self.env[DATABASE_URL])
+        recorder = LedgerRecorder(self.env[LEDGER], self.env[DATABASE_URL], self._limits)
         self._recorders.append(recorder)
         return recorder
 

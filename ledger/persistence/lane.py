@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import psycopg
@@ -19,13 +18,10 @@ from ledger.persistence.batch import Batch, decide, decisions_of, streams_of
 from ledger.persistence.connecting import connect, cut
 from ledger.persistence.records import Appended, AppendRequest, Tip
 from ledger.persistence.writer import FenceLostError, Writer
+from ledger.settings import DEFAULT_LIMITS, Limits
 
 log = logging.getLogger(__name__)
 
-MAX_QUEUED_REQUESTS = 4_096
-MAX_QUEUED_BYTES = 64 * 1024 * 1024
-MAX_BATCH_EVENTS = 4_096
-MAX_BATCH_BYTES = 8 * 1024 * 1024
 STUCK_SECONDS = 10.0
 """After so long on one batch the connection is taken for dead and cut; the outcome is then looked up."""
 FIRST_PAUSE_SECONDS = 0.05
@@ -35,19 +31,12 @@ WATCH_SECONDS = 0.2
 """How often it is looked whether a deadline has passed: an answer comes at most so late."""
 
 
+QUEUE = "queue of waiting reports (LEDGER_MAX_QUEUED_REPORTS, LEDGER_MAX_QUEUED_BYTES)"
+
+
 def full_queue() -> OverloadedError:
     """What is said of a request for which there is no room."""
-    return OverloadedError(what="queue of waiting reports", retry_seconds=RETRY_AFTER_SECONDS)
-
-
-@dataclass(frozen=True)
-class LaneLimits:
-    """The bounds of a lane's queue and batches."""
-
-    queued_requests: int = MAX_QUEUED_REQUESTS
-    queued_bytes: int = MAX_QUEUED_BYTES
-    batch_events: int = MAX_BATCH_EVENTS
-    batch_bytes: int = MAX_BATCH_BYTES
+    return OverloadedError(what=QUEUE, retry_seconds=RETRY_AFTER_SECONDS)
 
 
 class WriterLane:
@@ -58,7 +47,7 @@ class WriterLane:
         ledger: str,
         url: str,
         on_commit: Callable[[int], None] = lambda size: None,
-        limits: LaneLimits = LaneLimits(),
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self._ledger = ledger
         self._url = url
@@ -88,6 +77,11 @@ class WriterLane:
         if not self.submit_all([request]):
             raise full_queue()
 
+    def has_room(self) -> bool:
+        """Whether another request, however small, would find room; a lane that is stopping tells so itself."""
+        full = len(self._waiting) >= self._limits.max_queued_reports
+        return not full and self._waiting_bytes < self._limits.max_queued_bytes
+
     def submit_all(self, requests: Sequence[AppendRequest]) -> int:
         """Queues requests in order, as far as there is room, and tells how many it took."""
         with self._changed:
@@ -95,8 +89,8 @@ class WriterLane:
                 raise UnavailableError(why="it is stopping; send the report again, its id makes that safe")
             taken = 0
             for request in requests:
-                full = len(self._waiting) >= self._limits.queued_requests
-                if full or self._waiting_bytes + request.size > self._limits.queued_bytes:
+                full = len(self._waiting) >= self._limits.max_queued_reports
+                if full or (self._waiting and self._waiting_bytes + request.size > self._limits.max_queued_bytes):
                     break
                 self._waiting.append(request)
                 self._waiting_bytes += request.size
@@ -137,7 +131,7 @@ class WriterLane:
                 first = self._waiting[0]
                 events += len(first.events)
                 size += first.size
-                if taken and (events > self._limits.batch_events or size > self._limits.batch_bytes):
+                if taken and (events > self._limits.max_commit_events or size > self._limits.max_commit_bytes):
                     break
                 taken.append(self._waiting.popleft())
                 self._waiting_bytes -= first.size

@@ -1,29 +1,55 @@
-"""Tells of new commits: to those who wait in this process, and by NOTIFY to other processes.
+"""Tells of new commits: to those who wait in this process, and by NOTIFY to other processes; hears those of others.
 A notice is a hint and may be lost; whoever waits also polls. NOTIFY goes out after the commit and on a connection
 of its own, because inside a transaction it takes a lock that serialises the whole database."""
 
+import asyncio
 import logging
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import TupleRow
 
-from ledger.persistence.connecting import connect, cut
+from ledger.persistence.connecting import connect, cut, parameters
+from ledger.persistence.log import AsyncConnection, EventLog, head_of
 from ledger.persistence.queries import Queries
 
 log = logging.getLogger(__name__)
 
 QUERIES = Queries("ledger.persistence", "writing.sql")
 POLL_SECONDS = 0.2
+GATHER_SECONDS = 0.003
+"""Between two notices: under load several commits share one, which spares whoever is woken by it."""
 STOP_SECONDS = 2.0
 """After so long a notice that does not come through is given up; it was a hint."""
+ANSWER_SECONDS = 5.0
+"""After so long without an answer the connection that listens is taken for dead and cut."""
+LISTEN = sql.SQL("LISTEN {}")
 
 
 def channel_of(ledger: str) -> str:
     """The NOTIFY channel of a ledger; its payload is the new size."""
     return f"ledger_{ledger}"
+
+
+async def sizes(ledger: EventLog, url: str) -> AsyncGenerator[int, None]:
+    """The sizes of a ledger as they become known, whoever commits: by notices, and by a look now and then, the
+    first of them once it listens. Raises when the connection is lost, or when nothing comes through it."""
+    listen = LISTEN.format(sql.Identifier(channel_of(ledger.ledger)))
+    async with await AsyncConnection.connect(url, **parameters(url, f"listen {ledger.ledger}")) as connection:
+        while True:
+            cutting = asyncio.get_running_loop().call_later(ANSWER_SECONDS, cut, connection)
+            try:
+                await connection.execute(listen)
+                head = head_of(await (await connection.execute(ledger.query("head"))).fetchone())
+            finally:
+                cutting.cancel()
+            yield head.size
+            async with aclosing(connection.notifies(timeout=POLL_SECONDS)) as notices:
+                async for notice in notices:
+                    yield int(notice.payload)
 
 
 class Notices:
@@ -35,6 +61,7 @@ class Notices:
         self._size = 0
         self._sent = 0
         self._stopping = False
+        self._stop_told = threading.Event()
         self._changed = threading.Condition()
         self._listeners: list[Callable[[int], None]] = []
         self._connection: psycopg.Connection[TupleRow] | None = None
@@ -64,6 +91,7 @@ class Notices:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+        self._stop_told.set()
         self._thread.join(STOP_SECONDS)
         if self._thread.is_alive() and self._connection is not None:
             cut(self._connection)
@@ -84,6 +112,7 @@ class Notices:
             except psycopg.Error as error:
                 log.warning("a notice of %s was not sent: %s", self._channel, str(error).strip())
                 self._close()
+            self._stop_told.wait(GATHER_SECONDS)
         self._close()
 
     def _close(self) -> None:

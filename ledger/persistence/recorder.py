@@ -20,11 +20,12 @@ from eventsourcing.persistence import (
 
 from ledger.audit.envelope import check_field
 from ledger.errors import LedgerError, RevisionConflictError
-from ledger.persistence.lane import LaneLimits, WriterLane
+from ledger.persistence.lane import WriterLane
 from ledger.persistence.log import LAST, EventLog
 from ledger.persistence.notices import Notices
 from ledger.persistence.reading import ReadPool
 from ledger.persistence.records import Appended, AppendRequest, NewEvent, StoredRecord
+from ledger.settings import DEFAULT_LIMITS, Limits
 
 INSERT_SECONDS = 30.0
 
@@ -32,7 +33,7 @@ INSERT_SECONDS = 30.0
 class LedgerRecorder(ApplicationRecorder):
     """Records and reads the events of one ledger."""
 
-    def __init__(self, ledger: str, url: str, limits: LaneLimits = LaneLimits()) -> None:  # noqa: B008 - frozen
+    def __init__(self, ledger: str, url: str, limits: Limits = DEFAULT_LIMITS) -> None:
         self.log = EventLog(ledger)
         self.notices = Notices(ledger, url)
         self.lane = WriterLane(ledger, url, on_commit=self.notices.announce, limits=limits)

@@ -1,7 +1,7 @@
 """Single appends that arrive together are taken as one group, and each is recorded or refused alone."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import psycopg
@@ -141,6 +141,40 @@ async def test_a_group_for_which_there_is_no_room_is_refused_and_the_next_is_tak
     [refused] = await outcomes(intake, [sent(report("late"))])
     assert isinstance(refused, UnavailableError)
     assert check_record(database.owner_url) == 10
+
+
+async def test_large_reports_leave_room_for_others_between_them(
+    appending: Appending, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intake, loop = Intake(appending), asyncio.get_running_loop()
+    large = [sent(report(f"large-{number}", *(claim(words="x" * 900) for _ in range(400)))) for number in range(10)]
+    turns, taken, queue = 0, list[tuple[int, int]](), appending.queue
+
+    def turn() -> None:
+        nonlocal turns
+        turns += 1
+        loop.call_soon(turn)
+
+    def noted(requests: Sequence[AppendRequest]) -> None:
+        taken.append((turns, len(requests)))
+        queue(requests)
+
+    monkeypatch.setattr(appending, "queue", noted)
+    answers = [intake.append(each, left) for each in large]
+    turn()
+    receipts = [receipt_of(each) for each in await asyncio.gather(*answers)]
+    assert [count for _, count in taken] == [1] * len(large)
+    assert len({turn for turn, _ in taken}) == len(large), "the loop has its turn between one and the next"
+    assert [len(each.events) for each in receipts] == [401] * len(large)
+    assert check_record(database.owner_url) == 4_010
+
+
+async def test_what_finds_a_full_queue_is_refused_unread(
+    appending: Appending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(appending._lane, "has_room", lambda: False)
+    wrong = ledger_service_pb2.AppendReportRequest()
+    assert [type(each) for each in await outcomes(Intake(appending), [wrong])] == [OverloadedError]
 
 
 async def test_a_call_keeps_its_deadline_while_an_earlier_group_hangs(

@@ -29,8 +29,9 @@ from ledger.errors import (
 )
 from ledger.persistence import connecting, lane, notices
 from ledger.persistence.install import create_ledger, install
-from ledger.persistence.lane import LaneLimits, WriterLane
+from ledger.persistence.lane import WriterLane
 from ledger.persistence.records import Appended, AppendRequest
+from ledger.settings import Limits
 from tests.filing import SECONDS, append, append_many, check_record, claim, redaction, report, submit
 from tests.postgres import Cluster, Database
 
@@ -489,7 +490,7 @@ def restart(server: EmbeddedPostgres, proxy: Proxy) -> None:
 
 
 def small_lane(database: Database, **limits: int) -> WriterLane:
-    return WriterLane("main", database.service_url, limits=LaneLimits(**limits))
+    return WriterLane("main", database.service_url, limits=Limits(**limits))
 
 
 def request_of(application: LedgerApplication, report_id: str, seconds: float = SECONDS) -> AppendRequest:
@@ -513,7 +514,7 @@ def answer_to(request: AppendRequest) -> Future[Appended]:
     return request.answer
 
 
-@pytest.mark.parametrize("limits", [{"queued_requests": 5}, {"queued_bytes": 1_500}])
+@pytest.mark.parametrize("limits", [{"max_queued_reports": 5}, {"max_queued_bytes": 1_500}])
 def test_a_full_queue_is_told_at_once(
     application: LedgerApplication, database: Database, limits: dict[str, int]
 ) -> None:
@@ -539,7 +540,7 @@ def test_a_full_queue_is_told_at_once(
 
 def test_a_batch_is_bounded_in_events_and_bytes(application: LedgerApplication, database: Database) -> None:
     requests = [request_of(application, f"r-{number}") for number in range(40)]
-    bounded = small_lane(database, batch_events=6, batch_bytes=100_000)
+    bounded = small_lane(database, max_commit_events=6, max_commit_bytes=100_000)
     try:
         for request in requests:
             bounded.submit(request)

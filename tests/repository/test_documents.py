@@ -12,7 +12,7 @@ from campaigns.schedule import Kind
 from ledger.cli import incident_ledger
 from ledger.domain import codes
 from ledger.domain.codes import Code
-from ledger.settings import Settings
+from ledger.settings import Limits, Settings
 from tests.repository.checkout import ROOT, read, tracked_files
 from tests.repository.contract import methods
 from tests.repository.documents import anchors, blocks, broken_links, code, documents, links, rows, section
@@ -170,6 +170,16 @@ def test_the_settings_table_lists_every_setting_with_its_default() -> None:
     assert told == {**told, **settings()}
     of_the_command = {str(option.envvar) for option in incident_ledger.params if getattr(option, "envvar", None)}
     assert told.keys() == settings().keys() | of_the_command
+
+
+def test_the_page_of_limits_lists_each_with_default_and_range() -> None:
+    told = {cells[0].strip("`"): cells[1:3] for cells in rows(read("docs/reference/limits.md"))}
+    expected = {}
+    for name, field in Limits.model_fields.items():
+        least = next(each.ge for each in field.metadata if hasattr(each, "ge"))
+        most = next(each.le for each in field.metadata if hasattr(each, "le"))
+        expected[f"LEDGER_{name.upper()}"] = (f"`{field.default}`", f"{least:,} to {most:,}")
+    assert {name: (default, span.split(", less")[0]) for name, (default, span) in told.items()} == expected
 
 
 def test_the_glossary_has_every_word_of_every_code() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.repository.checkout import ROOT, read, tracked_files
 
-LOCKS = ("build", "dev", "run", "stubs")
+LOCKS = ("bench", "build", "dev", "run", "stubs")
 # Written in parts, so that this file passes its own check.
 REGISTRIES = re.compile(
     "|".join(

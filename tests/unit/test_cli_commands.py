@@ -776,18 +776,20 @@ def test_tail_comes_back_after_an_interruption_from_where_it_was(
             return [
                 says(ledger.SubscribeResponse, batch={"events": [KILLED]}),
                 checkpoint,
-                errors.UnavailableError(why="restart"),
+                errors.UnavailableError(why="restart", resume_after=12),
             ]
-        return [says(ledger.SubscribeResponse, caught_up={"position": 8})]
+        if len(server.requests("Subscribe")) == 2:
+            return [errors.OverloadedError(what="room", retry_seconds=1)]
+        return [says(ledger.SubscribeResponse, caught_up={"position": 12})]
 
     server.answers["Subscribe"] = follow
     assert ask("tail", "--after", 3) == 0
     out, err = capsys.readouterr()
     assert out.startswith("      5  TroopsKilled")
-    assert "not available; again from position 8" in err
-    assert "caught up at position 8" in err
-    assert [each.after_position for each in server.requests("Subscribe")] == [3, 8]
-    assert waits == [0.25]
+    assert "not available; again from position 12" in err
+    assert "caught up at position 12" in err
+    assert [each.after_position for each in server.requests("Subscribe")] == [3, 12, 12]
+    assert waits == [0.25, 0.5]
 
 
 def test_tail_gives_up_after_a_bounded_number_of_attempts(

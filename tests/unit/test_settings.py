@@ -10,6 +10,9 @@ FAULTY = {
     "LEDGER_ROLE": ["both"],
     "LEDGER_LOG_LEVEL": ["bogus"],
     "LEDGER_SHARE_PORT": ["perhaps"],
+    "LEDGER_MAX_QUEUED_REPORTS": ["0", "-1", "many"],
+    "LEDGER_MAX_REPORT_BYTES": ["1", "8388608"],
+    "LEDGER_MAX_REPORT_CLAIMS": ["1001"],
 }
 
 

@@ -186,8 +186,12 @@ async def test_a_position_not_reached_names_the_position_reached(service: Any) -
 
 
 async def test_an_overload_says_when_to_try_again(service: Any) -> None:
-    status = await told(service, errors.OverloadedError(what="queue", retry_seconds=1.5))
-    assert details_of(status, RetryInfo).retry_delay.ToTimedelta().total_seconds() == 1.5
+    error = errors.OverloadedError(what="queue", retry_seconds=1.5)
+    delays = [details_of(await told(service, error), RetryInfo).retry_delay for _ in range(20)]
+    seconds = {delay.ToTimedelta().total_seconds() for delay in delays}
+    assert min(seconds) >= 1.5
+    assert max(seconds) <= 3
+    assert len(seconds) > 10, "those who are refused together come back one after the other"
 
 
 @pytest.mark.parametrize(

@@ -481,7 +481,7 @@ class ReplayHistoryRequest(message.Message):
     view: records_pb2.EventView.ValueType
     """How much of each."""
     batch_size: builtins.int
-    """At most so many events in a message; 0 means 500, more than 5,000 is refused."""
+    """At most so many events in a message; 0 means 500, more than the server's bound (5,000 by default) is refused."""
     @builtins.property
     def filter(self) -> records_pb2.EventFilter:
         """Which events."""
@@ -550,7 +550,7 @@ class SubscribeRequest(message.Message):
     view: records_pb2.EventView.ValueType
     """How much of each."""
     batch_size: builtins.int
-    """At most so many events in a message; 0 means 500, more than 5,000 is refused."""
+    """At most so many events in a message; 0 means 500, more than the server's bound (5,000 by default) is refused."""
     @builtins.property
     def filter(self) -> records_pb2.EventFilter:
         """Which events."""
@@ -600,7 +600,9 @@ class SubscribeResponse(message.Message):
 
     @typing.final
     class Checkpoint(message.Message):
-        """Everything up to here has been looked at; resume after it."""
+        """Everything up to here has been looked at, and the filter has left out what comes after the last event that was
+        sent. Resume after it, or after the last event, whichever is further.
+        """
 
         DESCRIPTOR: descriptor.Descriptor
 
@@ -660,13 +662,13 @@ class SubscribeResponse(message.Message):
 
     @typing.final
     class Heartbeat(message.Message):
-        """Nothing new."""
+        """Nothing to send for a while."""
 
         DESCRIPTOR: descriptor.Descriptor
 
         HEAD_FIELD_NUMBER: builtins.int
         head: builtins.int
-        """The head."""
+        """The head, as far as it is known."""
         def __init__(
             self,
             *,

@@ -8,8 +8,9 @@ from typing import Any
 
 import grpc
 
-from ledger.api.server import OPTIONS
+from ledger.api.server import options
 from ledger.api.statuses import OWN_METHODS, StatusInterceptor
+from ledger.settings import Settings
 
 SERVICE = f"{OWN_METHODS.strip('/')}.Measurement"
 METHOD = f"/{SERVICE}/Echo"
@@ -22,7 +23,7 @@ async def echo(request: bytes, context: Any) -> bytes:
 
 async def serve() -> None:
     """Listens on a free port."""
-    server = grpc.aio.server(interceptors=[StatusInterceptor()], options=OPTIONS)
+    server = grpc.aio.server(interceptors=[StatusInterceptor()], options=options(Settings()))
     handler = grpc.method_handlers_generic_handler(SERVICE, {"Echo": grpc.unary_unary_rpc_method_handler(echo)})
     server.add_generic_rpc_handlers((handler,))
     port = server.add_insecure_port("127.0.0.1:0")

@@ -1,0 +1,1 @@
+"""Servers that stand beside the ledger's in a measurement. Each prints `serving on HOST:PORT` when it is ready."""
