@@ -80,7 +80,7 @@ class Faulty:
             Injector(given.database, database.inflict),
         ]
         for injector in injectors:
-            injector.wait(lambda: until - time.monotonic())
+            injector.wait(until - time.monotonic())
             self.struck += injector.struck
         database.settle()
         wrong = [failure for injector in injectors for failure in injector.failures]

@@ -29,9 +29,9 @@ class Injector:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def wait(self, until: Callable[[], float]) -> None:
+    def wait(self, seconds: float) -> None:
         """Waits for the end of the list; when the time is over the rest of it is left out."""
-        self._thread.join(max(0.0, until()))
+        self._thread.join(max(0.0, seconds))
         self._ended.set()
         self._thread.join()
 
