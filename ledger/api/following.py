@@ -1,5 +1,5 @@
-"""Replays and subscriptions as streams of messages. A page at a time is read and sent, so a slow client costs one
-page of memory; every stream tells how far it has looked, and a subscription ends with where to resume."""
+"""Subscriptions as streams of messages. A page at a time is read and sent, so a slow client costs one
+page of memory; a subscription tells how far it has looked, and ends with where to resume."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -28,20 +28,6 @@ class Following:
         self._view = view
         self._batch_size = batch_size
         self._history = History(ledger.log, chosen, raw=view == records_pb2.EVENT_VIEW_RAW)
-
-    async def replay(self, first: int, last: int) -> AsyncIterator[pb.ReplayHistoryResponse]:
-        """The history from first to last, ending at the head as it was found; 0 stands for first and head."""
-        head = await self._ledgers.run(self._ledger.read_head)
-        last = min(last, head) if last else head
-        after, through = await self._ledgers.run(self._bounds, max(first, 1) - 1, last)
-        told = 0
-        while after < through:
-            events, looked = await self._ledgers.run(self._page, after, through)
-            told = after = max(looked, after)
-            yield pb.ReplayHistoryResponse(events=events, through_position=after, head_position=head)
-        if told < last or last == 0:
-            # Also where nothing fits, and beyond what a window of time has cut off.
-            yield pb.ReplayHistoryResponse(through_position=last, head_position=head)
 
     async def subscribe(self, after: int) -> AsyncIterator[pb.SubscribeResponse]:
         """Everything after a position, without end; UnavailableError tells where to resume."""
@@ -72,10 +58,6 @@ class Following:
 
     async def _behind(self, position: int) -> bool:
         return await self._ledgers.run(self._ledger.read_head) - position > FELL_BEHIND_EVENTS
-
-    def _bounds(self, after: int, through: int) -> tuple[int, int]:
-        with self._ledger.recorder.pool.connection() as connection:
-            return self._history.bounds(connection, after, through)
 
     def _page(self, after: int, through: int) -> tuple[list[Any], int]:
         with self._ledger.recorder.pool.connection() as connection:

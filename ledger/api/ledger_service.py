@@ -2,6 +2,7 @@
 are the application's, and errors become statuses elsewhere."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +15,10 @@ from ledger.api.appending import Appending, read
 from ledger.api.following import Following
 from ledger.api.ledgers import Ledgers, OpenLedger
 from ledger.api.messages import record_to_proto, timestamp_to_proto
+from ledger.api.replaying import Replaying
 from ledger.api.requests import bounded, history_filter, ledger_name, not_negative, seconds_left
 from ledger.errors import InvalidRequestError, NotFoundError, Violation
+from ledger.persistence.history import HistoryFilter
 from ledger.persistence.records import Head, StoredRecord
 
 DEFAULT_BATCH = 500
@@ -82,31 +85,31 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         record = await self._ledgers.run(_event, ledger, position, raw)
         return pb.GetEventResponse(event=record_to_proto(record, request.view))
 
-    async def ReplayHistory(
-        self, request: pb.ReplayHistoryRequest, context: Context
-    ) -> AsyncIterator[pb.ReplayHistoryResponse]:
+    async def ReplayHistory(self, request: pb.ReplayHistoryRequest, context: Context) -> AsyncIterator[Any]:
         first = not_negative(request.from_position, "from_position")
         last = not_negative(request.to_position, "to_position")
         if last and first > last:
             sentence = f"is {first}, after to_position {last}; exchange them"
             raise InvalidRequestError([Violation("from_position", sentence)])
-        following = await self._following(request)
-        async for message in following.replay(first, last):
-            yield message
+        async with aclosing(Replaying(*await self._followed(request)).replay(first, last)) as messages:
+            async for message in messages:
+                yield message
 
     async def Subscribe(
         self, request: pb.SubscribeRequest, context: Context
     ) -> AsyncIterator[pb.SubscribeResponse]:
         after = not_negative(request.after_position, "after_position")
-        following = await self._following(request)
+        following = Following(*await self._followed(request))
         async for message in following.subscribe(after):
             yield message
 
-    async def _following(self, request: pb.ReplayHistoryRequest | pb.SubscribeRequest) -> Following:
+    async def _followed(
+        self, request: pb.ReplayHistoryRequest | pb.SubscribeRequest
+    ) -> tuple[Ledgers, OpenLedger, HistoryFilter, int, int]:
         size = bounded(request.batch_size, "batch_size", DEFAULT_BATCH, MAX_BATCH)
         chosen = history_filter(request.filter)
         ledger = await self._ledgers.get(ledger_name(request.ledger))
-        return Following(self._ledgers, ledger, chosen, request.view, size)
+        return self._ledgers, ledger, chosen, request.view, size
 
     async def _stated(self, name: str) -> pb.Ledger:
         ledger = await self._ledgers.get(name)
