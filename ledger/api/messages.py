@@ -130,23 +130,21 @@ def record_to_proto(record: StoredRecord, view: int) -> records_pb2.RecordedEven
 
 def record_fields(record: StoredRecord, view: int) -> Plain:
     """The fields of a stored event's message. A message of many takes them as they are, and is spared a copy."""
-    raw = view == records_pb2.EVENT_VIEW_RAW
-    fields = event_fields(
-        record.position,
-        record.stream,
-        record.originator_version,
-        str(record.event_id),
-        record.topic,
-        record.report_id,
-        record.recorded_at,
-        None if record.redacted or raw else record.state,
-    )
-    if not raw:
-        return fields
+    if view != records_pb2.EVENT_VIEW_RAW:
+        return event_fields(
+            record.position,
+            record.stream,
+            record.originator_version,
+            str(record.event_id),
+            record.topic,
+            record.report_id,
+            record.recorded_at,
+            None if record.redacted else record.state,
+        )
     if not isinstance(record, RawRecord):
         raise TypeError("a RAW view needs a RawRecord")
     bound = {"envelope": record.envelope, "salt": record.salt, "payload": record.state}
-    return fields | bound | {"redacted": record.redacted}
+    return {"position": record.position, "redacted": record.redacted, **bound}
 
 
 def event_fields(

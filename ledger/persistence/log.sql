@@ -17,12 +17,12 @@ SELECT {columns}
  ORDER BY position LIMIT %(limit)s
 
 -- name: encoded
--- Events as they travel: each row is some fields `events` of ReplayHistoryResponse, whose RecordedEvent is in
--- records.proto. Numbers and lengths are varints of fixed width, which any reader takes: a tag and seven groups of seven
--- bits, or a tag and three. Seven hold numbers below 2^49, three lengths below 2^21, and the time is exact until 2106.
--- A large event is left out and not counted. Few events a row: what outgrows the allocator's own memory costs more in
--- page faults than all the rest. OFFSET keeps the planner from computing what has a name wherever it is named. The
--- array, of which it assumes ten, keeps it from planning anew for each page.
+-- Events in their RAW view as they travel: each row is some fields `events` of ReplayHistoryResponse, whose RecordedEvent
+-- is in records.proto. Numbers and lengths are varints of fixed width, which any reader takes: a tag and seven groups of
+-- seven bits, or a tag and three; seven hold positions below 2^49, three lengths below 2^21. A large event is left out and
+-- not counted. Few events a row: what outgrows the allocator's own memory costs more in page faults than all the rest.
+-- OFFSET keeps the planner from computing what has a name wherever it is named. The array, of which it assumes ten,
+-- keeps it from planning anew for each page.
 SELECT piece.*
   FROM unnest(%(starts)s::bigint[]) AS start
  CROSS JOIN LATERAL (
@@ -33,35 +33,18 @@ SELECT piece.*
                       int8send(x'0880808080808000'::bigint | ((position & 127) << 48) | ((position >> 7 & 127) << 40)
                                | ((position >> 14 & 127) << 32) | ((position >> 21 & 127) << 24)
                                | ((position >> 28 & 127) << 16) | ((position >> 35 & 127) << 8) | (position >> 42))
-                   || int8send(x'1880808080808000'::bigint | ((revision & 127) << 48) | ((revision >> 7 & 127) << 40)
-                               | ((revision >> 14 & 127) << 32) | ((revision >> 21 & 127) << 24)
-                               | ((revision >> 28 & 127) << 16) | ((revision >> 35 & 127) << 8) | (revision >> 42))
-                   || int8send(x'3a0c088080808000'::bigint | ((seconds & 127) << 32) | ((seconds >> 7 & 127) << 24)
-                               | ((seconds >> 14 & 127) << 16) | ((seconds >> 21 & 127) << 8) | (seconds >> 28))
-                   || int8send(x'1080808080002224'::bigint | ((nanos & 127) << 48) | ((nanos >> 7 & 127) << 40)
-                               | ((nanos >> 14 & 127) << 32) | ((nanos >> 21 & 127) << 24) | (nanos >> 28 << 16))
-                   || textsend(event_id::text)
-                   || int4send(x'12808000'::int | ((stream_length & 127) << 16) | ((stream_length & 16256) << 1)
-                               | (stream_length >> 14)) || textsend(stream)
-                   || int4send(x'2a808000'::int | ((type_length & 127) << 16) | ((type_length & 16256) << 1)
-                               | (type_length >> 14)) || textsend(type)
-                   || int4send(x'32808000'::int | ((report_length & 127) << 16) | ((report_length & 16256) << 1)
-                               | (report_length >> 14)) || textsend(report_id)
                    || int4send(x'52808000'::int | ((envelope_length & 127) << 16) | ((envelope_length & 16256) << 1)
                                | (envelope_length >> 14)) || envelope
                    || coalesce('\x5a10'::bytea || salt
                                || int4send(x'62808000'::int | ((payload_length & 127) << 16)
                                            | ((payload_length & 16256) << 1) | (payload_length >> 14)) || payload,
                                '\x4801') END AS event
-                 FROM (SELECT *, micros / 1000000 AS seconds, micros %% 1000000 * 1000 AS nanos
-                         FROM (SELECT *, octet_length(stream) AS stream_length, octet_length(type) AS type_length,
-                                      octet_length(report_id) AS report_length, octet_length(envelope) AS envelope_length,
-                                      coalesce(octet_length(payload), 0) AS payload_length,
-                                      (date_part('epoch', recorded_at) * 1000000)::bigint AS micros
-                                 FROM {schema}.events
-                                WHERE position >= start AND position <= %(through)s
-                                ORDER BY position LIMIT %(size)s) AS read
-                        OFFSET 0) AS measured
+                 FROM (SELECT position, envelope, salt, payload, octet_length(envelope) AS envelope_length,
+                              coalesce(octet_length(payload), 0) AS payload_length
+                         FROM {schema}.events
+                        WHERE position >= start AND position <= %(through)s
+                        ORDER BY position LIMIT %(size)s
+                       OFFSET 0) AS measured
                 OFFSET 0) AS made) AS piece
 
 -- name: fitting
