@@ -16,6 +16,7 @@ from benchmarks import reports
 from incident.ledger.v1 import ledger_service_pb2 as pb
 from incident.ledger.v1 import records_pb2
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from ledger.audit.envelope import decode
 from ledger.audit.merkle import leaf_hash
 
 CALL_SECONDS = 30.0
@@ -64,9 +65,10 @@ def told_by(address: str, claims: int) -> Told:
             filter=records_pb2.EventFilter(report_ids=[name]), view=records_pb2.EVENT_VIEW_RAW
         )
         events = [each for page in stub.ReplayHistory(asked, timeout=CALL_SECONDS) for each in page.events]
+    said = [(decode(each.envelope), each) for each in events]
     return [
-        (each.stream, each.type, *(part.hex() for part in (each.envelope, each.salt, each.payload)))
-        for each in events
+        (place.stream, place.type, *(part.hex() for part in (each.envelope, each.salt, each.payload)))
+        for place, each in said
     ]
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Appends reports and asks for casualties with `buf curl`, which learns the contract from the server's reflection.
+# Appends reports, replays them and asks for casualties with `buf curl`, which learns the contract from the server's reflection.
 # buf_curl.sh BUF ADDRESS LEDGER REQUEST.json...   prints the answer of GetCasualties as JSON.
 set -eu
 
@@ -18,4 +18,8 @@ for request in "$@"; do
     position=$(printf '%s\n' "$receipt" | sed -n 's/.*"position": *"\([0-9]*\)".*/\1/p' | tail -n 1)
     echo "buf curl: $request is recorded up to position $position" >&2
 done
+replayed=$(printf '{"ledger": "%s", "view": "EVENT_VIEW_RAW"}' "$ledger" | call LedgerService/ReplayHistory |
+    grep -o '"envelope":' | wc -l)
+[ "$replayed" -eq "$position" ] || { echo "buf curl: $replayed events are replayed and not $position" >&2 && exit 1; }
+echo "buf curl: $replayed events are replayed" >&2
 printf '{"ledger": "%s", "minPosition": "%s"}' "$ledger" "$position" | call CasualtyService/GetCasualties

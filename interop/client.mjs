@@ -1,4 +1,4 @@
-// Appends reports and asks for casualties, as a client that knows the proto files and nothing else of the project.
+// Appends reports, replays them and asks for casualties, as a client that knows the proto files and nothing else of the project.
 // node client.mjs ADDRESS LEDGER PROTO_FOLDER REQUEST.json...   prints the answer of GetCasualties as JSON.
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
@@ -32,6 +32,19 @@ for (const file of requests) {
   position = receipt.events.at(-1).position;
   console.error(`node: ${receipt.reportId} is recorded up to position ${position}`);
 }
+
+// The envelope says in text what the position beside it says: a client that reads these bytes otherwise is told here.
+let replayed = 0;
+const replay = ledgers.replayHistory({ ledger, view: "EVENT_VIEW_RAW" }, { deadline: Date.now() + CALL_MILLISECONDS });
+for await (const { events } of replay) {
+  for (const each of events) {
+    const said = Buffer.from(each.envelope, "base64").toString().split("\n");
+    if (said.length !== 12 || said[2] !== each.position) throw new Error(`${each.position} has the envelope ${said}`);
+    replayed += 1;
+  }
+}
+if (String(replayed) !== position) throw new Error(`${replayed} events were replayed and ${position} are recorded`);
+console.error(`node: ${replayed} events are replayed, each as its envelope says`);
 const answer = await method(casualties, "getCasualties")({ ledger, minPosition: position });
 console.log(JSON.stringify(answer));
 ledgers.close();

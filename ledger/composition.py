@@ -15,6 +15,7 @@ import psycopg
 from incident.ledger.v1 import ledger_service_pb2, ledger_service_pb2_grpc
 from ledger.api.ledger_service import LedgerServicer
 from ledger.api.ledgers import Ledgers
+from ledger.api.memory import keep_freed
 from ledger.api.requests import DEFAULT_LEDGER
 from ledger.api.server import Server
 from ledger.embedded import EmbeddedPostgres
@@ -128,6 +129,7 @@ def calm_collector() -> None:
 async def serve(url: str, settings: Settings, ready: Ready) -> None:
     """Serves until SIGINT or SIGTERM."""
     calm_collector()
+    keep_freed()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):

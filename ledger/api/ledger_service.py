@@ -88,17 +88,15 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         record = await self._ledgers.run(_event, ledger, position, raw)
         return pb.GetEventResponse(event=record_to_proto(record, request.view))
 
-    async def ReplayHistory(
-        self, request: pb.ReplayHistoryRequest, context: Context
-    ) -> AsyncIterator[pb.ReplayHistoryResponse]:
+    async def ReplayHistory(self, request: pb.ReplayHistoryRequest, context: Context) -> AsyncIterator[Any]:
         first = not_negative(request.from_position, "from_position")
         last = not_negative(request.to_position, "to_position")
         if last and first > last:
             sentence = f"is {first}, after to_position {last}; exchange them"
             raise InvalidRequestError([Violation("from_position", sentence)])
-        replaying = Replaying(*await self._chosen(request))
-        async for message in replaying.replay(first, last):
-            yield message
+        async with aclosing(Replaying(*await self._chosen(request)).replay(first, last)) as messages:
+            async for message in messages:
+                yield message
 
     async def Subscribe(
         self, request: pb.SubscribeRequest, context: Context

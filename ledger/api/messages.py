@@ -125,31 +125,57 @@ def claim_to_proto(payload: Plain) -> claims_pb2.Claim:
 
 def record_to_proto(record: StoredRecord, view: int) -> records_pb2.RecordedEvent:
     """A stored event. The FULL view has the typed claim; the RAW view the exact bytes of a RawRecord."""
-    place: Plain = {
-        "position": record.position,
-        "stream": record.originator_id,
-        "revision": record.originator_version,
-        "event_id": str(record.event_id),
-        "type": record.topic,
-        "report_id": record.report_id,
-        "recorded_at": timestamp_fields(record.recorded_at),
-        "redacted": record.redacted,
+    return records_pb2.RecordedEvent(**record_fields(record, view))
+
+
+def record_fields(record: StoredRecord, view: int) -> Plain:
+    """The fields of a stored event's message. A message of many takes them as they are, and is spared a copy."""
+    if view != records_pb2.EVENT_VIEW_RAW:
+        return event_fields(
+            record.position,
+            record.stream,
+            record.originator_version,
+            str(record.event_id),
+            record.topic,
+            record.report_id,
+            record.recorded_at,
+            None if record.redacted else record.state,
+        )
+    if not isinstance(record, RawRecord):
+        raise TypeError("a RAW view needs a RawRecord")
+    bound = {"envelope": record.envelope, "salt": record.salt, "payload": record.state}
+    return {"position": record.position, "redacted": record.redacted, **bound}
+
+
+def event_fields(
+    position: int,
+    stream: str,
+    revision: int,
+    event_id: str,
+    type_name: str,
+    report_id: str,
+    recorded_at: datetime,
+    payload: bytes | None,
+) -> Plain:
+    """The fields of an event's message in the FULL view, of a row as it is stored."""
+    fields: Plain = {
+        "position": position,
+        "stream": stream,
+        "revision": revision,
+        "event_id": event_id,
+        "type": type_name,
+        "report_id": report_id,
+        "recorded_at": timestamp_fields(recorded_at),
     }
-    if view == records_pb2.EVENT_VIEW_RAW:
-        if not isinstance(record, RawRecord):
-            raise TypeError("a RAW view needs a RawRecord")
-        return records_pb2.RecordedEvent(**place, envelope=record.envelope, salt=record.salt, payload=record.state)
-    if not record.redacted:
-        place["claim"] = _stored_claim(record)
-    return records_pb2.RecordedEvent(**place)
-
-
-def _stored_claim(record: StoredRecord) -> Plain:
+    if payload is None:
+        fields["redacted"] = True
+        return fields
     try:
-        return _write_claim(from_json(record.state))
+        fields["claim"] = _write_claim(from_json(payload))
     except (KeyError, ValueError) as error:
-        what = f"the payload of type {record.topic} does not fit the contract"
-        raise CorruptionError(position=record.position, what=what) from error
+        what = f"the payload of type {type_name} does not fit the contract"
+        raise CorruptionError(position=position, what=what) from error
+    return fields
 
 
 @lru_cache(maxsize=TIMES_REMEMBERED)

@@ -85,7 +85,7 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
         if handler is None or not str(handler_call_details.method).startswith(OWN_METHODS):
             return handler
         method = str(handler_call_details.method)
-        codec = (handler.request_deserializer, handler.response_serializer)
+        codec = (handler.request_deserializer, _or_ready(handler.response_serializer))
         if handler.stream_stream:
             return grpc.stream_stream_rpc_method_handler(_streaming(handler.stream_stream, method), *codec)
         if handler.unary_stream:
@@ -93,6 +93,11 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
         if handler.unary_unary:
             return grpc.unary_unary_rpc_method_handler(_single(handler.unary_unary, method), *codec)
         return handler
+
+
+def _or_ready(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    """A method may also answer with a message's bytes."""
+    return lambda answer: answer if isinstance(answer, bytes) else serialize(answer)
 
 
 def _single(behaviour: Callable[..., Any], method: str) -> Callable[..., Awaitable[Any]]:

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from incident.ledger.v1 import records_pb2
+from ledger.api.messages import timestamp_to_proto
+from ledger.audit.envelope import decode, parse_recorded_at
 from ledger.cli import wording
 from ledger.cli.session import Session
 from ledger.cli.summaries import summary
@@ -43,6 +45,7 @@ def print_event(session: Session, event: Any) -> None:
     if session.as_json:
         print_json(session.out, event, indent=None)
         return
+    event = placed(event)
     line = Text(f"{event.position:>{POSITION_WIDTH}}  {event.type:<{TYPE_WIDTH}}  ")
     line.append(event.stream, style="cyan")
     line.append(f"  {_raw(event) if event.envelope else wording.visible(summary(event), breaks=False)}")
@@ -75,6 +78,26 @@ def detail_rows(event: Any) -> Iterator[tuple[str, str]]:
     if event.HasField("claim"):
         body = event.claim.WhichOneof("body")
         yield from ((path.removeprefix(f"{body}."), value) for path, value in _fields(event.claim, ""))
+
+
+def placed(event: Any) -> Any:
+    """An event with its place; in a RAW view, only the envelope tells it."""
+    if not event.envelope:
+        return event
+    said = decode(event.envelope)
+    return records_pb2.RecordedEvent(
+        position=event.position,
+        stream=said.stream,
+        revision=said.revision,
+        event_id=str(said.event_id),
+        type=said.type,
+        report_id=said.report_id,
+        recorded_at=timestamp_to_proto(parse_recorded_at(said.recorded_at)),
+        redacted=event.redacted,
+        envelope=event.envelope,
+        salt=event.salt,
+        payload=event.payload,
+    )
 
 
 def _raw(event: Any) -> str:

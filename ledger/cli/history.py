@@ -10,7 +10,7 @@ from incident.ledger.v1 import records_pb2
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from ledger.api.messages import timestamp_to_proto
 from ledger.cli import wording
-from ledger.cli.events import detail_rows, event_filter, filter_options, print_event, print_events
+from ledger.cli.events import detail_rows, event_filter, filter_options, placed, print_event, print_events
 from ledger.cli.parameters import position_from, position_in
 from ledger.cli.session import Session, connected, example
 from ledger.cli.tables import print_json, print_table, table
@@ -57,8 +57,9 @@ def event(session: Session, which: str, raw: bool) -> None:
     if session.as_json:
         print_json(session.out, answer)
         return
-    made = table("event", answer.event.event_id)
-    for name, value in detail_rows(answer.event):
+    shown = placed(answer.event)
+    made = table("event", shown.event_id)
+    for name, value in detail_rows(shown):
         made.add_row(name, value)
     print_table(session.out, made, "")
 

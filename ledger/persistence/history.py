@@ -5,10 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from psycopg.rows import TupleRow
+
 from ledger.domain.reports import event_from_payload
+from ledger.errors import PositionGapError
 from ledger.persistence.log import Connection, EventLog, record_of
 from ledger.persistence.records import StoredRecord
 
+PAGE_BYTES = 2 * 1024 * 1024
+"""Of a page, unless one event alone is larger: clients of gRPC take messages of 4 MiB."""
 WINDOW = 5_000
 """Positions that one page of a filtered replay looks through."""
 
@@ -56,11 +61,16 @@ class History:
         return after, through
 
     def page(self, connection: Connection, after: int, through: int, limit: int) -> Page:
-        """The next records after a position, at most limit of them."""
+        """The next records after a position and up to one that is recorded; at most limit, and PAGE_BYTES."""
+        if after >= through:
+            return Page([], after)
         if self._chosen.passes_all:
-            records = self._log.read(connection, after, limit, through, raw=self._raw)
-            return Page(records, records[-1].position if records else max(after, through))
-        end = min(through, after + WINDOW)
+            end = self._log.fitting(connection, after, through, limit, PAGE_BYTES)
+            records = self._log.read(connection, after, limit, end, raw=self._raw)
+            if not records:
+                raise PositionGapError(expected=after + 1, found="nothing")
+            return Page(records, records[-1].position)
+        end = self._log.fitting(connection, after, through, WINDOW, PAGE_BYTES)
         rows = connection.execute(
             self._log.query("read_filtered", raw=self._raw),
             {
@@ -77,6 +87,14 @@ class History:
         found = [record_of(row) for row in rows]
         looked = found[-1].position if len(found) == limit else end
         return Page([record for record in found if self._names_an_actor(record)], looked)
+
+    def plain(self, connection: Connection, after: int, through: int, limit: int) -> Sequence[TupleRow]:
+        """The same of an unfiltered history as rows; never empty."""
+        end = self._log.fitting(connection, after, through, limit, PAGE_BYTES)
+        rows = self._log.plain(connection, after, limit, end)
+        if not rows:
+            raise PositionGapError(expected=after + 1, found="nothing")
+        return rows
 
     def _names_an_actor(self, record: StoredRecord) -> bool:
         wanted = self._chosen.actor_ids

@@ -1,9 +1,9 @@
 """Reads a ledger: in order of position, by stream, by id. Contiguity is asserted on every read of the whole log,
 because a skipped event is the silent bug of this field. It never writes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -19,9 +19,21 @@ from ledger.persistence.records import Head, RawRecord, StoredRecord
 
 QUERIES = Queries("ledger.persistence", "log.sql")
 LAST = 2**63 - 1
+RUN = 64
+"""Events that the database encodes at a time."""
+LARGE_BYTES = 4_096
+"""A payload above it is not worth encoding there: its bytes cost more than its fields."""
 
 Connection = psycopg.Connection[TupleRow]
 AsyncConnection = psycopg.AsyncConnection[TupleRow]
+
+
+class Run(NamedTuple):
+    """Events that follow each other, as fields of ReplayHistoryResponse."""
+
+    first: int
+    last: int
+    encoded: bytes
 
 
 def schema_of(ledger: str) -> str:
@@ -53,14 +65,12 @@ def head_of(row: Sequence[Any] | None) -> Head:
     return Head(*row) if row else Head(0, EMPTY_ROOT, None)
 
 
-def contiguous(records: Iterable[StoredRecord], after: int) -> list[StoredRecord]:
-    """The records, if each follows the one before it; PositionGapError otherwise."""
-    checked = []
-    for expected, record in enumerate(records, after + 1):
-        if record.position != expected:
-            raise PositionGapError(expected=expected, found=record.position)
-        checked.append(record)
-    return checked
+def contiguous(rows: Sequence[TupleRow], after: int) -> Sequence[TupleRow]:
+    """The rows, if each follows the one before it; PositionGapError otherwise."""
+    for expected, row in enumerate(rows, after + 1):
+        if row[0] != expected:
+            raise PositionGapError(expected=expected, found=row[0])
+    return rows
 
 
 class EventLog:
@@ -83,9 +93,42 @@ class EventLog:
         self, connection: Connection, after: int, limit: int, through: int | None = None, *, raw: bool = False
     ) -> list[StoredRecord]:
         """Records in order of position, contiguous from after + 1; at most limit of them."""
+        query = self.query("read", raw=raw)
+        return list(map(record_of, self._contiguous_rows(connection, query, after, limit, through)))
+
+    def plain(self, connection: Connection, after: int, limit: int, through: int) -> Sequence[TupleRow]:
+        """The same as rows, with the id as text: a record costs as much as all its fields."""
+        columns = sql.SQL(QUERIES.plain_columns)
+        query = sql.SQL(QUERIES.read).format(schema=sql.Identifier(self.schema), columns=columns)
+        return self._contiguous_rows(connection, query, after, limit, through)
+
+    def _contiguous_rows(
+        self, connection: Connection, query: sql.Composed, after: int, limit: int, through: int | None
+    ) -> Sequence[TupleRow]:
         bounds = {"after": after, "through": LAST if through is None else through, "limit": limit}
-        rows = connection.execute(self.query("read", raw=raw), bounds, binary=True)
-        return contiguous(map(record_of, rows), after)
+        return contiguous(connection.execute(query, bounds, binary=True).fetchall(), after)
+
+    def encoded(self, connection: Connection, after: int, through: int, size: int = RUN) -> list[Run]:
+        """The events after a position in their RAW view, encoded by the database in contiguous runs of some size.
+        Ends early, and perhaps empty, before a run that has to be read: with a large event, or not whole."""
+        starts = list(range(after + 1, through + 1, size))
+        bounds = {"starts": starts, "through": through, "size": size, "large": LARGE_BYTES}
+        runs = []
+        for first, last, count, encoded in connection.execute(
+            self.query("encoded"), bounds, binary=True, prepare=True
+        ):
+            due = after + 1
+            after = min(due + size - 1, through)
+            if (first, last, count) != (due, after, after - due + 1):
+                break
+            runs.append(Run(first, last, encoded))
+        return runs
+
+    def fitting(self, connection: Connection, after: int, through: int, limit: int, most: int) -> int:
+        """The position up to which events take at most so many bytes on the wire; at least that of one."""
+        asked = {"after": after, "through": through, "limit": limit, "most": most}
+        row = connection.execute(self.query("fitting"), asked).fetchone()
+        return row[0] if row and row[0] else min(after + 1, through)
 
     def read_stream(
         self,

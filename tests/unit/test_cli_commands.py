@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import grpc
 import pytest
@@ -17,8 +18,10 @@ from incident.ledger.v1 import casualty_service_pb2 as casualty
 from incident.ledger.v1 import ceasefire_service_pb2 as ceasefire
 from incident.ledger.v1 import ledger_service_pb2 as ledger
 from incident.ledger.v1 import projection_service_pb2 as projection
+from incident.ledger.v1 import records_pb2
 from ledger import errors
 from ledger.api.statuses import status_of
+from ledger.audit.envelope import encode
 from ledger.cli import COMMANDS, failures, run
 from ledger.cli.views import show_views
 from tests.canned_server import CannedServer, canned_server
@@ -720,6 +723,33 @@ def test_replay_for_machines_is_a_line_of_json_for_each_event(
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [each["position"] for each in found] == ["5", "5"]
     assert server.requests("ReplayHistory")[0].view == 2
+
+
+def test_what_a_raw_event_is_is_read_from_its_envelope(
+    ask: Run, server: CannedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    envelope = encode(
+        ledger="main",
+        position=5,
+        stream="incidents/somewhere",
+        revision=3,
+        event_id=UUID(int=7),
+        type="TroopsKilled",
+        report_id="a-report",
+        recorded_at="2020-02-12T10:00:00.000000Z",
+        recorder="anonymous",
+        commitment="0" * 64,
+    )
+    stored = records_pb2.RecordedEvent(position=5, envelope=envelope, salt=bytes(16), payload=b"{}")
+    server.answers["ReplayHistory"] = [says(ledger.ReplayHistoryResponse, events=[stored])]
+    server.answers["GetEvent"] = says(ledger.GetEventResponse, event=stored)
+    assert ask("replay", "--raw") == 0
+    assert "TroopsKilled            incidents/somewhere" in capsys.readouterr().out
+    assert ask("event", 5, "--raw") == 0
+    shown = capsys.readouterr().out
+    assert "incidents/somewhere, revision 3" in shown
+    assert str(UUID(int=7)) in shown
+    assert "2020-02-12" in shown
 
 
 def test_recorded_text_cannot_steer_the_terminal(

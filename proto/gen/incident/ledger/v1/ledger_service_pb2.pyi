@@ -481,7 +481,9 @@ class ReplayHistoryRequest(message.Message):
     view: records_pb2.EventView.ValueType
     """How much of each."""
     batch_size: builtins.int
-    """At most so many events in a message; 0 means 500, more than the server's bound (5,000 by default) is refused."""
+    """At most so many events in a message; 0 means 500, more than the server's bound (5,000 by default) is refused. A
+    message is also bounded in bytes, below 4 MiB unless one event alone is larger.
+    """
     @builtins.property
     def filter(self) -> records_pb2.EventFilter:
         """Which events."""

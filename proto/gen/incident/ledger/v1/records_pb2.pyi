@@ -292,7 +292,9 @@ class Receipt(message.Message):
 
 @typing.final
 class RecordedEvent(message.Message):
-    """One event, as recorded."""
+    """One event, as recorded. A RAW view carries what the tree binds, and says nothing twice: stream, revision, ids, type and
+    recorded time are then in the envelope alone, where they are proven.
+    """
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -311,15 +313,15 @@ class RecordedEvent(message.Message):
     position: builtins.int
     """Its place in the ledger."""
     stream: builtins.str
-    """Its stream."""
+    """Its stream. Absent in a RAW view."""
     revision: builtins.int
-    """Its place in the stream."""
+    """Its place in the stream. Absent in a RAW view."""
     event_id: builtins.str
-    """Its id."""
+    """Its id. Absent in a RAW view."""
     type: builtins.str
-    """Its type."""
+    """Its type. Absent in a RAW view."""
     report_id: builtins.str
-    """The report that it belongs to."""
+    """The report that it belongs to. Absent in a RAW view."""
     redacted: builtins.bool
     """The payload was redacted."""
     envelope: builtins.bytes
@@ -330,7 +332,7 @@ class RecordedEvent(message.Message):
     """RAW view: the exact stored payload; empty where redacted."""
     @builtins.property
     def recorded_at(self) -> timestamp_pb2.Timestamp:
-        """When the ledger committed it."""
+        """When the ledger committed it. Absent in a RAW view."""
 
     @builtins.property
     def claim(self) -> claims_pb2.Claim:
