@@ -11,7 +11,7 @@ from typing import Any
 from campaigns.record import Event, Record
 
 Seen = list[Any]
-"""Position, event id, stream, revision, hash of the leaf."""
+"""Position, hash of the leaf, and hash of the payload with its salt; empty where that was redacted by then."""
 
 ENDS = frozenset(("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "SILENT"))
 """How a subscription may end while services, network and database fail."""
@@ -58,7 +58,7 @@ def faults(deliveries: Deliveries, record: Record, subscribers: int) -> Iterator
 
 def _compared(seen: Sequence[Seen], events: Sequence[Event]) -> Iterator[str]:
     """The first difference alone: what follows it is shifted."""
-    for expected, (position, *rest) in enumerate(seen, 1):
+    for expected, (position, leaf, payload) in enumerate(seen, 1):
         if position < expected:
             yield f"saw position {position} again, or late, where {expected} was due"
             return
@@ -68,12 +68,17 @@ def _compared(seen: Sequence[Seen], events: Sequence[Event]) -> Iterator[str]:
         if position > len(events):
             yield f"saw position {position}, which the ledger does not hold"
             return
-        if rest != _place(events[position - 1]):
+        event = events[position - 1]
+        if leaf != event.leaf.hex():
             yield f"saw another event at position {position} than the ledger holds"
+            return
+        if payload not in ("", bound(event)):
+            yield f"saw another payload at position {position} than its envelope binds"
             return
     if len(seen) < len(events):
         yield f"saw {len(seen)} of {len(events)} events"
 
 
-def _place(event: Event) -> Seen:
-    return [str(event.event_id), event.stream, event.revision, event.leaf.hex()]
+def bound(event: Event) -> str:
+    """The hash of the payload, as the envelope binds it."""
+    return event.envelope.decode().split("\n")[10]

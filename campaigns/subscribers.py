@@ -112,7 +112,7 @@ class Subscriber:
 
 def _seen(event: records_pb2.RecordedEvent) -> list[Any]:
     leaf = sha256(b"\x00" + event.envelope).hexdigest()
-    return [event.position, event.event_id, event.stream, event.revision, leaf]
+    return [event.position, leaf, "" if event.redacted else sha256(event.salt + event.payload).hexdigest()]
 
 
 async def run(orders: Orders) -> None:

@@ -297,7 +297,8 @@ async def test_a_witness_ends_at_its_deadline_though_nobody_answers() -> None:
 
 def seen(*positions: int) -> list[deliveries.Seen]:
     """Events as a subscriber writes them down."""
-    return [[at, *deliveries._place(HELD.events[at - 1])] for at in positions]
+    events = [HELD.events[at - 1] for at in positions]
+    return [[each.position, each.leaf.hex(), deliveries.bound(each)] for each in events]
 
 
 def delivered(*batches: Sequence[deliveries.Seen], ends: Sequence[str] = ()) -> Deliveries:
@@ -316,10 +317,18 @@ def test_a_subscriber_that_saw_everything_once_and_in_order_passes() -> None:
     assert (resumed.count, resumed.ends["SILENT"]) == (8, 1)
 
 
-def foreign() -> list[deliveries.Seen]:
-    """The fourth event with another's bytes."""
-    [[at, *place]] = seen(4)
-    return [*seen(1, 2, 3), [at, *place[:3], "00"], *seen(5, 6, 7, 8)]
+def fourth(leaf: str | None = None, payload: str | None = None) -> list[deliveries.Seen]:
+    """All events, the fourth with another's bytes."""
+    [[at, own_leaf, own_payload]] = seen(4)
+    return [
+        *seen(1, 2, 3),
+        [at, own_leaf if leaf is None else leaf, own_payload if payload is None else payload],
+        *seen(5, 6, 7, 8),
+    ]
+
+
+def test_a_payload_that_was_redacted_by_then_is_not_missed() -> None:
+    assert list(deliveries.faults(delivered(fourth(payload="")), HELD, 1)) == []
 
 
 BROKEN_DELIVERIES: dict[str, tuple[Sequence[Sequence[deliveries.Seen]], str]] = {
@@ -331,9 +340,10 @@ BROKEN_DELIVERIES: dict[str, tuple[Sequence[Sequence[deliveries.Seen]], str]] = 
         "saw position 1 again, or late, where 9 was due",
     ),
     "two events in another order": ([seen(1, 2, 4, 3, 5, 6, 7, 8)], "saw position 4 where 3 was due"),
-    "another event": ([foreign()], "saw another event at position 4"),
+    "another event": ([fourth(leaf="00")], "saw another event at position 4"),
+    "another payload": ([fourth(payload="00")], "saw another payload at position 4"),
     "an event that is not recorded": (
-        [seen(*range(1, 9)), [[9, "x", "y", 1, "00"]]],
+        [seen(*range(1, 9)), [[9, "00", ""]]],
         "which the ledger does not hold",
     ),
     "an end before the end": ([seen(1, 2, 3)], "saw 3 of 8 events"),
