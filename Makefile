@@ -65,6 +65,10 @@ test: .venv/.bench ## run all tests (choose some: make test PYTEST="-k merkle -x
 soak: .venv/.installed ## kill two services on one ledger at random under load, then check all (SOAK="--seed 7")
 	$(BIN)/python -m campaigns.kill $(SOAK)
 
+.PHONY: faults
+faults: .venv/.installed ## fail processes, network and database under load, then check all (FAULTS="--seed 7")
+	$(BIN)/python -m campaigns.faults $(FAULTS)
+
 .PHONY: bench
 bench: .venv/.bench ## measure the ledger beside raw limits and rivals, half an hour (BENCH="--short", or "--only unary")
 	$(BIN)/python -m benchmarks $(BENCH)

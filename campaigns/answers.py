@@ -9,7 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from campaigns.deadlines import MARGIN_SECONDS
 from campaigns.record import Commit, Event, Record
+
+CONFLICTS = frozenset(("ABORTED", "ALREADY_EXISTS", "FAILED_PRECONDITION"))
+"""No client gives another a reason for one: none acts on what is not its own, and none lies about what it sends."""
 
 Answer = dict[str, Any]
 
@@ -21,6 +25,9 @@ class Answers:
     acknowledged: list[Answer] = field(default_factory=list)
     altered: int = 0
     faults: list[str] = field(default_factory=list)
+    sent: set[str] = field(default_factory=set)
+    ended_late: list[Answer] = field(default_factory=list)
+    """The calls that ended after their deadline, by however little."""
     first: int = 0
     """Reports that were acknowledged for the first time, or twice at once."""
 
@@ -33,9 +40,17 @@ class Answers:
                 self.first += answer["delivery"] == "first"
             case "altered":
                 self.altered += 1
+            case "sent":
+                self.sent.add(answer["report_id"])
+            case "late":
+                self.ended_late.append(answer)
+            case "refused":
+                kind = "a false conflict: " if answer["code"] in CONFLICTS else ""
+                self.faults.append(
+                    f"{answer['report_id']}: {kind}{answer['code']}: {answer['details']}{_after(answer)}"
+                )
             case _:
-                retried = f", after {answer['retried']}" if answer.get("retried") else ""
-                self.faults.append(f"{answer['report_id']}: {answer['what']}{retried}")
+                self.faults.append(f"{answer['report_id']}: {answer['what']}{_after(answer)}")
 
     @property
     def reports(self) -> set[str]:
@@ -68,6 +83,17 @@ def faults(answers: Answers, record: Record, sent: set[str]) -> Iterator[str]:
     for report_id in sent - answers.reports:
         yield f"{report_id} was never acknowledged"
     yield from _first_times(answers)
+
+
+def late(ended: Sequence[Answer]) -> Iterator[str]:
+    """The calls that outlived their deadlines by more than the margin."""
+    for each in ended:
+        if each["overrun"] > MARGIN_SECONDS:
+            yield f"{each['call']} ended {each['late']:.2f} s after its deadline of {each['seconds']:.2f} s"
+
+
+def _after(answer: Answer) -> str:
+    return f", after {answer['retried']}" if answer.get("retried") else ""
 
 
 def _misplaced(answer: Answer, events: Sequence[Event], commits: dict[int, Commit]) -> Iterator[str]:

@@ -1,5 +1,5 @@
-"""Clients that file reports until each is acknowledged, whatever happens to the services meanwhile.
-A process of its own: orders come by standard input, what was answered goes out as one JSON object a line."""
+"""Clients that file reports until each is acknowledged, whatever happens to the services meanwhile. A process of
+its own: orders come as a line of standard input, and its end is theirs; answers go out as JSON lines."""
 
 from __future__ import annotations
 
@@ -9,18 +9,24 @@ import random
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
 
+from campaigns.deadlines import Deadline, Witness
 from campaigns.traffic import Planned, Traffic
 from incident.ledger.v1 import ledger_service_pb2, ledger_service_pb2_grpc, records_pb2
 
 RETRIED = frozenset((grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED))
+WRITE_FAILED = "Internal error from Core"
+"""What gRPC's own client says, as INTERNAL, when a stream ends just as it writes: grpc/grpc#36066."""
+CODES = {code.value[0]: code for code in grpc.StatusCode}
 GIVE_UP_SECONDS = 120.0
 """A report that is not acknowledged in this time has failed."""
-CALL_SECONDS = 5.0
+CALL_SECONDS = (1.0, 5.0)
+STREAM_SHARE = 0.2
+"""So many reports go by an append stream."""
 HASTY_SHARE = 0.05
 HASTY_SECONDS = 0.02
 """Now and then a client gives up so early that the commit often happens behind its back."""
@@ -41,23 +47,31 @@ class Orders:
     addresses: tuple[str, ...]
     seed: int
     clients: tuple[int, ...]
-    reports: int
-    """Of each client."""
+    reports: int = 0
+    """Of each client; 0 stands for as many as there is time for, until standard input ends."""
+    pause: float = 0.0
+    """Seconds between two reports of a client."""
 
 
 class Client:
     """One client: files its reports one after the other."""
 
-    def __init__(self, stubs: Sequence[Stub], seed: int, number: int) -> None:
+    def __init__(self, stubs: Sequence[Stub], witness: Witness, seed: int, number: int) -> None:
         self._stubs = stubs
+        self._witness = witness
         self._random = random.Random(f"client {seed}/{number}")
         self._traffic = Traffic(seed, number)
         self._acknowledged: list[Planned] = []
+        self._slowest = 0.0
 
-    async def file(self, reports: int) -> None:
-        """Files so many reports, some of them more than once, and tries to pass off others under their ids."""
-        for _ in range(reports):
+    async def file(self, orders: Orders, ended: asyncio.Event) -> None:
+        """Files reports, some of them more than once, and tries to pass off others under their ids."""
+        filed = 0
+        while filed < orders.reports if orders.reports else not ended.is_set():
+            filed += 1
+            await asyncio.sleep(orders.pause)
             planned = self._traffic.next()
+            _write("sent", report_id=planned.report.report_id)
             roll = self._random.random()
             if roll < TWICE_AT_ONCE_SHARE:
                 both = await asyncio.gather(*(self._deliver(planned, "twice", stub) for stub in self._stubs))
@@ -79,44 +93,76 @@ class Client:
         request = ledger_service_pb2.AppendReportRequest(report=planned.report, expected=planned.expected)
         began, retried = time.monotonic(), dict[str, int]()
         while time.monotonic() - began < GIVE_UP_SECONDS:
-            seconds = HASTY_SECONDS if self._random.random() < HASTY_SHARE else CALL_SECONDS
             try:
-                answer = await (stub or self._random.choice(self._stubs)).AppendReport(request, timeout=seconds)
+                answer = await self._call(request, self._seconds(), stub)
             except grpc.aio.AioRpcError as error:
-                if error.code() not in RETRIED:
-                    _write("fault", report_id=planned.report.report_id, what=_told(error), retried=retried)
+                if not _passing(error):
+                    _refused(planned, error, retried)
                     return None
                 retried[error.code().name] = retried.get(error.code().name, 0) + 1
                 stub = None
                 await asyncio.sleep(self._random.uniform(*PAUSE_SECONDS))
             else:
                 receipt: records_pb2.Receipt = answer.receipt
-                _acknowledge(planned, kind, receipt, retried, time.monotonic() - began)
+                _acknowledge(planned, kind, receipt, retried, (time.monotonic() - began, self._slowest))
                 return receipt
         _write("fault", report_id=planned.report.report_id, what="never acknowledged", retried=retried)
         return None
+
+    async def _call(
+        self, request: ledger_service_pb2.AppendReportRequest, seconds: float, stub: Stub | None = None
+    ) -> Any:
+        """One call, whose end is compared with its deadline."""
+        deadline, began = Deadline(seconds, time.monotonic, self._witness.wait), time.monotonic()
+        try:
+            stub = stub or self._random.choice(self._stubs)
+            if self._random.random() < STREAM_SHARE:
+                return await _streamed(stub, request, seconds)
+            return await stub.AppendReport(request, timeout=seconds)
+        finally:
+            self._slowest = max(self._slowest, time.monotonic() - began)
+            late, overrun = deadline.late(), deadline.overrun()
+            if late:
+                call = f"AppendReport of {request.report.report_id}"
+                _write("late", call=call, seconds=seconds, late=late, overrun=overrun)
+
+    def _seconds(self) -> float:
+        return HASTY_SECONDS if self._random.random() < HASTY_SHARE else self._random.choice(CALL_SECONDS)
 
     async def _pass_off(self, planned: Planned) -> None:
         """Other content under a recorded id has to be refused, and not taken for a retry."""
         request = ledger_service_pb2.AppendReportRequest(report=self._traffic.altered(planned))
         while True:
             try:
-                await self._random.choice(self._stubs).AppendReport(request, timeout=CALL_SECONDS)
+                await self._call(request, self._seconds())
             except grpc.aio.AioRpcError as error:
-                if error.code() in RETRIED:
+                if _passing(error):
                     await asyncio.sleep(self._random.uniform(*PAUSE_SECONDS))
                     continue
                 if error.code() is grpc.StatusCode.ALREADY_EXISTS:
                     _write("altered", report_id=planned.report.report_id)
                 else:
-                    _write("fault", report_id=planned.report.report_id, what=f"altered: {_told(error)}")
+                    _refused(planned, error, {})
             else:
                 _write("fault", report_id=planned.report.report_id, what="altered content was acknowledged")
             return
 
 
+async def _streamed(stub: Stub, request: ledger_service_pb2.AppendReportRequest, seconds: float) -> Any:
+    """The outcome on a stream of this one report, as a call of its own would have it."""
+    batch = ledger_service_pb2.AppendReportsRequest(reports=[request])
+    answers = [answer async for answer in stub.AppendReports(iter([batch]), timeout=seconds)]
+    outcomes = [outcome for answer in answers for outcome in answer.outcomes]
+    if len(outcomes) == 1 and outcomes[0].HasField("receipt"):
+        return outcomes[0]
+    code, message = grpc.StatusCode.INTERNAL, f"the stream brought {len(outcomes)} outcomes of one report"
+    if len(outcomes) == 1:
+        code, message = CODES[outcomes[0].failure.code], outcomes[0].failure.message
+    raise grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details=message)
+
+
 def _acknowledge(
-    planned: Planned, kind: str, receipt: records_pb2.Receipt, retried: dict[str, int], seconds: float
+    planned: Planned, kind: str, receipt: records_pb2.Receipt, retried: dict[str, int], took: tuple[float, float]
 ) -> None:
     events = [
         [each.event_id, each.type, each.stream, each.revision, each.position, each.leaf_hash.hex()]
@@ -135,12 +181,19 @@ def _acknowledge(
         content_digest=receipt.content_digest,
         markers=planned.markers,
         retried=retried,
-        seconds=round(seconds, 4),
+        seconds=round(took[0], 4),
+        slowest=round(took[1], 4),
     )
 
 
-def _told(error: grpc.aio.AioRpcError) -> str:
-    return f"{error.code().name}: {error.details()}"
+def _passing(error: grpc.aio.AioRpcError) -> bool:
+    """Whether it is a reason to try again."""
+    return error.code() in RETRIED or error.details() == WRITE_FAILED
+
+
+def _refused(planned: Planned, error: grpc.aio.AioRpcError, retried: dict[str, int]) -> None:
+    code, report_id = error.code().name, planned.report.report_id
+    _write("refused", report_id=report_id, code=code, details=error.details(), retried=retried)
 
 
 def _write(kind: str, **content: Any) -> None:
@@ -151,18 +204,22 @@ async def run(orders: Orders) -> None:
     """Runs the clients of one process at once."""
     channels = [grpc.aio.insecure_channel(address, CHANNEL_OPTIONS) for address in orders.addresses]
     stubs = [ledger_service_pb2_grpc.LedgerServiceStub(channel) for channel in channels]
+    witness, ended = Witness(), asyncio.Event()
+    waiting = asyncio.create_task(_await_end(ended))
     try:
-        each = (Client(stubs, orders.seed, number).file(orders.reports) for number in orders.clients)
+        each = (Client(stubs, witness, orders.seed, number).file(orders, ended) for number in orders.clients)
         await asyncio.gather(*each)
     finally:
+        waiting.cancel()
+        await witness.close()
         for channel in channels:
             await channel.close()
 
 
-def orders_text(orders: Orders) -> str:
-    """Orders as a process of clients reads them."""
-    return json.dumps(asdict(orders))
+async def _await_end(ended: asyncio.Event) -> None:
+    await asyncio.to_thread(sys.stdin.read)
+    ended.set()
 
 
 if __name__ == "__main__":
-    asyncio.run(run(Orders(**json.load(sys.stdin))))
+    asyncio.run(run(Orders(**json.loads(sys.stdin.readline()))))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 READY_LINE = "serving on"
+CLIENT_GONE = "grpc._cython.cygrpc.ExecuteBatchError"
+"""What gRPC itself logs, with a traceback, when a client gives up just as its answer is sent."""
 START_SECONDS = 60.0
 POLL_SECONDS = 0.02
 LONGEST_DOWN_SECONDS = 0.5
@@ -56,7 +59,18 @@ class Service:
 
     def unforeseen(self) -> list[str]:
         """The tracebacks in its log: a service foresees every error."""
-        return re.findall(r"(?:.*\n){2}Traceback.*\n(?:[ ].*\n)*(?:.*\n)", self.log.read_text(errors="replace"))
+        found = re.findall(r"(?:.*\n){2}Traceback.*\n(?:[ ].*\n)*(?:.*\n)", self.log.read_text(errors="replace"))
+        return [each for each in found if not each.splitlines()[-1].startswith(CLIENT_GONE)]
+
+    def pause(self) -> None:
+        """SIGSTOP: it does nothing, and nobody is told."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT: to the process no time has passed."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """SIGKILL: no handler runs, nothing is flushed, no connection is closed."""

@@ -53,7 +53,7 @@ class Traffic:
 
     def __init__(self, seed: int, client: int) -> None:
         self._random = random.Random(f"{seed}/{client}")
-        self._name = f"kill-{seed}-c{client}"
+        self._name = f"campaign-{seed}-c{client}"
         self._known = _Known()
         self._filed = 0
 

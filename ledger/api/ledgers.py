@@ -109,7 +109,8 @@ class Ledgers:
         """Records what waits in every lane, and closes all."""
         self.end_streams()
         async with self._opening:
-            await asyncio.gather(*(self.run(ledger.application.close) for ledger in self._open.values()))
+            # Not in the threads that read: all of them may wait for a database that does not answer.
+            await asyncio.gather(*(asyncio.to_thread(each.application.close) for each in self._open.values()))
             self._open.clear()
         self._threads.shutdown(wait=True)
 

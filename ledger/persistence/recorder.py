@@ -17,20 +17,17 @@ from eventsourcing.persistence import (
     StoredEvent,
     Subscription,
 )
-from psycopg_pool import ConnectionPool
 
 from ledger.audit.envelope import check_field
 from ledger.errors import LedgerError, RevisionConflictError
-from ledger.persistence.connecting import parameters
 from ledger.persistence.lane import WriterLane
-from ledger.persistence.log import LAST, Connection, EventLog
+from ledger.persistence.log import LAST, EventLog
 from ledger.persistence.notices import Notices
+from ledger.persistence.reading import ReadPool
 from ledger.persistence.records import Appended, AppendRequest, NewEvent, StoredRecord
 from ledger.settings import DEFAULT_LIMITS, Limits
 
 INSERT_SECONDS = 30.0
-READ_CONNECTIONS = 4
-READ_SECONDS = 30.0
 
 
 class LedgerRecorder(ApplicationRecorder):
@@ -40,15 +37,7 @@ class LedgerRecorder(ApplicationRecorder):
         self.log = EventLog(ledger)
         self.notices = Notices(ledger, url)
         self.lane = WriterLane(ledger, url, on_commit=self.notices.announce, limits=limits)
-        self.pool: ConnectionPool[Connection] = ConnectionPool(
-            url,
-            min_size=1,
-            max_size=READ_CONNECTIONS,
-            timeout=READ_SECONDS,
-            kwargs=parameters(url, f"reads {ledger}"),
-            check=ConnectionPool.check_connection,  # a restarted database costs nobody a call
-            open=True,
-        )
+        self.pool = ReadPool(url, f"reads {ledger}")
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """Appends events whose revisions the caller fixed; IntegrityError where one is taken."""

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from campaigns.proxy import proxied
 from ledger.errors import (
     DeadlineError,
     InvalidRequestError,
@@ -30,7 +31,6 @@ from projections.history import ReadModel
 from tests.followed import PATIENCE, Ledger, Tally, event_row, running, until
 from tests.histories import EPOCH, event_id, record
 from tests.postgres import Cluster, Database
-from tests.proxy import proxied
 
 CASUALTIES = ReadModel("casualties", 1, None, frozenset({"TroopsKilled"}))
 

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from google.rpc.error_details_pb2 import ErrorInfo
 
+from campaigns.proxy import proxied
 from incident.ledger.v1 import records_pb2
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from ledger.embedded import EmbeddedPostgres
@@ -23,7 +24,6 @@ from ledger.persistence.provision import provision
 from tests.integration.test_ledger_service import append, detail_of, killed, report, size_of
 from tests.integration.test_outages import eventually
 from tests.postgres import Database
-from tests.proxy import proxied
 from tests.repository.checkout import read
 from tests.repository.documents import blocks
 from tests.served import ServiceProcess, serving

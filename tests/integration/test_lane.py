@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from campaigns.proxy import Proxy, proxied
 from ledger.application import LedgerApplication
 from ledger.domain.reports import Report
 from ledger.embedded import EmbeddedPostgres
@@ -33,7 +34,6 @@ from ledger.persistence.records import Appended, AppendRequest
 from ledger.settings import Limits
 from tests.filing import SECONDS, append, append_many, check_record, claim, redaction, report, submit
 from tests.postgres import Cluster, Database
-from tests.proxy import Proxy, proxied
 
 INSERTED = b"INSERT 0 "
 """In the server's answer to an insert, which it sends once that is committed."""

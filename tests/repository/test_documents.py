@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
+from campaigns.schedule import Kind
 from ledger.cli import incident_ledger
 from ledger.domain import codes
 from ledger.domain.codes import Code
@@ -207,6 +208,11 @@ def test_every_document_is_reached_from_the_readme() -> None:
         reached.add(path)
         waiting += [file for _, file, _ in links(path, read(path))]
     assert set(documents()) - reached == set()
+
+
+def test_the_reference_of_faults_names_every_kind() -> None:
+    page = read("docs/reference/faults.md")
+    assert [kind for kind in Kind if f"\n| {kind} | " not in page] == []
 
 
 @pytest.mark.parametrize(
