@@ -741,8 +741,8 @@ def test_what_a_raw_event_is_is_read_from_its_envelope(
         commitment="0" * 64,
     )
     stored = records_pb2.RecordedEvent(position=5, envelope=envelope, salt=bytes(16), payload=b"{}")
-    server.answers["ReplayHistory"] = [says(ledger.ReplayHistoryResponse, events=[stored])]
-    server.answers["GetEvent"] = says(ledger.GetEventResponse, event=stored)
+    server.answers["ReplayHistory"] = [ledger.ReplayHistoryResponse(events=[stored])]
+    server.answers["GetEvent"] = ledger.GetEventResponse(event=stored)
     assert ask("replay", "--raw") == 0
     assert "TroopsKilled            incidents/somewhere" in capsys.readouterr().out
     assert ask("event", 5, "--raw") == 0
