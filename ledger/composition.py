@@ -32,7 +32,7 @@ EMBEDDED_FOLDER = "postgres"
 LOOK_SECONDS = 2.0
 """How often the database is looked at, for health."""
 FIRST_LOOK_SECONDS = 0.2
-COLLECT_AFTER_OBJECTS = 50_000
+COLLECT_AFTER_OBJECTS = 2_000
 
 Ready = Callable[[str], Awaitable[None]]
 
