@@ -2,7 +2,6 @@
 It starts in an order in which nothing is promised that is not there, and stops in the reverse."""
 
 import asyncio
-import gc
 import logging
 import secrets
 import signal
@@ -15,7 +14,7 @@ import psycopg
 from incident.ledger.v1 import ledger_service_pb2, ledger_service_pb2_grpc
 from ledger.api.ledger_service import LedgerServicer
 from ledger.api.ledgers import Ledgers
-from ledger.api.memory import keep_freed
+from ledger.api.memory import collect_seldom, keep_freed
 from ledger.api.requests import DEFAULT_LEDGER
 from ledger.api.server import Server
 from ledger.embedded import EmbeddedPostgres
@@ -32,7 +31,6 @@ EMBEDDED_FOLDER = "postgres"
 LOOK_SECONDS = 2.0
 """How often the database is looked at, for health."""
 FIRST_LOOK_SECONDS = 0.2
-COLLECT_AFTER_OBJECTS = 2_000
 
 Ready = Callable[[str], Awaitable[None]]
 
@@ -118,20 +116,15 @@ class Service:
         return True
 
 
-def calm_collector() -> None:
-    """Has the collector of cycles look seldom: with thousands of reports under way, its looks at objects that are
-    all alive took a quarter of the time of an append. What is loaded by now stays, and is not looked at again."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER_OBJECTS)
-
-
 async def serve(url: str, settings: Settings, ready: Ready) -> None:
     """Serves until SIGINT or SIGTERM."""
-    calm_collector()
     keep_freed()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stopping.set)
-    await Service.composed(url, settings).run(ready, stopping)
+    collecting = asyncio.create_task(collect_seldom())
+    try:
+        await Service.composed(url, settings).run(ready, stopping)
+    finally:
+        collecting.cancel()

@@ -52,7 +52,9 @@ class LoopAnswer:
 
     def deliver(self) -> None:
         """On the event loop."""
-        self._deliver(self._outcomes[0])
+        deliver = self._deliver
+        del self._deliver  # what it writes holds the request, and the request this: only the collector would free them
+        deliver(self._outcomes[0])
 
     def _put(self, outcome: Appended | BaseException) -> None:
         # The lane and its watch can answer at the same moment: an append to a list is one step, a look is not.

@@ -178,7 +178,9 @@ class _Placing:
         rows.types = [event.type for event in events]
         rows.report_ids = [request.report_id for request, _, _ in places]
         rows.payloads = [event.payload for event in events]
-        rows.salts = [self._random(SALT_BYTES) for _ in events]
+        # One call to the system for all: each gives up the interpreter, and gets it back after whatever else runs.
+        random = self._random(SALT_BYTES * len(events))
+        rows.salts = [random[start : start + SALT_BYTES] for start in range(0, len(random), SALT_BYTES)]
         commitments = map(payload_commitment, rows.salts, rows.payloads)
         positions = count(self._batch.size_before + 1)
         rows.envelopes = list(map(self._envelope, positions, places, commitments))
