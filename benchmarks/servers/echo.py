@@ -9,10 +9,10 @@ from typing import Any
 import grpc
 
 from ledger.api.server import options
-from ledger.api.statuses import OWN_METHODS, StatusInterceptor
+from ledger.api.statuses import telling
 from ledger.settings import Settings
 
-SERVICE = f"{OWN_METHODS.strip('/')}.Measurement"
+SERVICE = "incident.ledger.v1.Measurement"
 METHOD = f"/{SERVICE}/Echo"
 
 
@@ -23,9 +23,9 @@ async def echo(request: bytes, context: Any) -> bytes:
 
 async def serve() -> None:
     """Listens on a free port."""
-    server = grpc.aio.server(interceptors=[StatusInterceptor()], options=options(Settings()))
+    server = grpc.aio.server(options=options(Settings()))
     handler = grpc.method_handlers_generic_handler(SERVICE, {"Echo": grpc.unary_unary_rpc_method_handler(echo)})
-    server.add_generic_rpc_handlers((handler,))
+    telling(server).add_generic_rpc_handlers((handler,))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     print(f"serving on 127.0.0.1:{port}", flush=True)

@@ -19,7 +19,7 @@ from benchmarks.servers.echo import SERVICE
 from benchmarks.stored import Rows, Told
 from incident.ledger.v1 import ledger_service_pb2
 from ledger.api.server import options
-from ledger.api.statuses import StatusInterceptor
+from ledger.api.statuses import telling
 from ledger.settings import Settings
 
 METHOD = f"/{SERVICE}/Store"
@@ -53,9 +53,9 @@ async def serve(orders: Orders) -> None:
             head += len(fresh)
         return request
 
-    server = grpc.aio.server(interceptors=[StatusInterceptor()], options=options(Settings()))
+    server = grpc.aio.server(options=options(Settings()))
     handler = grpc.method_handlers_generic_handler(SERVICE, {"Store": grpc.unary_unary_rpc_method_handler(store)})
-    server.add_generic_rpc_handlers((handler,))
+    telling(server).add_generic_rpc_handlers((handler,))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     print(f"serving on 127.0.0.1:{port}", flush=True)

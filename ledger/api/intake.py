@@ -15,6 +15,8 @@ from ledger.persistence.lane import full_queue
 GATHER_SECONDS = 0.0005
 """Under load, a group is closed when nothing more has arrived for so long."""
 LONGEST_GATHER_SECONDS = 0.01
+ENOUGH = 48
+"""A group of so many is closed at once: while it is being recorded, the next one arrives."""
 MAX_GROUP_BYTES = 256 * 1024
 """Some five hundred ordinary reports, which take about as long to read as a group gathers."""
 
@@ -60,8 +62,15 @@ class Intake:
         self._arrived.append(Arrived(request, left, response, pb.AppendReportResponse()))
         if self._taking is None:
             # The lane watches the deadlines and bounds the number of what waits, so nothing waits here for long.
-            self._taking = self._loop.call_later(LONGEST_GATHER_SECONDS if self._under_way else 0, self._take)
+            self._take_in(LONGEST_GATHER_SECONDS if self._under_way else 0)
+        elif len(self._arrived) == ENOUGH:
+            self._take_in(0)
         return response
+
+    def _take_in(self, seconds: float) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+        self._taking = self._loop.call_later(seconds, self._take)
 
     def _gather(self, seen: int, until: float) -> None:
         """Waits as long as more arrives: in a larger group each report costs less."""

@@ -53,7 +53,8 @@ class LoopAnswer:
     def deliver(self) -> None:
         """On the event loop."""
         deliver = self._deliver
-        del self._deliver  # what it writes holds the request, and the request this: only the collector would free them
+        # It holds the request, and the request holds this: only the collector of cycles would free them.
+        del self._deliver
         deliver(self._outcomes[0])
 
     def _put(self, outcome: Appended | BaseException) -> None:

@@ -13,7 +13,7 @@ LARGE_BYTES = 8 * 1024 * 1024
 LOOK_SECONDS = 0.5
 COLLECT_AFTER_SECONDS = 5.0
 COLLECT_AFTER_OBJECTS = 200_000
-"""More than are alive with all queues full, some tens of megabytes: so many more are garbage for the greater part."""
+"""Some tens of megabytes: more than the reports under way take at most times, so that much of it is garbage."""
 
 
 async def collect_seldom() -> None:

@@ -8,7 +8,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from ledger.api.statuses import StatusInterceptor
+from ledger.api.statuses import telling
 from ledger.errors import UnavailableError
 from ledger.settings import Settings
 
@@ -32,7 +32,7 @@ class Server:
     """A gRPC server on one address."""
 
     def __init__(self, settings: Settings) -> None:
-        self._server = grpc.aio.server(interceptors=[StatusInterceptor()], options=options(settings))
+        self._server = grpc.aio.server(options=options(settings))
         self._health = health.aio.HealthServicer()
         self._address = settings.listen
         self._services: list[str] = [health.SERVICE_NAME, reflection.SERVICE_NAME]
@@ -40,7 +40,7 @@ class Server:
     @property
     def registry(self) -> grpc.aio.Server:
         """Where services are added."""
-        return self._server
+        return telling(self._server)
 
     def offers(self, service: ServiceDescriptor) -> None:
         """Names a service that was added, for reflection and health."""

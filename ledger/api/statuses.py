@@ -3,10 +3,10 @@ What nobody foresaw is logged under an id, and only the id is answered: no text 
 
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from random import uniform
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import grpc
@@ -23,7 +23,6 @@ from ledger import errors
 
 log = logging.getLogger(__name__)
 
-OWN_METHODS = "/incident.ledger.v1."
 ERROR_DOMAIN = "incident-ledger"
 DETAILS_KEY = "grpc-status-details-bin"
 NOT_WRITTEN = "Method not implemented!"
@@ -72,39 +71,64 @@ def code_of(error: errors.LedgerError) -> grpc.StatusCode:
     return next((CODES[each] for each in type(error).__mro__ if each in CODES), grpc.StatusCode.INTERNAL)
 
 
-class StatusInterceptor(grpc.aio.ServerInterceptor):
-    """Ends a call that raises with the status of its error; services raise and know nothing of codes."""
+class _Telling(grpc.GenericRpcHandler):
+    """The methods of a service, each ending a call that raises with the status of its error; services raise and
+    know nothing of codes. Wrapped once: an interceptor runs for each call and takes as long as reading a report."""
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Any:
-        """Wraps the methods of this project's services; health and reflection stay as they are."""
-        handler = await continuation(handler_call_details)
-        if handler is None or not str(handler_call_details.method).startswith(OWN_METHODS):
-            return handler
+    def __init__(self, methods: grpc.GenericRpcHandler) -> None:
+        self._methods = methods
+        self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[Any, Any] | None":
+        """The handler of a method; None where it is not one of the service's."""
         method = str(handler_call_details.method)
-        codec = (handler.request_deserializer, _or_ready(handler.response_serializer))
-        if handler.stream_stream:
-            return grpc.stream_stream_rpc_method_handler(_streaming(handler.stream_stream, method), *codec)
-        if handler.unary_stream:
-            return grpc.unary_stream_rpc_method_handler(_streaming(handler.unary_stream, method), *codec)
-        if handler.unary_unary:
-            return grpc.unary_unary_rpc_method_handler(_single(handler.unary_unary, method), *codec)
-        return handler
+        if method not in self._wrapped:
+            handler = self._methods.service(handler_call_details)
+            if handler is None:
+                return None
+            self._wrapped[method] = _wrapped(handler, method)
+        return self._wrapped[method]
+
+
+class _Registry:
+    """What generated code needs of a server to add a service."""
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self._server = server
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        self._server.add_generic_rpc_handlers([_Telling(each) for each in handlers])
+
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Any]) -> None:
+        """The same methods once more, for a kind of server that this is not."""
+
+
+def telling(server: grpc.aio.Server) -> grpc.aio.Server:
+    """Where services are added to a server so that their errors end calls with statuses."""
+    return cast(grpc.aio.Server, _Registry(server))
+
+
+def _wrapped(handler: Any, method: str) -> "grpc.RpcMethodHandler[Any, Any]":
+    codec = (handler.request_deserializer, _or_ready(handler.response_serializer))
+    if handler.stream_stream:
+        return grpc.stream_stream_rpc_method_handler(_streaming(handler.stream_stream, method), *codec)
+    if handler.unary_stream:
+        return grpc.unary_stream_rpc_method_handler(_streaming(handler.unary_stream, method), *codec)
+    return grpc.unary_unary_rpc_method_handler(_single(handler.unary_unary, method), *codec)
 
 
 def _or_ready(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
     """A method may also answer with a message's bytes."""
-    return lambda answer: answer if isinstance(answer, bytes) else serialize(answer)
+    return lambda answer: answer if type(answer) is bytes else serialize(answer)
 
 
 def _single(behaviour: Callable[..., Any], method: str) -> Callable[..., Awaitable[Any]]:
+    waits = inspect.iscoroutinefunction(behaviour)
+
     async def call(request: Any, context: Any) -> Any:
         try:
             answer = behaviour(request, context)
-            return await answer if inspect.isawaitable(answer) else answer
+            return await answer if waits else answer
         except grpc.aio.AbortError:
             raise
         except Exception as error:

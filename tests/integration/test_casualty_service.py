@@ -16,7 +16,7 @@ from grpc_status import rpc_status
 from incident.ledger.v1 import casualty_service_pb2 as pb
 from incident.ledger.v1 import claims_pb2, records_pb2, values_pb2
 from incident.ledger.v1.casualty_service_pb2_grpc import CasualtyServiceStub, add_CasualtyServiceServicer_to_server
-from ledger.api.statuses import StatusInterceptor
+from ledger.api.statuses import telling
 from ledger.application import LedgerApplication
 from ledger.domain.reports import Report
 from projections.api.casualty_questions import TYPES
@@ -70,8 +70,8 @@ class Service:
 async def service(database: Database) -> AsyncIterator[Service]:
     follower = Follower(database.service_url, "main", [CASUALTIES, INCIDENTS_READ_MODEL])
     pool = read_pool(database.service_url, 2)
-    server = grpc.aio.server(interceptors=[StatusInterceptor()])
-    add_CasualtyServiceServicer_to_server(CasualtyServicer(ReadSide(pool)), server)
+    server = grpc.aio.server()
+    add_CasualtyServiceServicer_to_server(CasualtyServicer(ReadSide(pool)), telling(server))
     port = server.add_insecure_port("127.0.0.1:0")
     with closing(LedgerApplication("main", database.service_url)) as application:
         follower.start()

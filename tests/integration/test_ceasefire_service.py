@@ -21,7 +21,7 @@ from incident.ledger.v1.ceasefire_service_pb2_grpc import (
     CeasefireServiceStub,
     add_CeasefireServiceServicer_to_server,
 )
-from ledger.api.statuses import StatusInterceptor
+from ledger.api.statuses import telling
 from ledger.application import LedgerApplication
 from ledger.domain.reports import Report
 from projections.api.ceasefire_service import CeasefireServicer
@@ -71,8 +71,8 @@ class Service:
 async def service(database: Database) -> AsyncIterator[Service]:
     follower = Follower(database.service_url, "main", [CEASEFIRES, THREATS])
     pool = read_pool(database.service_url, 2)
-    server = grpc.aio.server(interceptors=[StatusInterceptor()])
-    add_CeasefireServiceServicer_to_server(CeasefireServicer(ReadSide(pool)), server)
+    server = grpc.aio.server()
+    add_CeasefireServiceServicer_to_server(CeasefireServicer(ReadSide(pool)), telling(server))
     port = server.add_insecure_port("127.0.0.1:0")
     with closing(LedgerApplication("main", database.service_url)) as application:
         follower.start()

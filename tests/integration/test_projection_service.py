@@ -15,7 +15,7 @@ from incident.ledger.v1.projection_service_pb2_grpc import (
     ProjectionServiceStub,
     add_ProjectionServiceServicer_to_server,
 )
-from ledger.api.statuses import StatusInterceptor
+from ledger.api.statuses import telling
 from projections.api.projection_service import ProjectionServicer
 from tests.followed import Ledger, Tally, running, until
 from tests.postgres import Database
@@ -55,8 +55,8 @@ class Service:
 async def service(database: Database) -> AsyncIterator[Service]:
     tally = Tally()
     with running(database, tally, Tally("other", version=3)) as engine:
-        server = grpc.aio.server(interceptors=[StatusInterceptor()])
-        add_ProjectionServiceServicer_to_server(ProjectionServicer(engine), server)
+        server = grpc.aio.server()
+        add_ProjectionServiceServicer_to_server(ProjectionServicer(engine), telling(server))
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         await asyncio.to_thread(until, lambda: engine.state("main", "other"), lambda state: state.generation == 1)

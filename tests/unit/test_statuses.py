@@ -18,7 +18,7 @@ from incident.ledger.v1 import ledger_service_pb2 as ledger_messages
 from incident.ledger.v1 import ledger_service_pb2_grpc as ledger_stubs
 from incident.ledger.v1 import records_pb2
 from ledger import errors
-from ledger.api.statuses import CODES, StatusInterceptor, status_of
+from ledger.api.statuses import CODES, status_of, telling
 
 
 class FailingLedgerService(ledger_stubs.LedgerServiceServicer):
@@ -48,10 +48,10 @@ class FailingLedgerService(ledger_stubs.LedgerServiceServicer):
 @pytest.fixture
 async def service() -> AsyncIterator[FailingLedgerService]:
     """A service that fails, and its stub as `service.stub`."""
-    server = grpc.aio.server(interceptors=[StatusInterceptor()])
+    server = grpc.aio.server()
     written: Any = FailingLedgerService
     servicer = written()
-    ledger_stubs.add_LedgerServiceServicer_to_server(servicer, server)
+    ledger_stubs.add_LedgerServiceServicer_to_server(servicer, telling(server))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
