@@ -13,7 +13,7 @@ from benchmarks.opponents import Measure, Opponent, Scale, Turn, watched
 
 CLAIMS = (1, 10)
 REPORTS_A_MESSAGE = {1: 200, 10: 100}
-MESSAGES_UNDER_WAY = 8
+MESSAGES_UNDER_WAY = 16
 RAW_SIZES = (100, 1_000, 5_000)
 RAW_SIZE = 1_000
 CALL_SIZES = (1, 10, 100, 1_000)

@@ -11,7 +11,9 @@ from ledger.api.appending import Appending, Letter, Sent, read, too_large
 from ledger.api.requests import DEFAULT_SECONDS
 from ledger.api.statuses import status_of
 
-MAX_BATCHES_UNDER_WAY = 4
+MAX_BATCHES_UNDER_WAY = 32
+MAX_BYTES_UNDER_WAY = 2 * 1024 * 1024
+"""Read and not answered, of one stream: enough for the reading and the committing never to wait for each other."""
 
 
 class Batch:
@@ -19,6 +21,7 @@ class Batch:
 
     def __init__(self, reports: Sequence[pb.AppendReportRequest]) -> None:
         self._answer = pb.AppendReportsResponse()
+        self.size = sum([each.ByteSize() for each in reports])
         self.outcomes = [self._answer.outcomes.add(report_id=each.report.report_id) for each in reports]
         self._left = len(self.outcomes)
         self._settled = asyncio.Event()
@@ -48,6 +51,8 @@ class AppendStream:
         self._appending = appending
         self._unsettled = 0
         self._all_settled = asyncio.Event()
+        self._bytes_under_way = 0
+        self._room = asyncio.Event()
 
     async def outcomes(
         self, batches: AsyncIterator[pb.AppendReportsRequest]
@@ -58,6 +63,8 @@ class AppendStream:
         try:
             while (batch := await under_way.get()) is not None:
                 yield await batch.answer()
+                self._bytes_under_way -= batch.size
+                self._room.set()
             await reader  # raises what ended the reading, after all that was read before it is answered
         finally:
             reader.cancel()
@@ -73,6 +80,10 @@ class AppendStream:
                 batch = Batch(sent.reports)
                 await self._begin(batch, sent.reports)
                 await under_way.put(batch)
+                self._bytes_under_way += batch.size
+                while self._bytes_under_way > MAX_BYTES_UNDER_WAY:
+                    self._room.clear()
+                    await self._room.wait()
         finally:
             await under_way.put(None)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from incident.ledger.v1 import ledger_service_pb2, records_pb2
 from ledger.api.ledgers import Ledgers, OpenLedger
-from ledger.api.mailbox import LoopAnswer
+from ledger.api.mailbox import LoopAnswer, Mailbox
 from ledger.api.messages import reports_from_proto, timestamp_parts
 from ledger.api.requests import expected_revisions
 from ledger.application import Sending, Submission
@@ -95,22 +95,30 @@ def too_large(field: str, size: int, of: str, setting: str, most: int) -> Invali
     )
 
 
-class _Slip:
+class _Slip(LoopAnswer):
     """Writes the receipt of one report when the answer comes."""
 
     __slots__ = ("_letter", "_write", "submission")
 
-    def __init__(self, write: Callable[[records_pb2.Receipt, Submission, Appended], None], letter: Letter) -> None:
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        write: Callable[[records_pb2.Receipt, Submission, Appended], None],
+        letter: Letter,
+    ) -> None:
+        super().__init__(mailbox)
         self._write = write
         self._letter = letter
         self.submission: Submission | None = None
 
-    def deliver(self, done: Appended | BaseException) -> None:
-        """On the event loop, once."""
-        if isinstance(done, BaseException):
-            self._letter.settled(done)
-        elif self.submission is not None:
-            self._write(self._letter.receipt, self.submission, done)
+    def delivered(self, outcome: Appended | BaseException) -> None:
+        """Says what came of the report."""
+        # Its request holds this in turn: without letting go, only the collector of cycles would free them.
+        submission, self.submission = self.submission, None
+        if isinstance(outcome, BaseException):
+            self._letter.settled(outcome)
+        elif submission is not None:
+            self._write(self._letter.receipt, submission, outcome)
             self._letter.settled(None)
 
 
@@ -135,15 +143,14 @@ class Appending:
     def prepared(self, letters: Sequence[Letter]) -> list[AppendRequest]:
         """Reports as requests for the lane. Once one is durable its receipt is written, on the event loop. One that
         cannot be prepared is settled at once."""
-        slips = [_Slip(self._write, letter) for letter in letters]
+        slips = [_Slip(self._mailbox, self._write, letter) for letter in letters]
         sendings = [
-            Sending(*letter.sent, letter.deadline, LoopAnswer(self._mailbox, slip.deliver))
-            for letter, slip in zip(letters, slips, strict=True)
+            Sending(*letter.sent, letter.deadline, slip) for letter, slip in zip(letters, slips, strict=True)
         ]
         requests = []
         for slip, submission in zip(slips, _together(self._prepare, sendings), strict=True):
             if isinstance(submission, Exception):
-                slip.deliver(submission)
+                slip.delivered(submission)
             else:
                 slip.submission = submission
                 requests.append(submission.request)
@@ -187,7 +194,7 @@ class Appending:
         receipt.recorded_at.seconds, receipt.recorded_at.nanos = timestamp_parts(appended.recorded_at)
         for placed in appended.events:
             receipt.events.add(
-                event_id=str(placed.event_id),
+                event_id=placed.event_id,
                 type=placed.type,
                 stream=placed.stream,
                 revision=placed.revision,

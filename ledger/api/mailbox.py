@@ -2,13 +2,11 @@
 a wake-up for each answer costs more than recording the report. It decides nothing and keeps nothing."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import InvalidStateError
 
 from ledger.persistence.records import Appended
-
-Deliver = Callable[[Appended | BaseException], None]
 
 
 class Mailbox:
@@ -32,15 +30,18 @@ class Mailbox:
             self._waiting.popleft().deliver()
 
 
-class LoopAnswer:
+class LoopAnswer(ABC):
     """The answer to one request, given on any thread and delivered on the event loop. The first one holds."""
 
-    __slots__ = ("_deliver", "_mailbox", "_outcomes")
+    __slots__ = ("_mailbox", "_outcomes")
 
-    def __init__(self, mailbox: Mailbox, deliver: Deliver) -> None:
+    def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
-        self._deliver = deliver
         self._outcomes: list[Appended | BaseException] = []
+
+    @abstractmethod
+    def delivered(self, outcome: Appended | BaseException) -> None:
+        """On the event loop, once."""
 
     def set_result(self, appended: Appended) -> None:
         """The receipt."""
@@ -52,10 +53,7 @@ class LoopAnswer:
 
     def deliver(self) -> None:
         """On the event loop."""
-        deliver = self._deliver
-        # It holds the request, and the request holds this: only the collector of cycles would free them.
-        del self._deliver
-        deliver(self._outcomes[0])
+        self.delivered(self._outcomes[0])
 
     def _put(self, outcome: Appended | BaseException) -> None:
         # The lane and its watch can answer at the same moment: an append to a list is one step, a look is not.

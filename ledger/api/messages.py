@@ -1,7 +1,7 @@
 """Reports, claims and records as protobuf messages and back, field for field by name.
 What is not stated stays unset on both sides: an absent number is never zero. Validation is the domain's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -77,6 +77,8 @@ _BODY_READS = {
 _BODY_WRITES = {
     type_name: (body, _CONVERTERS.writer(message_of(_BODIES[body]))) for type_name, body in BODY_NAMES.items()
 }
+_VALIDATE: Callable[[Plain], Report] = Report.__pydantic_validator__.validate_python
+"""`model_validate` without its options."""
 _READ_REPORT = _CONVERTERS.reader(records_pb2.Report.DESCRIPTOR)
 _WRITE_REPORT = _CONVERTERS.writer(records_pb2.Report.DESCRIPTOR)
 
@@ -102,7 +104,7 @@ def _validated(content: Plain, unknown: bool) -> Report | InvalidRequestError:
         what = "has fields that this server does not know; use the server's version of the contract"
         return InvalidRequestError([Violation("report", what)])
     try:
-        return Report.model_validate(content)
+        return _VALIDATE(content)
     except ValidationError as error:
         return InvalidRequestError(violations_of(error, "report", wire=True))
 

@@ -53,7 +53,7 @@ def encode(
     position: int,
     stream: str,
     revision: int,
-    event_id: UUID,
+    event_id: UUID | str,
     type: str,
     report_id: str,
     recorded_at: str,

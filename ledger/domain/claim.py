@@ -105,7 +105,7 @@ class ThreatClaim(Claim):
 def _find_actors(model: BaseModel, path: str, found: list[tuple[str, str]]) -> None:
     for name, is_actor in _reference_fields(type(model)):
         value = getattr(model, name)
-        if value is None or value == ():
+        if not value:
             continue
         if is_actor and type(value) is str:
             found.append((path + name, value))
@@ -126,7 +126,7 @@ def _reference_fields(model: type[BaseModel]) -> tuple[tuple[str, bool], ...]:
     for name, field in model.model_fields.items():
         if _mentions(field.annotation, tuple(field.metadata), ActorReference):
             found.append((name, True))
-        elif _holds_models(field.annotation):
+        elif _holds_references(field.annotation):
             found.append((name, False))
     return tuple(found)
 
@@ -138,7 +138,7 @@ def _mentions(annotation: Any, metadata: tuple[Any, ...], marker: type) -> bool:
     return any(_mentions(each, getattr(each, "__metadata__", ()), marker) for each in inner)
 
 
-def _holds_models(annotation: Any) -> bool:
+def _holds_references(annotation: Any) -> bool:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return True
-    return any(_holds_models(each) for each in getattr(annotation, "__args__", ()))
+        return bool(_reference_fields(annotation))
+    return any(_holds_references(each) for each in getattr(annotation, "__args__", ()))

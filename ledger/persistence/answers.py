@@ -27,7 +27,7 @@ def refuse(requests: Sequence[AppendRequest], error: BaseException) -> None:
 def already_recorded(records: Sequence[RawRecord], size: int, root: bytes, missing: frozenset[str]) -> Appended:
     """The first receipt again."""
     placed = tuple(
-        Placed(each.event_id, each.topic, each.stream, each.originator_version, each.position, each.leaf)
+        Placed(str(each.event_id), each.topic, each.stream, each.originator_version, each.position, each.leaf)
         for each in records
     )
     return Appended(placed, records[0].recorded_at, size, root, missing, already_recorded=True)

@@ -123,9 +123,10 @@ class _Placing:
         self._note_missing(request)
 
     def _note_missing(self, request: AppendRequest) -> None:
-        missing = request.mentions - self._heads.keys()
+        # Not as a difference of sets: that would go through the heads of all other requests.
+        missing = [stream for stream in request.mentions if stream not in self._heads]
         if missing:
-            self._batch.missing[id(request)] = missing
+            self._batch.missing[id(request)] = frozenset(missing)
 
     def _mismatches(self, request: AppendRequest) -> list[RevisionMismatch]:
         found = []
@@ -183,20 +184,23 @@ class _Placing:
         rows.salts = [random[start : start + SALT_BYTES] for start in range(0, len(random), SALT_BYTES)]
         commitments = map(payload_commitment, rows.salts, rows.payloads)
         positions = count(self._batch.size_before + 1)
-        rows.envelopes = list(map(self._envelope, positions, places, commitments))
+        ids = list(map(str, rows.event_ids))
+        rows.envelopes = list(map(self._envelope, positions, places, ids, commitments))
         rows.leaves = [leaf_hash(envelope) for envelope in rows.envelopes]
         positions = count(self._batch.size_before + 1)
-        placed = map(Placed, rows.event_ids, rows.types, rows.streams, rows.revisions, positions, rows.leaves)
+        placed = map(Placed, ids, rows.types, rows.streams, rows.revisions, positions, rows.leaves)
         self._batch.accepted = [(request, tuple(islice(placed, len(request.events)))) for request in self._taken]
 
-    def _envelope(self, position: int, place: tuple[AppendRequest, NewEvent, int], commitment: str) -> bytes:
+    def _envelope(
+        self, position: int, place: tuple[AppendRequest, NewEvent, int], event_id: str, commitment: str
+    ) -> bytes:
         request, event, revision = place
         return encode(
             ledger=self._ledger,
             position=position,
             stream=event.stream,
             revision=revision,
-            event_id=event.event_id,
+            event_id=event_id,
             type=event.type,
             report_id=request.report_id,
             recorded_at=self._recorded_at,

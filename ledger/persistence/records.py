@@ -115,7 +115,7 @@ class AppendRequest:
 class Placed(NamedTuple):
     """Where one event stands."""
 
-    event_id: UUID
+    event_id: str
     type: str
     stream: str
     revision: int

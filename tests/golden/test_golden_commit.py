@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,14 +27,12 @@ RECORDED_AT = datetime(2020, 2, 12, 10, 0, 0, 1, tzinfo=UTC)
 
 def counting_salts() -> Callable[[int], bytes]:
     """Salts that can be foretold: sixteen times 1, sixteen times 2, …"""
-    drawn = 0
+    numbers = count(1)
 
-    def salt(size: int) -> bytes:
-        nonlocal drawn
-        drawn += 1
-        return bytes([drawn]) * size
+    def drawn(size: int) -> bytes:
+        return b"".join([bytes([next(numbers)]) * SALT_BYTES for _ in range(0, size, SALT_BYTES)])
 
-    return salt
+    return drawn
 
 
 def commit_of(content: dict[str, Any]) -> dict[str, Any]:

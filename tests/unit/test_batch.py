@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from itertools import count
 from uuid import UUID, uuid5
 
 from hypothesis import given, settings
@@ -39,14 +40,13 @@ REPORT_IDS = ("r1", "r2", "r3", "r4", "r5")
 
 def salts() -> Callable[[int], bytes]:
     """A source of salts that gives the same ones every time."""
-    count = 0
+    numbers = count()
 
-    def salt(size: int) -> bytes:
-        nonlocal count
-        count += 1
-        return sha256(str(count).encode()).digest()[:size]
+    def drawn(size: int) -> bytes:
+        many = range(0, size, SALT_BYTES)
+        return b"".join([sha256(str(next(numbers)).encode()).digest()[:SALT_BYTES] for _ in many])
 
-    return salt
+    return drawn
 
 
 @st.composite
@@ -224,8 +224,8 @@ def test_positions_are_contiguous_and_order_is_kept(drawn: list[AppendRequest], 
     placed = [each for _, each_placed in batch.accepted for each in each_placed]
     assert [each.position for each in placed] == list(range(before + 1, before + 1 + len(placed)))
     assert batch.size_after == before + len(placed) == batch.tree.size
-    asked = [each.event_id for request, _ in batch.accepted for each in request.events]
-    assert [each.event_id for each in placed] == asked == batch.rows.event_ids
+    asked = [str(each.event_id) for request, _ in batch.accepted for each in request.events]
+    assert [each.event_id for each in placed] == asked == [str(each) for each in batch.rows.event_ids]
     order = [id(request) for request in drawn]
     taken = [order.index(id(request)) for request, _ in batch.accepted]
     assert taken == sorted(taken)

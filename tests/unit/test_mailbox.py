@@ -22,6 +22,17 @@ def appended(size: int) -> Appended:
     return Appended((), datetime.now(UTC), size, b"")
 
 
+class Told(LoopAnswer):
+    """Tells a function."""
+
+    def __init__(self, mailbox: Mailbox, tell: Callable[[Appended | BaseException], None]) -> None:
+        super().__init__(mailbox)
+        self._tell = tell
+
+    def delivered(self, outcome: Appended | BaseException) -> None:
+        self._tell(outcome)
+
+
 async def test_every_answer_from_many_threads_is_delivered_once_on_the_loop() -> None:
     loop = asyncio.get_running_loop()
     mailbox = Mailbox(loop)
@@ -36,7 +47,7 @@ async def test_every_answer_from_many_threads_is_delivered_once_on_the_loop() ->
 
     def give(first: int) -> None:
         for number in range(first, first + EACH):
-            LoopAnswer(mailbox, deliver).set_result(appended(number))
+            Told(mailbox, deliver).set_result(appended(number))
 
     threads = [threading.Thread(target=give, args=(each * EACH,)) for each in range(THREADS)]
     for thread in threads:
@@ -59,11 +70,11 @@ async def test_many_answers_wake_the_loop_once(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(loop, "call_soon_threadsafe", counted)
     delivered: list[object] = []
     for number in range(100):
-        LoopAnswer(mailbox, delivered.append).set_result(appended(number))
+        Told(mailbox, delivered.append).set_result(appended(number))
     await asyncio.sleep(0)
     assert len(delivered) == 100
     assert len(woken) == 1
-    LoopAnswer(mailbox, delivered.append).set_result(appended(100))
+    Told(mailbox, delivered.append).set_result(appended(100))
     await asyncio.sleep(0)
     assert len(delivered) == 101, "it rings again after it was emptied"
 
@@ -71,7 +82,7 @@ async def test_many_answers_wake_the_loop_once(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("first", ["result", "error"])
 async def test_the_first_answer_holds(first: str) -> None:
     delivered: list[object] = []
-    answer = LoopAnswer(Mailbox(asyncio.get_running_loop()), delivered.append)
+    answer = Told(Mailbox(asyncio.get_running_loop()), delivered.append)
     given, error = appended(1), DeadlineError()
     calls = [partial(answer.set_result, given), partial(answer.set_exception, error)]
     if first == "error":
@@ -85,7 +96,7 @@ async def test_the_first_answer_holds(first: str) -> None:
 
 async def test_of_answers_that_race_one_is_delivered() -> None:
     mailbox, delivered = Mailbox(asyncio.get_running_loop()), list[object]()
-    answers = [LoopAnswer(mailbox, delivered.append) for _ in range(EACH)]
+    answers = [Told(mailbox, delivered.append) for _ in range(EACH)]
 
     def give(number: int) -> None:
         for answer in answers:
