@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -63,10 +63,14 @@ def submit(application: LedgerApplication, report_: Report, seconds: float = SEC
             time.sleep(0.005)
 
 
-def append_many(url: str, prefix: str, count: int, streams: int = 10) -> list[Appended]:
-    """Appends many reports through a lane of their own; answers when all are durable."""
+def append_many(
+    url: str, prefix: str, count: int, streams: int = 10, ready: Callable[[], object] = bool
+) -> list[Appended]:
+    """Appends many reports through a lane of their own, once it is ready; answers when all are durable."""
     application = LedgerApplication(LEDGER, url)
     try:
+        append(application, report(f"{prefix}-ready"))
+        ready()
         answers = [
             submit(application, report(f"{prefix}-{number}", claim(incident_id=f"incident-{number % streams}")))
             for number in range(count)

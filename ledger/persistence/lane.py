@@ -119,6 +119,7 @@ class WriterLane:
                 self._forget()
             finally:
                 self._busy_since, self._busy_with = None, []
+                requests.clear()  # nothing of them is held while the lane waits
         self._forget()
 
     def _next(self) -> list[AppendRequest]:

@@ -1,6 +1,7 @@
 """Single appends that arrive together are taken as one group, and each is recorded or refused alone."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from incident.ledger.v1 import ledger_service_pb2, records_pb2
 from ledger.api.appending import Appending
-from ledger.api.intake import Intake
+from ledger.api.intake import ENOUGH, Intake
 from ledger.api.ledgers import Ledgers
 from ledger.api.messages import report_to_proto
 from ledger.domain.claim import DomainEvent
@@ -99,6 +100,32 @@ async def test_groups_follow_each_other_while_calls_keep_coming(appending: Appen
 
     await asyncio.gather(*(caller(name) for name in range(10)))
     assert check_record(database.owner_url) == 400
+
+
+async def test_what_is_answered_is_freed_without_the_collector(appending: Appending) -> None:
+    gc.collect()
+    gc.disable()  # as the service has it: between its looks, whatever is left in cycles is kept
+    try:
+        await outcomes(Intake(appending), [sent(report(f"r-{number}")) for number in range(MANY)])
+        await asyncio.sleep(0.05)
+        assert not [each for each in gc.get_objects() if isinstance(each, AppendRequest)]
+    finally:
+        gc.enable()
+
+
+async def test_enough_calls_do_not_wait_for_the_group_before(
+    appending: Appending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.api.intake.LONGEST_GATHER_SECONDS", SECONDS)
+    intake, given = Intake(appending), list[Sequence[AppendRequest]]()
+    monkeypatch.setattr(appending, "queue", given.append)  # the first group stays under way
+    waiting = [intake.append(sent(report("first")), left)]
+    await asyncio.sleep(0.01)
+    waiting += [intake.append(sent(report(f"r-{number}")), left) for number in range(ENOUGH)]
+    await asyncio.sleep(0.1)
+    assert [len(each) for each in given] == [1, ENOUGH]
+    for each in waiting:
+        each.cancel()
 
 
 async def test_a_call_that_has_gone_is_not_read(appending: Appending, database: Database) -> None:

@@ -48,6 +48,8 @@ PROCESS = (
 
 MANY = 1_000
 TWO_LANES = 2_000
+READY = 4
+"""Events by which two lanes became ready."""
 KILLED = 1_200
 
 
@@ -116,7 +118,7 @@ def test_a_receipt_says_what_is_recorded(application: LedgerApplication, databas
     appended = append(application, report("r", claim(), claim(incident_id="other")))
     with psycopg.connect(database.service_url) as connection:
         rows = connection.execute(
-            "SELECT event_id, type, stream, revision, position, leaf, recorded_at FROM ledger_main.events"
+            "SELECT event_id::text, type, stream, revision, position, leaf, recorded_at FROM ledger_main.events"
             " ORDER BY position"
         ).fetchall()
         [(size, root, committed_at)] = connection.execute(
@@ -231,14 +233,17 @@ def held_up(application: LedgerApplication, database: Database) -> Iterator[None
 
 
 def test_two_lanes_of_one_process(database: Database) -> None:
+    begun = threading.Barrier(2)
     with ThreadPoolExecutor(2) as pool:
-        answers = list(pool.map(lambda name: append_many(database.service_url, name, TWO_LANES), ("a", "b")))
+        answers = list(
+            pool.map(lambda name: append_many(database.service_url, name, TWO_LANES, ready=begun.wait), ("a", "b"))
+        )
     check_interleaved(database, answers)
 
 
 def check_interleaved(database: Database, answers: list[list[Appended]]) -> None:
     ids = [f"{prefix}-{number}" for prefix in "ab" for number in range(TWO_LANES)]
-    assert check_record(database.owner_url, ids) == 4 * TWO_LANES
+    assert check_record(database.owner_url, ids) == 4 * TWO_LANES + READY
     spans = [(each[0].events[0].position, each[-1].events[-1].position) for each in answers]
     assert spans[0][0] < spans[1][1], "the second began before the first ended"
     assert spans[1][0] < spans[0][1]
@@ -250,7 +255,7 @@ def test_two_processes(database: Database) -> None:
     started = [subprocess.Popen([*command, name, str(TWO_LANES)], cwd=root) for name in "ab"]
     assert [process.wait(60) for process in started] == [0, 0]
     ids = [f"{prefix}-{number}" for prefix in "ab" for number in range(TWO_LANES)]
-    assert check_record(database.owner_url, ids) == 4 * TWO_LANES
+    assert check_record(database.owner_url, ids) == 4 * TWO_LANES + READY
 
 
 def test_the_same_report_through_two_lanes_is_recorded_once(database: Database) -> None:
