@@ -446,10 +446,10 @@ async def test_a_position_that_is_not_reached_is_told(
         await reach(engine, 1)
         begun = time.monotonic()
         with pytest.raises(PositionNotReachedError) as told:
-            async with read_side.answering("main", "tally", timeout=0.3, **asked):
+            async with read_side.answering("main", "tally", timeout=2, **asked):
                 pass
         assert told.value.values == {"reached": 1, "min_position": 9}
-        assert 0.3 <= time.monotonic() - begun < 15
+        assert 2 <= time.monotonic() - begun < 15
 
 
 async def test_as_of_a_time_is_as_of_its_last_commit(
