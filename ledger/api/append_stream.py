@@ -68,6 +68,8 @@ class AppendStream:
             await reader  # raises what ended the reading, after all that was read before it is answered
         finally:
             reader.cancel()
+            while not under_way.empty():  # with room for its last word, it ends
+                under_way.get_nowait()
 
     async def _take_all(
         self, batches: AsyncIterator[pb.AppendReportsRequest], under_way: asyncio.Queue[Batch | None]
