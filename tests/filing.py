@@ -18,9 +18,12 @@ from ledger.audit.tiles import TILE_WIDTH
 from ledger.domain.reports import Report
 from ledger.errors import OverloadedError
 from ledger.persistence.records import Appended
+from ledger.settings import Limits
 
 SECONDS = 30.0
 LEDGER = "main"
+SMALL_COMMIT = 200
+"""Events; so that the commits of two lanes must fall between each other's."""
 
 
 def claim(type_name: str = "TroopsKilled", **content: Any) -> dict[str, Any]:
@@ -66,8 +69,9 @@ def submit(application: LedgerApplication, report_: Report, seconds: float = SEC
 def append_many(
     url: str, prefix: str, count: int, streams: int = 10, ready: Callable[[], object] = bool
 ) -> list[Appended]:
-    """Appends many reports through a lane of their own, once it is ready; answers when all are durable."""
-    application = LedgerApplication(LEDGER, url)
+    """Appends many reports through a lane of their own, once it is ready, in many small commits; answers when all
+    are durable."""
+    application = LedgerApplication(LEDGER, url, Limits(max_commit_events=SMALL_COMMIT))
     try:
         append(application, report(f"{prefix}-ready"))
         ready()
