@@ -15,7 +15,7 @@ from ledger.application import LedgerApplication
 from ledger.audit.envelope import decode, format_recorded_at
 from ledger.audit.merkle import EMPTY_ROOT, Frontier
 from ledger.audit.tiles import TILE_WIDTH
-from ledger.domain.reports import Report
+from ledger.domain.reports import Filing, Report, ReportFiled
 from ledger.errors import OverloadedError
 from ledger.persistence.records import Appended
 from ledger.settings import Limits
@@ -54,6 +54,14 @@ def append(application: LedgerApplication, appended: Report, **expected: int) ->
     """Appends a report and waits for it; expectations are of incidents, by id."""
     streams = {f"incidents/{name}": revision for name, revision in expected.items()}
     return application.append_report(appended, streams, "observer", SECONDS)[0]
+
+
+def filed_event(report: Report, content_digest: str = "0" * 64) -> ReportFiled:
+    """The event that begins a report's stream, made by the model and not from another payload."""
+    said = {name: getattr(report, name) for name in Filing.model_fields}
+    return ReportFiled.model_construct(
+        type="ReportFiled", **said, claim_count=len(report.claims), content_digest=content_digest
+    )
 
 
 def submit(application: LedgerApplication, report_: Report, seconds: float = SECONDS) -> Future[Appended]:

@@ -14,6 +14,7 @@ from ledger.domain.acts import TargetedAct
 from ledger.domain.reports import Report
 from ledger.persistence.records import StoredRecord
 from projections.history import ReadModel
+from tests.filing import filed_event
 
 EPOCH = datetime(2020, 2, 12, tzinfo=UTC)
 
@@ -34,7 +35,7 @@ class RecordedReports:
         """Record a report; answers the ids of its claims."""
         content = {"source": {"name": "An outlet"}, "reported": "2020-02-12", **said}
         report = Report.model_validate({"report_id": report_id, "claims": list(claims), **content})
-        filed = report.filed("0" * 64)
+        filed = filed_event(report)
         self._record(report_id, filed.stream, "ReportFiled", filed.to_payload())
         return [
             self._record(report_id, self._stream(claim), claim.type, claim.to_payload()) for claim in report.claims

@@ -19,10 +19,10 @@ MAX_BYTES_UNDER_WAY = 2 * 1024 * 1024
 class Batch:
     """The reports of one message, and what comes of them."""
 
-    def __init__(self, reports: Sequence[pb.AppendReportRequest]) -> None:
+    def __init__(self, sent: pb.AppendReportsRequest) -> None:
         self._answer = pb.AppendReportsResponse()
-        self.size = sum([each.ByteSize() for each in reports])
-        self.outcomes = [self._answer.outcomes.add(report_id=each.report.report_id) for each in reports]
+        self.size = sent.ByteSize()
+        self.outcomes = [self._answer.outcomes.add(report_id=each.report.report_id) for each in sent.reports]
         self._left = len(self.outcomes)
         self._settled = asyncio.Event()
         if not self._left:
@@ -79,7 +79,7 @@ class AppendStream:
                 most, size = self._appending.limits.max_batch_reports, len(sent.reports)
                 if size > most:
                     raise too_large("reports", size, "reports", "LEDGER_MAX_BATCH_REPORTS", most)
-                batch = Batch(sent.reports)
+                batch = Batch(sent)
                 await self._begin(batch, sent.reports)
                 await under_way.put(batch)
                 self._bytes_under_way += batch.size

@@ -83,14 +83,6 @@ _READ_REPORT = _CONVERTERS.reader(records_pb2.Report.DESCRIPTOR)
 _WRITE_REPORT = _CONVERTERS.writer(records_pb2.Report.DESCRIPTOR)
 
 
-def report_from_proto(message: records_pb2.Report) -> Report:
-    """The report that a client sent; InvalidRequestError with every violation where it does not hold."""
-    [report] = reports_from_proto([message])
-    if isinstance(report, InvalidRequestError):
-        raise report
-    return report
-
-
 def reports_from_proto(messages: Sequence[records_pb2.Report]) -> list[Report | InvalidRequestError]:
     """The reports that clients sent, in steps over all of them; an error with every violation where one does not
     hold."""

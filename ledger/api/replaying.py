@@ -95,7 +95,7 @@ class Replaying:
     def _made(self, events: Iterable[Plain], through: int) -> Page:
         message = pb.ReplayHistoryResponse(through_position=through, head_position=self._head)
         for fields in events:
-            # One after the other: thousands of dicts at once are work for the garbage collector.
+            # One after the other: thousands of dicts at once would take more memory than the message.
             message.events.add(**fields)
         return Page([message.SerializeToString()], through)
 

@@ -65,20 +65,12 @@ class Report(Filing):
         """Whether it holds acts of the record, which depend on what is recorded."""
         return not DECIDED_TYPES.isdisjoint([item.type for item in self.claims])
 
-    def filed(self, content_digest: str) -> "ReportFiled":
-        """The event that begins the report's stream."""
-        said = {name: getattr(self, name) for name in Filing.model_fields}
-        # Each part is validated already, as a part of the report.
-        return ReportFiled.model_construct(
-            type="ReportFiled", **said, claim_count=len(self.claims), content_digest=content_digest
-        )
-
     def filing_payload(self) -> bytes:
         """What the content digest covers beside the claims: compact JSON, without fields at their defaults."""
         return self.__pydantic_serializer__.to_json(self, exclude=_CLAIMS, exclude_defaults=True)
 
     def filed_payload(self, filing: bytes, content_digest: str) -> bytes:
-        """The payload of `filed`, made from the filing's: every report has one, and its JSON is there already."""
+        """The payload of its ReportFiled, made from the filing's JSON, which is there already."""
         end = f',"claim_count":{len(self.claims)},"content_digest":"{content_digest}"}}'
         return b'{"type":"ReportFiled",' + filing[1:-1] + end.encode()
 

@@ -14,10 +14,11 @@ from uuid import UUID
 
 from ledger.audit.envelope import SALT_BYTES
 from ledger.audit.tiles import TreeState
-from ledger.domain.recorded import content_digest, event_ids_of
+from ledger.domain.recorded import drafts_of
 from ledger.domain.reports import Report
 from ledger.persistence.batch import decide
 from ledger.persistence.records import AppendRequest, NewEvent, Tip
+from tests.filing import filed_event
 
 FILE = Path(__file__).parent / "commit.v1.json"
 LEDGER = "main"
@@ -38,13 +39,13 @@ def counting_salts() -> Callable[[int], bytes]:
 def commit_of(content: dict[str, Any]) -> dict[str, Any]:
     """What the ledger makes of a report that is its first."""
     report = Report.model_validate(content)
-    payloads = [claim.to_payload() for claim in report.claims]
-    digest = content_digest([report.filing_payload(), *payloads])
-    filed = report.filed(digest)
-    ids = event_ids_of(LEDGER, report.report_id, digest, len(payloads) + 1)
+    [draft] = drafts_of(LEDGER, [report])
+    digest = draft.digest
     events = tuple(
-        NewEvent(event.stream, event.type, event_id, event.to_payload())
-        for event_id, event in zip(ids, [filed, *report.claims], strict=True)
+        NewEvent(event.stream, event.type, event_id, payload)
+        for event, event_id, payload in zip(
+            [filed_event(report, digest), *report.claims], draft.ids, draft.payloads, strict=True
+        )
     )
     request = AppendRequest(report.report_id, events, 0.0, recorder=RECORDER, content_digest=digest)
     batch = decide(LEDGER, Tip(0, None, TreeState()), {}, [request], RECORDED_AT, counting_salts())

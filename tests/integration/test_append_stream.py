@@ -1,4 +1,4 @@
-"""What is left of an append stream when its client goes away in the middle."""
+"""How far an append stream reads, and what is left of it when its client goes away in the middle."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from incident.ledger.v1 import ledger_service_pb2
+from ledger.api import append_stream
 from ledger.api.append_stream import MAX_BATCHES_UNDER_WAY, AppendStream
 from ledger.api.appending import Appending
 from ledger.api.ledgers import Ledgers
@@ -15,9 +16,14 @@ from tests.filing import report
 from tests.postgres import Database
 
 
-async def test_a_stream_that_is_cut_while_it_is_full_leaves_no_task(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("bound", ["batches", "bytes"])
+async def test_a_stream_reads_no_further_than_its_bounds_and_leaves_no_task_when_cut(
+    database: Database, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
+    most = MAX_BATCHES_UNDER_WAY
+    if bound == "bytes":
+        monkeypatch.setattr(append_stream, "MAX_BYTES_UNDER_WAY", 1)
+        most = 1
     ledgers = Ledgers(database.service_url)
     appending = Appending(ledgers, await ledgers.get("main"), "observer")
 
@@ -38,7 +44,7 @@ async def test_a_stream_that_is_cut_while_it_is_full_leaves_no_task(
     answers = AppendStream(appending).outcomes(batches())
     asking = asyncio.ensure_future(anext(answers))
     await asyncio.sleep(0.3)
-    assert MAX_BATCHES_UNDER_WAY <= read <= MAX_BATCHES_UNDER_WAY + 2, "it reads no further than its bound"
+    assert most <= read <= most + 2
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking

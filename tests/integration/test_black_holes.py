@@ -10,25 +10,18 @@ from typing import Any
 import grpc
 import pytest
 
-from campaigns.proxy import Proxy, proxied
+from campaigns.proxy import Proxy
 from incident.ledger.v1 import casualty_service_pb2, claims_pb2, projection_service_pb2, records_pb2
 from incident.ledger.v1 import ledger_service_pb2 as pb
 from incident.ledger.v1.casualty_service_pb2_grpc import CasualtyServiceStub
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from incident.ledger.v1.projection_service_pb2_grpc import ProjectionServiceStub
 from tests.integration.test_ledger_service import append, report, size_of
-from tests.postgres import Database
 from tests.served import ServiceProcess, serving
 
 SECONDS = 1.0
 PATIENCE = 40.0
 MORE_THAN_THERE_ARE_THREADS = 12
-
-
-@pytest.fixture
-def proxy(database: Database) -> Iterator[Proxy]:
-    with proxied(database.service_url) as opened:
-        yield opened
 
 
 @pytest.fixture

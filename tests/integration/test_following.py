@@ -225,21 +225,10 @@ def test_a_record_that_contradicts_itself_ends_a_subscription_with_where_to_resu
     assert subscriber.positions == [1, 2, 3, 4]
 
 
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
-    """A database server that the test may stop."""
-    server = EmbeddedPostgres(tmp_path / "data", durable=False)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
 def test_a_database_that_is_away_for_a_while_is_outlasted_and_for_long_ends_with_where_to_resume(
-    own_server: EmbeddedPostgres,
+    server: EmbeddedPostgres,
 ) -> None:
-    urls = provision(own_server.url(), service_password="service")
+    urls = provision(server.url(), service_password="service")
     install(urls.owner_url)
     environment = {"LEDGER_DATABASE_URL": urls.service_url}
     with serving("--role", "write", environment=environment) as service, service.channel() as channel:
@@ -247,13 +236,13 @@ def test_a_database_that_is_away_for_a_while_is_outlasted_and_for_long_ends_with
         append(ledgers, report("r1"))
         subscriber = Subscriber(channel).start()
         subscriber.wait_for("caught_up")
-        own_server.stop()
+        server.stop()
         subscriber.wait_for("heartbeat")
-        own_server.start()
+        server.start()
         append(ledgers, report("r2", killed("x"), killed("y")))
         subscriber.wait(lambda each: len(each.positions) == 5)
         assert (subscriber.positions, subscriber.ended) == ([1, 2, 3, 4, 5], None)
-        own_server.stop()
+        server.stop()
         error = subscriber.wait_for_end()
         assert error.code() is grpc.StatusCode.UNAVAILABLE
         assert "the database is away" in error.details()

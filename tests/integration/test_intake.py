@@ -3,7 +3,8 @@
 import asyncio
 import gc
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -33,6 +34,14 @@ async def appending(database: Database) -> AsyncIterator[Appending]:
 
 def sent(each: Report) -> ledger_service_pb2.AppendReportRequest:
     return ledger_service_pb2.AppendReportRequest(report=report_to_proto(each))
+
+
+@contextmanager
+def nothing_committed(database: Database) -> Iterator[None]:
+    """Commits wait until the end of the block."""
+    with psycopg.connect(database.owner_url) as blocking:
+        blocking.execute("LOCK TABLE ledger_main.commits IN SHARE MODE")
+        yield
 
 
 def left() -> float:
@@ -144,8 +153,7 @@ async def test_a_call_that_goes_while_its_report_is_recorded_holds_up_nobody(
     appending: Appending, database: Database
 ) -> None:
     intake = Intake(appending)
-    with psycopg.connect(database.owner_url) as blocking:
-        blocking.execute("LOCK TABLE ledger_main.commits IN SHARE MODE")
+    with nothing_committed(database):
         gone = intake.append(sent(report("gone")), left)
         await asyncio.sleep(0.2)
         gone.cancel()
@@ -212,8 +220,7 @@ async def test_a_call_keeps_its_deadline_while_an_earlier_group_hangs(
     appending: Appending, database: Database
 ) -> None:
     intake = Intake(appending)
-    with psycopg.connect(database.owner_url) as blocking:
-        blocking.execute("LOCK TABLE ledger_main.commits IN SHARE MODE")
+    with nothing_committed(database):
         first = intake.append(sent(report("first")), left)
         await asyncio.sleep(0.2)
         hasty = intake.append(sent(report("hasty")), lambda: 0.3)

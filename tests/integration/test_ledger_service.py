@@ -14,18 +14,11 @@ from incident.ledger.v1 import claims_pb2, ledger_service_pb2, records_pb2, valu
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from ledger.audit.envelope import decode, payload_commitment
 from ledger.audit.merkle import leaf_hash
-from tests.postgres import Database
-from tests.served import ServiceProcess, serving
+from tests.served import ServiceProcess
 
 pb = ledger_service_pb2
 SECONDS = 20
 FIVE_MEGABYTES = 5 * 1024 * 1024
-
-
-@pytest.fixture
-def service(database: Database) -> Iterator[ServiceProcess]:
-    with serving(environment={"LEDGER_DATABASE_URL": database.service_url}) as running:
-        yield running
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from ledger.api.messages import record_to_proto
 from ledger.persistence.log import LARGE_BYTES, RUN, EventLog
 from tests.integration.test_ledger_service import append, killed, report
 from tests.postgres import Database
-from tests.served import ServiceProcess, serving
+from tests.served import ServiceProcess
 
 pb = ledger_service_pb2
 RAW, FULL = records_pb2.EVENT_VIEW_RAW, records_pb2.EVENT_VIEW_FULL
@@ -132,12 +132,6 @@ def test_what_the_database_does_not_encode_ends_the_runs_before_it(
         insert(connection, 8, rows[7:])
     runs = EventLog("main").encoded(connection, 0, 8, 2)
     assert runs[-1].last == {"a large payload": 4, "a gap": 4, "a salt of another length": 6}[wrong]
-
-
-@pytest.fixture
-def service(database: Database) -> Iterator[ServiceProcess]:
-    with serving(environment={"LEDGER_DATABASE_URL": database.service_url}) as running:
-        yield running
 
 
 @pytest.fixture

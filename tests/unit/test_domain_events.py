@@ -21,7 +21,9 @@ from ledger.domain.casualties import CLASS_AND_OUTCOME, TollClaimed
 from ledger.domain.claim import INCIDENTS, REPORTS, THREATS, TOLLS, Claim, DomainEvent
 from ledger.domain.codes import Code, Verification
 from ledger.domain.hostilities import ActReference, EventId
+from ledger.domain.recorded import drafts_of
 from ledger.domain.reports import ACT_TYPES, CLAIM_TYPES, EVENT_TYPES, Report, event_from_payload
+from tests.filing import filed_event
 from tests.golden.examples import COMPLETE, MINIMAL
 
 MOST_ITEMS = 3
@@ -310,10 +312,21 @@ def test_a_report_holds_claims_and_acts_and_no_filing() -> None:
             Report.model_validate({**head, "claims": wrong})
 
 
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(models(Report), max_size=4))
+def test_drafts_of_many_are_the_drafts_of_each(reports: list[Report]) -> None:
+    drafts = drafts_of("main", reports)
+    assert drafts == [draft for report in reports for draft in drafts_of("main", [report])]
+    for report, draft in zip(reports, drafts, strict=True):
+        assert draft.report is report
+        assert json.loads(draft.payloads[0])["content_digest"] == draft.digest
+        assert len(draft.ids) == len(draft.payloads) == len(report.claims) + 1
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(models(Report))
 def test_the_filing_says_what_the_report_says(report: Report) -> None:
-    filed = report.filed("0" * 64)
+    filed = filed_event(report)
     assert report.filed_payload(report.filing_payload(), "0" * 64) == filed.to_payload()
     assert type(filed).model_validate_json(filed.to_payload()) == filed
     said = json.loads(filed.to_payload())

@@ -18,8 +18,8 @@ from ledger.api.messages import (
     code_from_proto,
     code_to_proto,
     record_to_proto,
-    report_from_proto,
     report_to_proto,
+    reports_from_proto,
     timestamp_to_proto,
 )
 from ledger.domain import codes
@@ -285,6 +285,14 @@ def test_an_event_survives_the_way_through_the_contract(type_name: str) -> None:
     received = records_pb2.RecordedEvent.FromString(answer.SerializeToString())
     assert received.claim.WhichOneof("body") == BODY_NAMES[type_name]
     assert EVENT_TYPES[type_name].model_validate(claim_from_proto(received.claim)) == event
+
+
+def report_from_proto(message: records_pb2.Report) -> Report:
+    """The one report, or its error."""
+    [report] = reports_from_proto([message])
+    if isinstance(report, InvalidRequestError):
+        raise report
+    return report
 
 
 def filed(*events: DomainEvent) -> Report:
