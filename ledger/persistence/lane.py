@@ -29,6 +29,10 @@ LONGEST_PAUSE_SECONDS = 2.0
 RETRY_AFTER_SECONDS = 1
 WATCH_SECONDS = 0.2
 """How often it is looked whether a deadline has passed: an answer comes at most so late."""
+LEAST_EVENTS = 64
+"""A batch is not made smaller than this for another writer's sake: it is decided within a millisecond."""
+LOST_ENOUGH = 2
+"""Of two writers with equal loads each is first half of the time; one that is late twice in a row decides too long."""
 
 
 QUEUE = "queue of waiting reports (LEDGER_MAX_QUEUED_REPORTS, LEDGER_MAX_QUEUED_BYTES)"
@@ -63,6 +67,9 @@ class WriterLane:
         self._tip: Tip | None = None
         self._lost_at: int | None = None
         """The size at which another writer was first; the tip is read anew before the next decision."""
+        self._share = limits.max_commit_events
+        """Events that are recorded together at most: less while another writer, with less to decide, is always
+        first."""
         self._busy_since: float | None = None
         self._busy_with: list[AppendRequest] = []
         self._threads = [
@@ -132,14 +139,14 @@ class WriterLane:
                 first = self._waiting[0]
                 events += len(first.events)
                 size += first.size
-                if taken and (events > self._limits.max_commit_events or size > self._limits.max_commit_bytes):
+                if taken and (events > self._share or size > self._limits.max_commit_bytes):
                     break
                 taken.append(self._waiting.popleft())
                 self._waiting_bytes -= first.size
             return taken
 
     def _record(self, requests: list[AppendRequest]) -> None:
-        pause = FIRST_PAUSE_SECONDS
+        pause, lost = FIRST_PAUSE_SECONDS, 0
         batch: Batch | None = None
         while requests := self._in_time(requests):
             self._busy_since = time.monotonic()
@@ -151,10 +158,13 @@ class WriterLane:
                     writer.insert(batch)
                 self._commit(batch)
                 requests = self._answer(writer, batch)
-                batch = None
+                batch, self._share = None, min(self._share * 2, self._limits.max_commit_events)
             except FenceLostError:
                 assert batch is not None
-                self._lost_at, batch = batch.size_before, None
+                self._lost_at, lost = batch.size_before, lost + 1
+                if lost >= LOST_ENOUGH and len(requests) > 1 and batch.rows.streams[LEAST_EVENTS:]:
+                    return self._take_less(requests, len(batch.rows.streams) // 2)
+                batch = None
             except psycopg.OperationalError as error:
                 # Whether the commit happened is not known: the same bytes are sent again, and find themselves.
                 log.warning("ledger %s: the database is away (%s)", self._ledger, str(error).strip())
@@ -167,6 +177,13 @@ class WriterLane:
             except psycopg.Error as error:
                 requests = self._apart(requests, error)
                 batch = None
+
+    def _take_less(self, requests: Sequence[AppendRequest], events: int) -> None:
+        """Has requests wait again, before all that came after them, to be taken in smaller batches."""
+        with self._changed:
+            self._share = max(events, LEAST_EVENTS)
+            self._waiting.extendleft(reversed(requests))
+            self._waiting_bytes += sum(request.size for request in requests)
 
     def _in_time(self, requests: list[AppendRequest]) -> list[AppendRequest]:
         now = time.monotonic()

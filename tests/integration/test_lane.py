@@ -258,6 +258,37 @@ def test_two_processes(database: Database) -> None:
     assert check_record(database.owner_url, ids) == 4 * TWO_LANES + READY
 
 
+def test_a_backlog_is_recorded_while_another_lane_goes_on(database: Database) -> None:
+    """Decided as one batch it would be late each time, until the other lane rests."""
+    done = threading.Event()
+
+    def go_on(application: LedgerApplication) -> int:
+        sent = 0
+        while not done.is_set():
+            append(application, report(f"single-{sent}", claim(incident_id="single")))
+            sent += 1
+        return sent
+
+    with (
+        running(database.service_url) as large,
+        running(database.service_url) as small,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        prepared = [report(f"r-{number}", claim(incident_id=f"i-{number}")) for number in range(TWO_LANES)]
+        going_on = pool.submit(go_on, small)
+        try:
+            positions = [
+                answer.result(SECONDS).events[0].position for answer in [submit(large, each) for each in prepared]
+            ]
+        finally:
+            done.set()
+        sent = going_on.result(SECONDS)
+    assert positions == sorted(positions), "what was put back keeps its place"
+    assert sent > 1, "both went on"
+    ids = [each.report_id for each in prepared] + [f"single-{number}" for number in range(sent)]
+    assert check_record(database.owner_url, ids) == 2 * len(ids)
+
+
 def test_the_same_report_through_two_lanes_is_recorded_once(database: Database) -> None:
     with running(database.service_url) as one, running(database.service_url) as other:
         pairs = [(submit(one, report(f"r-{n}")), submit(other, report(f"r-{n}"))) for n in range(300)]
