@@ -169,16 +169,16 @@ class Appending:
 
     async def queue_when_room(self, requests: Sequence[AppendRequest]) -> None:
         """Queues requests of a stream: a full queue slows the stream down instead of refusing them."""
-        while left := self._queued(requests):
+        while left := self._queued(requests, streamed=True):
             if time.monotonic() > left[0].deadline:
                 return refuse(left, full_queue())
             await asyncio.sleep(ROOM_PAUSE_SECONDS)
             requests = left
 
-    def _queued(self, requests: Sequence[AppendRequest]) -> Sequence[AppendRequest]:
+    def _queued(self, requests: Sequence[AppendRequest], *, streamed: bool = False) -> Sequence[AppendRequest]:
         """Those that are left, where there is no room for all."""
         try:
-            return requests[self._lane.submit_all(requests) :]
+            return requests[self._lane.submit_all(requests, streamed=streamed) :]
         except UnavailableError as error:
             refuse(requests, error)
             return ()

@@ -5,7 +5,6 @@ import logging
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from ledger.persistence.answers import already_recorded, conflict, refuse, resol
 from ledger.persistence.batch import Batch, decide, decisions_of, streams_of
 from ledger.persistence.connecting import connect, cut
 from ledger.persistence.records import Appended, AppendRequest, Tip
+from ledger.persistence.waiting import Waiting
 from ledger.persistence.writer import FenceLostError, Writer
 from ledger.settings import DEFAULT_LIMITS, Limits
 
@@ -30,9 +30,10 @@ RETRY_AFTER_SECONDS = 1
 WATCH_SECONDS = 0.2
 """How often it is looked whether a deadline has passed: an answer comes at most so late."""
 LEAST_EVENTS = 64
-"""A batch is not made smaller than this for another writer's sake: it is decided within a millisecond."""
+"""A batch is made no smaller than this for another writer's sake: it is decided within a millisecond."""
 LOST_ENOUGH = 2
-"""Of two writers with equal loads each is first half of the time; one that is late twice in a row decides too long."""
+"""Of two writers with equal loads each is first half of the time. One that is late so often in a row decides too
+long, while the other records little at a time: it takes half as much."""
 
 
 QUEUE = "queue of waiting reports (LEDGER_MAX_QUEUED_REPORTS, LEDGER_MAX_QUEUED_BYTES)"
@@ -56,9 +57,7 @@ class WriterLane:
         self._ledger = ledger
         self._url = url
         self._on_commit = on_commit
-        self._limits = limits
-        self._waiting: deque[AppendRequest] = deque()
-        self._waiting_bytes = 0
+        self._waiting = Waiting(limits)
         self._changed = threading.Condition()
         self._stopping = False
         self._stop_told = threading.Event()
@@ -67,9 +66,6 @@ class WriterLane:
         self._tip: Tip | None = None
         self._lost_at: int | None = None
         """The size at which another writer was first; the tip is read anew before the next decision."""
-        self._share = limits.max_commit_events
-        """Events that are recorded together at most: less while another writer, with less to decide, is always
-        first."""
         self._busy_since: float | None = None
         self._busy_with: list[AppendRequest] = []
         self._threads = [
@@ -86,22 +82,14 @@ class WriterLane:
 
     def has_room(self) -> bool:
         """Whether another request, however small, would find room; a lane that is stopping tells so itself."""
-        full = len(self._waiting) >= self._limits.max_queued_reports
-        return not full and self._waiting_bytes < self._limits.max_queued_bytes
+        return self._waiting.has_room()
 
-    def submit_all(self, requests: Sequence[AppendRequest]) -> int:
+    def submit_all(self, requests: Sequence[AppendRequest], *, streamed: bool = False) -> int:
         """Queues requests in order, as far as there is room, and tells how many it took."""
         with self._changed:
             if self._stopping:
                 raise UnavailableError(why="it is stopping; send the report again, its id makes that safe")
-            taken = 0
-            for request in requests:
-                full = len(self._waiting) >= self._limits.max_queued_reports
-                if full or (self._waiting and self._waiting_bytes + request.size > self._limits.max_queued_bytes):
-                    break
-                self._waiting.append(request)
-                self._waiting_bytes += request.size
-                taken += 1
+            taken = self._waiting.put(requests, streamed=streamed)
             if taken:
                 self._changed.notify()
             return taken
@@ -133,17 +121,7 @@ class WriterLane:
         """The next requests, in order, within the bounds of a batch; none once the lane is stopped and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopping)
-            taken: list[AppendRequest] = []
-            events = size = 0
-            while self._waiting:
-                first = self._waiting[0]
-                events += len(first.events)
-                size += first.size
-                if taken and (events > self._share or size > self._limits.max_commit_bytes):
-                    break
-                taken.append(self._waiting.popleft())
-                self._waiting_bytes -= first.size
-            return taken
+            return self._waiting.take()
 
     def _record(self, requests: list[AppendRequest]) -> None:
         pause, lost = FIRST_PAUSE_SECONDS, 0
@@ -158,12 +136,14 @@ class WriterLane:
                     writer.insert(batch)
                 self._commit(batch)
                 requests = self._answer(writer, batch)
-                batch, self._share = None, min(self._share * 2, self._limits.max_commit_events)
+                batch = None
             except FenceLostError:
                 assert batch is not None
                 self._lost_at, lost = batch.size_before, lost + 1
-                if lost >= LOST_ENOUGH and len(requests) > 1 and batch.rows.streams[LEAST_EVENTS:]:
-                    return self._take_less(requests, len(batch.rows.streams) // 2)
+                events = len(batch.rows.streams)
+                if lost >= LOST_ENOUGH and events > LEAST_EVENTS and len(requests) > 1:
+                    with self._changed:
+                        return self._waiting.put_back(requests, max(events // 2, LEAST_EVENTS))
                 batch = None
             except psycopg.OperationalError as error:
                 # Whether the commit happened is not known: the same bytes are sent again, and find themselves.
@@ -177,13 +157,6 @@ class WriterLane:
             except psycopg.Error as error:
                 requests = self._apart(requests, error)
                 batch = None
-
-    def _take_less(self, requests: Sequence[AppendRequest], events: int) -> None:
-        """Has requests wait again, before all that came after them, to be taken in smaller batches."""
-        with self._changed:
-            self._share = max(events, LEAST_EVENTS)
-            self._waiting.extendleft(reversed(requests))
-            self._waiting_bytes += sum(request.size for request in requests)
 
     def _in_time(self, requests: list[AppendRequest]) -> list[AppendRequest]:
         now = time.monotonic()

@@ -167,8 +167,8 @@ async def test_a_group_for_which_there_is_no_room_is_refused_and_the_next_is_tak
     intake, lane = Intake(appending), appending._lane
     take = lane.submit_all
 
-    def three(requests: list[AppendRequest]) -> int:
-        return take(requests[:3])
+    def three(requests: list[AppendRequest], *, streamed: bool) -> int:
+        return take(requests[:3], streamed=streamed)
 
     monkeypatch.setattr(lane, "submit_all", three)
     answered = await outcomes(intake, [sent(report(f"r-{number}")) for number in range(5)])

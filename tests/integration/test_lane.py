@@ -17,7 +17,7 @@ import pytest
 from psycopg import sql
 
 from campaigns.proxy import Proxy, proxied
-from ledger.application import LedgerApplication
+from ledger.application import LedgerApplication, Sending
 from ledger.domain.reports import Report
 from ledger.embedded import EmbeddedPostgres
 from ledger.errors import (
@@ -224,6 +224,21 @@ def held_up(application: LedgerApplication, database: Database) -> Iterator[None
         yield
         blocking.rollback()
     first.result(SECONDS)
+
+
+def test_a_single_call_does_not_stand_behind_a_stream(application: LedgerApplication, database: Database) -> None:
+    answers = [Future[Appended]() for _ in range(500)]
+    deadline = time.monotonic() + SECONDS
+    sendings = [Sending(report(f"s-{n}"), {}, deadline, answer) for n, answer in enumerate(answers)]
+    streamed = [each.request for each in application.prepare(sendings, "observer")]
+    with held_up(application, database):
+        assert application.ledger_recorder.lane.submit_all(streamed, streamed=True) == len(streamed)
+        single = submit(application, report("single", claim(incident_id="single")))
+    position = single.result(SECONDS).events[0].position
+    positions = [answer.result(SECONDS).events[0].position for answer in answers]
+    assert positions == sorted(positions)
+    assert position < positions[10]
+    assert check_record(database.owner_url) == 2 * (len(streamed) + 2)
 
 
 # Several writers
