@@ -1,7 +1,8 @@
 """Replays as streams of messages that are bytes already: the database encodes the RAW view, a thread all else.
-The next page is read while one is sent, so a slow client costs two pages of memory, and no connection."""
+The next pages are read while one is sent, so a slow client costs three pages of memory, and no connection."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from ledger.persistence.log import RUN, Connection, Run
 
 PAGE = 2_048
 """Events that are read at once where the database encodes them; each is small."""
+AHEAD = 2
+"""Pages under way where it is known in advance where each begins: the database need not wait for the service."""
 MESSAGE_BYTES = 1024 * 1024
 """A message that is as large ends, whatever the number of its events."""
 
@@ -60,19 +63,22 @@ class Replaying:
 
     async def _pages(self, after: int, through: int) -> AsyncGenerator[Page]:
         after, through = await self._ledgers.run(self._bounds, after, through)
-        coming = self._coming(after, through)
+        ahead = deque[asyncio.Task[Page]]()
         try:
-            while coming is not None:
-                page = await coming
-                coming = self._coming(page.through, through)
+            while after < through:
+                page = await (ahead.popleft() if ahead else self._coming(after, through))
+                whole = page.through == after + PAGE and self._encoded_by_database
+                after = page.through
+                if not whole:
+                    _cancel(ahead)  # they begin where a whole page would have ended
+                starts = range(after + PAGE * len(ahead), through, PAGE)
+                wanted = (AHEAD if whole else 1) - len(ahead)
+                ahead.extend(self._coming(start, through) for start in starts[:wanted])
                 yield page
         finally:
-            if coming is not None:
-                coming.cancel()
+            _cancel(ahead)
 
-    def _coming(self, after: int, through: int) -> "asyncio.Task[Page] | None":
-        if after >= through:
-            return None
+    def _coming(self, after: int, through: int) -> asyncio.Task[Page]:
         return asyncio.create_task(self._ledgers.run(self._page, after, through))
 
     def _bounds(self, after: int, through: int) -> tuple[int, int]:
@@ -125,3 +131,8 @@ class Replaying:
 
     def _end_of_message(self, through: int) -> bytes:
         return pb.ReplayHistoryResponse(through_position=through, head_position=self._head).SerializeToString()
+
+
+def _cancel(pages: deque[asyncio.Task[Page]]) -> None:
+    while pages:
+        pages.pop().cancel()

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from incident.ledger.v1 import claims_pb2, ledger_service_pb2, records_pb2
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from ledger.api.messages import record_to_proto
+from ledger.api.replaying import PAGE
 from ledger.persistence.log import LARGE_BYTES, RUN, EventLog
 from tests.integration.test_ledger_service import append, killed, report
 from tests.postgres import Database
@@ -207,6 +208,35 @@ def test_a_missing_event_stops_a_replay(ledgers: Any, database: Database, view: 
         replayed(ledgers, view)
     assert caught.value.code() is grpc.StatusCode.DATA_LOSS
     assert f"Position {missing} is missing" in str(caught.value)
+
+
+@pytest.mark.parametrize("odd", [1, 2 * PAGE, 2 * PAGE + 1, 3 * PAGE - 1])
+def test_pages_read_ahead_are_left_where_one_ends_early(
+    ledgers: Any, connection: psycopg.Connection[Any], odd: int
+) -> None:
+    contents = [registered(index, 2 * LARGE_BYTES if index == odd else 10) for index in range(1, 6 * PAGE)]
+    record(connection, contents)
+    events = replayed(ledgers, RAW)
+    assert [event.position for event in events] == list(range(1, 6 * PAGE))
+    assert [event.payload for event in events] == [payload for *_, payload in contents]
+
+
+def test_a_missing_event_far_away_stops_a_replay_there(
+    ledgers: Any, connection: psycopg.Connection[Any], database: Database
+) -> None:
+    missing = 3 * PAGE + 100
+    record(connection, [registered(index, 10) for index in range(1, 6 * PAGE)])
+    url = psycopg.conninfo.make_conninfo(database.admin_url, dbname=database.name)
+    with psycopg.connect(url) as admin:
+        admin.execute("ALTER TABLE ledger_main.events DISABLE TRIGGER ALL")
+        admin.execute("DELETE FROM ledger_main.events WHERE position = %s", [missing])
+    answers = ledgers.ReplayHistory(pb.ReplayHistoryRequest(view=RAW), timeout=SECONDS)
+    came: list[int] = []
+    with pytest.raises(grpc.RpcError) as caught:
+        came.extend(event.position for answer in answers for event in answer.events)
+    assert f"Position {missing} is missing" in str(caught.value)
+    assert came == list(range(1, len(came) + 1))
+    assert missing - RUN < len(came) + 1 <= missing
 
 
 MANY = 120_000
