@@ -10,8 +10,9 @@ from ledger.api.ledgers import Ledgers, OpenLedger
 from ledger.api.messages import record_to_proto
 from ledger.api.pages import FreshPage
 from ledger.api.statuses import DATABASE_AWAY, known_error
-from ledger.errors import NotPossibleError, UnavailableError
+from ledger.errors import NotPossibleError, PositionGapError, UnavailableError
 from ledger.persistence.history import History, HistoryFilter
+from ledger.persistence.log import Connection
 
 HEARTBEAT_SECONDS = 5.0
 CHECKPOINT_SECONDS = 1.0
@@ -123,21 +124,25 @@ class Following:
         return await self._ledgers.run(self._read_page, self._after, self._head)
 
     def _read_page(self, after: int, head: int) -> FreshPage:
-        _, view, batch_size = self._asked
+        chosen, view, batch_size = self._asked
         with self._ledger.reading() as connection:
-            # A database may have been set back behind what it told: then nothing must be taken for looked at.
-            head = min(head, self._ledger.log.head(connection).size)
-            if head <= after:
-                raise UnavailableError(why="the database does not have what it has told")
-            lowest, through = self._history.bounds(connection, after, head)
-            if through <= max(lowest, after):  # outside of the window of recorded time
-                return FreshPage(None, after, head)
-            page = self._history.page(connection, max(lowest, after), through, batch_size)
+            try:
+                page = self._history.page_of_window(connection, after, head, batch_size)
+            except PositionGapError:
+                self._require(connection, head)
+                raise
+            if not (page.records and chosen.passes_all):  # what is not there cannot be told from what is left out
+                self._require(connection, page.through)
         if not page.records:
             return FreshPage(None, after, page.through)
         events = [record_to_proto(record, view) for record in page.records]
         message = pb.SubscribeResponse(batch=pb.SubscribeResponse.Batch(events=events))
         return FreshPage(message, page.records[-1].position, page.through)
+
+    def _require(self, connection: Connection, size: int) -> None:
+        """A database may have been set back behind what it told: then nothing must be taken for looked at."""
+        if self._ledger.log.head(connection).size < size:
+            raise UnavailableError(why="the database does not have what it has told")
 
     def _end_if_due(self) -> None:
         resume = f"subscribe again after position {self._after}"

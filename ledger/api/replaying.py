@@ -91,7 +91,7 @@ class Replaying:
             if page is not None:
                 return page
             if self._plain:
-                rows = self._history.plain(connection, after, through, self._batch_size)
+                rows = self._ledger.log.plain(connection, after, through, self._batch_size)
             else:
                 found = self._history.page(connection, after, through, self._batch_size)
         if self._plain:

@@ -5,15 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from psycopg.rows import TupleRow
-
 from ledger.domain.reports import event_from_payload
-from ledger.errors import PositionGapError
 from ledger.persistence.log import Connection, EventLog, record_of
 from ledger.persistence.records import StoredRecord
 
-PAGE_BYTES = 2 * 1024 * 1024
-"""Of a page, unless one event alone is larger: clients of gRPC take messages of 4 MiB."""
 WINDOW = 5_000
 """Positions that one page of a filtered replay looks through."""
 
@@ -60,17 +55,19 @@ class History:
             through = min(through, self._before(connection, self._chosen.recorded_before))
         return after, through
 
+    def page_of_window(self, connection: Connection, after: int, through: int, limit: int) -> Page:
+        """The same as a page, but empty and all looked at where the window of recorded time leaves nothing."""
+        first, last = self.bounds(connection, after, through)
+        return self.page(connection, first, last, limit) if first < last else Page([], through)
+
     def page(self, connection: Connection, after: int, through: int, limit: int) -> Page:
-        """The next records after a position and up to one that is recorded; at most limit, and PAGE_BYTES."""
+        """The next records after a position and up to one that is recorded; at most limit, and as many as fit."""
         if after >= through:
             return Page([], after)
         if self._chosen.passes_all:
-            end = self._log.fitting(connection, after, through, limit, PAGE_BYTES)
-            records = self._log.read(connection, after, limit, end, raw=self._raw)
-            if not records:
-                raise PositionGapError(expected=after + 1, found="nothing")
+            records = self._log.page(connection, after, through, limit, raw=self._raw)
             return Page(records, records[-1].position)
-        end = self._log.fitting(connection, after, through, WINDOW, PAGE_BYTES)
+        end = self._log.fitting(connection, after, through, WINDOW)
         rows = connection.execute(
             self._log.query("read_filtered", raw=self._raw),
             {
@@ -87,14 +84,6 @@ class History:
         found = [record_of(row) for row in rows]
         looked = found[-1].position if len(found) == limit else end
         return Page([record for record in found if self._names_an_actor(record)], looked)
-
-    def plain(self, connection: Connection, after: int, through: int, limit: int) -> Sequence[TupleRow]:
-        """The same of an unfiltered history as rows; never empty."""
-        end = self._log.fitting(connection, after, through, limit, PAGE_BYTES)
-        rows = self._log.plain(connection, after, limit, end)
-        if not rows:
-            raise PositionGapError(expected=after + 1, found="nothing")
-        return rows
 
     def _names_an_actor(self, record: StoredRecord) -> bool:
         wanted = self._chosen.actor_ids

@@ -21,6 +21,8 @@ QUERIES = Queries("ledger.persistence", "log.sql")
 LAST = 2**63 - 1
 RUN = 64
 """Events that the database encodes at a time."""
+PAGE_BYTES = 2 * 1024 * 1024
+"""Of a page, unless one event alone is larger: clients of gRPC take messages of 4 MiB."""
 LARGE_BYTES = 4_096
 """A payload above it is not worth encoding there: its bytes cost more than its fields."""
 
@@ -79,11 +81,18 @@ class EventLog:
     def __init__(self, ledger: str) -> None:
         self.ledger = ledger
         self.schema = schema_of(ledger)
+        self._composed: dict[tuple[str, str], bytes] = {}
+        """Queries as they are sent: composing one takes as long as executing it."""
 
-    def query(self, name: str, *, raw: bool = False) -> sql.Composed:
+    def query(self, name: str, *, raw: bool = False) -> bytes:
         """A named query, for this ledger's schema; raw ones also read the bytes that the tree binds."""
-        columns = sql.SQL(QUERIES.raw_columns if raw else QUERIES.columns)
-        return sql.SQL(getattr(QUERIES, name)).format(schema=sql.Identifier(self.schema), columns=columns)
+        return self._query(name, "raw_columns" if raw else "columns")
+
+    def _query(self, name: str, columns: str) -> bytes:
+        if (name, columns) not in self._composed:
+            parts = {"schema": sql.Identifier(self.schema), "columns": sql.SQL(getattr(QUERIES, columns))}
+            self._composed[name, columns] = sql.SQL(getattr(QUERIES, name)).format(**parts).as_bytes()
+        return self._composed[name, columns]
 
     def head(self, connection: Connection) -> Head:
         """The newest commit."""
@@ -93,20 +102,29 @@ class EventLog:
         self, connection: Connection, after: int, limit: int, through: int | None = None, *, raw: bool = False
     ) -> list[StoredRecord]:
         """Records in order of position, contiguous from after + 1; at most limit of them."""
-        query = self.query("read", raw=raw)
-        return list(map(record_of, self._contiguous_rows(connection, query, after, limit, through)))
-
-    def plain(self, connection: Connection, after: int, limit: int, through: int) -> Sequence[TupleRow]:
-        """The same as rows, with the id as text: a record costs as much as all its fields."""
-        columns = sql.SQL(QUERIES.plain_columns)
-        query = sql.SQL(QUERIES.read).format(schema=sql.Identifier(self.schema), columns=columns)
-        return self._contiguous_rows(connection, query, after, limit, through)
-
-    def _contiguous_rows(
-        self, connection: Connection, query: sql.Composed, after: int, limit: int, through: int | None
-    ) -> Sequence[TupleRow]:
         bounds = {"after": after, "through": LAST if through is None else through, "limit": limit}
-        return contiguous(connection.execute(query, bounds, binary=True).fetchall(), after)
+        rows = connection.execute(self.query("read", raw=raw), bounds, binary=True).fetchall()
+        return list(map(record_of, contiguous(rows, after)))
+
+    def page(
+        self, connection: Connection, after: int, through: int, limit: int, *, raw: bool = False
+    ) -> list[StoredRecord]:
+        """Records from after + 1 on, contiguous and as many as fit into a page: at least the first of them."""
+        query = self.query("read_fitting", raw=raw)
+        return list(map(record_of, self._page_rows(connection, query, after, through, limit)))
+
+    def plain(self, connection: Connection, after: int, through: int, limit: int) -> Sequence[TupleRow]:
+        """The same as rows, with the id as text: a record costs as much as all its fields."""
+        return self._page_rows(connection, self._query("read_fitting", "plain_columns"), after, through, limit)
+
+    def _page_rows(
+        self, connection: Connection, query: bytes, after: int, through: int, limit: int
+    ) -> Sequence[TupleRow]:
+        bounds = {"after": after, "through": through, "limit": limit, "most": PAGE_BYTES}
+        rows = connection.execute(query, bounds, binary=True).fetchall()
+        if not rows:
+            raise PositionGapError(expected=after + 1, found="nothing")
+        return contiguous(rows, after)
 
     def encoded(self, connection: Connection, after: int, through: int, size: int = RUN) -> list[Run]:
         """The events after a position in their RAW view, encoded by the database in contiguous runs of some size.
@@ -124,9 +142,9 @@ class EventLog:
             runs.append(Run(first, last, encoded))
         return runs
 
-    def fitting(self, connection: Connection, after: int, through: int, limit: int, most: int) -> int:
-        """The position up to which events take at most so many bytes on the wire; at least that of one."""
-        asked = {"after": after, "through": through, "limit": limit, "most": most}
+    def fitting(self, connection: Connection, after: int, through: int, limit: int) -> int:
+        """The position up to which events fit into a page; at least that of one."""
+        asked = {"after": after, "through": through, "limit": limit, "most": PAGE_BYTES}
         row = connection.execute(self.query("fitting"), asked).fetchone()
         return row[0] if row and row[0] else min(after + 1, through)
 

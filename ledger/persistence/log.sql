@@ -16,6 +16,18 @@ SELECT {columns}
  WHERE position > %(after)s AND position <= %(through)s
  ORDER BY position LIMIT %(limit)s
 
+-- name: read_fitting
+-- As many as take so many bytes on the wire, but at least one. What the envelope says travels beside it once more; a
+-- typed claim is smaller than its payload.
+SELECT {columns}
+  FROM (SELECT *, sum(coalesce(octet_length(payload), 0) + 2 * octet_length(envelope))
+                  OVER (ORDER BY position ROWS UNBOUNDED PRECEDING) AS bytes
+          FROM {schema}.events
+         WHERE position > %(after)s AND position <= %(through)s
+         ORDER BY position LIMIT %(limit)s) AS next
+ WHERE bytes <= %(most)s OR position = %(after)s + 1
+ ORDER BY position
+
 -- name: encoded
 -- Events in their RAW view as they travel: each row is some fields `events` of ReplayHistoryResponse, whose RecordedEvent
 -- is in records.proto. Numbers and lengths are varints of fixed width, which any reader takes: a tag and seven groups of
@@ -48,7 +60,6 @@ SELECT piece.*
                 OFFSET 0) AS made) AS piece
 
 -- name: fitting
--- What the envelope says travels beside it once more; a typed claim is smaller than its payload.
 SELECT max(position)
   FROM (SELECT position, sum(coalesce(octet_length(payload), 0) + 2 * octet_length(envelope))
                          OVER (ORDER BY position) AS bytes

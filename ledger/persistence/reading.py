@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from select import POLLIN, poll
+from weakref import WeakKeyDictionary
 
 from psycopg_pool import ConnectionPool
 
@@ -17,6 +19,8 @@ STUCK_SECONDS = STATEMENT_SECONDS + 5.0
 """The server ends statements before; when it has not, nothing comes through."""
 CHECK_SECONDS = 2.0
 """A connection that does not answer so soon whether it is alive is not lent."""
+FRESH_SECONDS = 0.5
+"""A connection that answered so recently is not asked again, unless something has come since: word of its end."""
 WATCH_SECONDS = 0.2
 
 
@@ -25,6 +29,7 @@ class ReadPool(ConnectionPool[Connection]):
 
     def __init__(self, url: str, purpose: str) -> None:
         self._due: dict[Connection, float] = {}
+        self._returned = WeakKeyDictionary[Connection, float]()
         self._closing = threading.Event()
         super().__init__(
             url,
@@ -42,6 +47,7 @@ class ReadPool(ConnectionPool[Connection]):
         """Lends a connection, for no longer than a read may take."""
         with super().connection(timeout) as connection, self._cut_after(STUCK_SECONDS, connection):
             yield connection
+            self._returned[connection] = time.monotonic()
 
     def close(self, timeout: float = 5.0) -> None:
         """Whoever still reads is cut off: nobody waits for the answer any more."""
@@ -50,6 +56,9 @@ class ReadPool(ConnectionPool[Connection]):
         super().close(timeout)
 
     def _check(self, connection: Connection) -> None:
+        answered = time.monotonic() - self._returned.get(connection, 0.0) < FRESH_SECONDS
+        if answered and not _has_news(connection):
+            return
         with self._cut_after(CHECK_SECONDS, connection):
             self.check_connection(connection)
 
@@ -69,3 +78,10 @@ class ReadPool(ConnectionPool[Connection]):
         for connection, due in list(self._due.items()):
             if due <= now:
                 cut(connection)
+
+
+def _has_news(connection: Connection) -> bool:
+    """Whether the server has said something, or has gone, since the last answer."""
+    looking = poll()
+    looking.register(connection.pgconn.socket, POLLIN)
+    return bool(looking.poll(0))
