@@ -2,6 +2,7 @@
 commits, when a connection or the database is lost, and how a subscription ends."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, aclosing
 from pathlib import Path
@@ -16,6 +17,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from campaigns.proxy import proxied
 from incident.ledger.v1 import records_pb2
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from ledger.api.following import RETRY_SECONDS
 from ledger.embedded import EmbeddedPostgres
 from ledger.persistence.install import install
 from ledger.persistence.log import EventLog
@@ -132,6 +134,28 @@ def test_a_notice_is_heard_and_the_head_is_read_first(database: Database) -> Non
             return [first, second]
 
     assert asyncio.run(asyncio.wait_for(first_two(), 20)) == [0, 7]
+
+
+def test_what_the_database_does_not_have_is_not_taken_for_looked_at(
+    channel: grpc.Channel, admin: psycopg.Connection[Any]
+) -> None:
+    ledgers = LedgerServiceStub(channel)
+    append(ledgers, report("r1"))
+    window = records_pb2.EventFilter()
+    window.recorded_from.FromJsonString("2001-01-01T00:00:00Z")
+    everything, of_time = Subscriber(channel).start(), Subscriber(channel, filter=window).start()
+    nothing = Subscriber(channel, filter=NOBODY).start()
+    for each in (everything, of_time, nothing):
+        assert each.wait_for("caught_up").position == 2
+    # As from a database that has since been set back to a state without these events.
+    admin.execute("SELECT pg_notify(%s, '1000')", (channel_of("main"),))
+    time.sleep(2 * RETRY_SECONDS)
+    append(ledgers, report("r2"))
+    nothing.wait(lambda each: each.said[-1].checkpoint.position == 4)
+    for each in (everything, of_time):
+        assert each.wait(lambda each: len(each.positions) == 4).positions == [1, 2, 3, 4]
+    told = [each.checkpoint.position for each in nothing.said if each.HasField("checkpoint")]
+    assert told == [2, 4]
 
 
 def test_what_another_process_commits_arrives_although_the_listening_connection_is_lost(
