@@ -25,7 +25,7 @@ SELECT {columns}
           FROM {schema}.events
          WHERE position > %(after)s AND position <= %(through)s
          ORDER BY position LIMIT %(limit)s) AS next
- WHERE bytes <= %(most)s OR position = %(after)s + 1
+ WHERE bytes <= %(most)s OR position = %(after)s::bigint + 1
  ORDER BY position
 
 -- name: encoded

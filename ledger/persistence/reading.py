@@ -25,7 +25,7 @@ WATCH_SECONDS = 0.2
 
 
 class ReadPool(ConnectionPool[Connection]):
-    """A few connections, each checked before it is lent, so that a restarted database costs nobody a call."""
+    """A few connections, checked before they are lent, so that a restarted database costs nobody a call."""
 
     def __init__(self, url: str, purpose: str) -> None:
         self._due: dict[Connection, float] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -48,7 +49,8 @@ class Lines(RuleBasedStateMachine):
         self.due[streamed] += new[:taken]
         if taken < len(new):
             few = len(self.waiting) < FEW.max_queued_reports // STREAMS_SHARE
-            large = sum(each.size for each in self.waiting) + new[taken].size > FEW.max_queued_bytes
+            size = sum(each.size for each in self.waiting)
+            large = size + new[taken].size > FEW.max_queued_bytes or STREAMS_SHARE * size >= FEW.max_queued_bytes
             assert not few or large, "there was room"
 
     @precondition(lambda self: bool(self.waiting))
@@ -101,12 +103,30 @@ def test_a_commit_is_small_while_single_calls_come_and_grows_again() -> None:
     assert sizes[1:] == [2 * EVENTS_BESIDE_SINGLE_CALLS, 4 * EVENTS_BESIDE_SINGLE_CALLS, quarter]
 
 
+@pytest.mark.parametrize(("single", "streamed"), [(2, 301), (301, 2), (130, 130), (2, 2), (1_000, 1_000)])
+def test_neither_line_stands_still_whatever_the_sizes(single: int, streamed: int) -> None:
+    waiting = Waiting(DEFAULT_LIMITS)
+    taken = ""
+    for _ in range(40):
+        waiting.put(requests("c", 16, single))
+        waiting.put(requests("s", 500, streamed), streamed=True)
+        taken += names(waiting.take())
+    assert taken.count("c") >= 20
+    assert taken.count("s") >= 20
+
+
 def test_streams_leave_room_for_single_calls() -> None:
     waiting = Waiting(FEW)
     assert waiting.put(requests("s", 20), streamed=True) == FEW.max_queued_reports // STREAMS_SHARE
     assert waiting.put(requests("c", 20)) == FEW.max_queued_reports - FEW.max_queued_reports // STREAMS_SHARE
     assert not waiting.has_room()
     assert waiting.put(requests("s", 1), streamed=True) == 0
+
+
+def test_streams_leave_bytes_for_single_calls() -> None:
+    waiting = Waiting(FEW)
+    assert waiting.put(requests("s", 4, events=26), streamed=True) == 1, "260 bytes of 1,024"
+    assert waiting.put(requests("c", 4, events=25)) == 3
 
 
 def test_what_is_put_back_comes_first_and_in_small_batches() -> None:
