@@ -109,7 +109,7 @@ def test_neither_line_stands_still_whatever_the_sizes(single: int, streamed: int
     taken = ""
     for _ in range(40):
         waiting.put(requests("c", 16, single))
-        waiting.put(requests("s", 500, streamed), streamed=True)
+        waiting.put(requests("s", 100, streamed), streamed=True)
         taken += names(waiting.take())
     assert taken.count("c") >= 20
     assert taken.count("s") >= 20
