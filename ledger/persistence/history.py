@@ -62,8 +62,6 @@ class History:
 
     def page(self, connection: Connection, after: int, through: int, limit: int) -> Page:
         """The next records after a position and up to one that is recorded; at most limit, and as many as fit."""
-        if after >= through:
-            return Page([], after)
         if self._chosen.passes_all:
             records = self._log.page(connection, after, through, limit, raw=self._raw)
             return Page(records, records[-1].position)

@@ -60,6 +60,7 @@ SELECT piece.*
                 OFFSET 0) AS made) AS piece
 
 -- name: fitting
+-- Bytes are counted as in read_fitting.
 SELECT max(position)
   FROM (SELECT position, sum(coalesce(octet_length(payload), 0) + 2 * octet_length(envelope))
                          OVER (ORDER BY position) AS bytes

@@ -59,7 +59,7 @@ class Waiting:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._single, self._streamed = _Line(), _Line()
-        self._first, self._second = self._single, self._streamed
+        self._lines = deque((self._single, self._streamed))
         """The same two, in the order of their turns."""
         self._back = _Line()
         """Taken once and put back; before all others, or those of one stream would change places."""
@@ -105,16 +105,15 @@ class Waiting:
 
     def _take_in_turns(self, load: _Load) -> None:
         """A line whose next does not fit comes first the next time; the other fills what is left."""
-        full = False
-        lines = deque(line for line in (self._first, self._second) if line)
+        lines, left = deque(filter(len, self._lines)), []
         while lines:
             line = lines.popleft()
-            if load.take_from(line):
-                if line:
-                    lines.append(line)
-            elif not full:
-                full = True
-                self._first, self._second = line, self._second if line is self._first else self._first
+            if not load.take_from(line):
+                left.append(line)
+            elif line:
+                lines.append(line)
+        if left and left[0] is not self._lines[0]:
+            self._lines.reverse()
 
     @property
     def _size(self) -> int:
@@ -126,6 +125,4 @@ class Waiting:
 
     def _streams_are_full(self) -> bool:
         reports, size = len(self._streamed) * STREAMS_SHARE, self._streamed.size * STREAMS_SHARE
-        return bool(self._streamed) and (
-            reports >= self._limits.max_queued_reports or size >= self._limits.max_queued_bytes
-        )
+        return reports >= self._limits.max_queued_reports or size >= self._limits.max_queued_bytes

@@ -190,9 +190,12 @@ def test_a_replay_is_the_table_row_by_row(
 def test_large_events_travel_in_messages_that_any_client_takes(
     ledgers: Any, connection: psycopg.Connection[Any], view: Any
 ) -> None:
-    record(connection, [registered(index, size) for index, size in enumerate([900_000, 3_000] * 8 + [900] * 5_000)])
+    record(
+        connection,
+        [registered(index, size) for index, size in enumerate([900_000, 3_000] * 8 + [3_000_000] + [900] * 5_000)],
+    )
     events = replayed(ledgers, view, 5_000)
-    assert [event.position for event in events] == list(range(1, 5_017))
+    assert [event.position for event in events] == list(range(1, 5_018))
 
 
 @pytest.mark.parametrize("view", [RAW, FULL])

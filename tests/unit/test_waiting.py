@@ -48,10 +48,16 @@ class Lines(RuleBasedStateMachine):
         taken = self.waiting.put(new, streamed=streamed)
         self.due[streamed] += new[:taken]
         if taken < len(new):
-            few = len(self.waiting) < FEW.max_queued_reports // STREAMS_SHARE
-            size = sum(each.size for each in self.waiting)
-            large = size + new[taken].size > FEW.max_queued_bytes or STREAMS_SHARE * size >= FEW.max_queued_bytes
-            assert not few or large, "there was room"
+            share = STREAMS_SHARE if streamed else 1
+            waiting = list(self.waiting)
+            size = sum(each.size for each in waiting)
+            mine = self.due[True] if streamed else waiting
+            assert (
+                len(waiting) >= FEW.max_queued_reports
+                or size + new[taken].size > FEW.max_queued_bytes
+                or len(mine) * share >= FEW.max_queued_reports
+                or sum(each.size for each in mine) * share >= FEW.max_queued_bytes
+            ), "there was room"
 
     @precondition(lambda self: bool(self.waiting))
     @rule()
