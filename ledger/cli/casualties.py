@@ -24,6 +24,11 @@ POLICIES = {
 RULE = messages.DESCRIPTOR.enum_types_by_name["ResolutionRule"]
 
 
+_with_aggregates = click.option(
+    "--with-aggregates", is_flag=True, help="Also count tolls of one incident that cannot be taken apart."
+)
+
+
 @click.command(
     epilog=example(
         "incident-ledger casualties",
@@ -43,6 +48,7 @@ RULE = messages.DESCRIPTOR.enum_types_by_name["ResolutionRule"]
     "--policy", type=click.Choice(list(POLICIES)), help="How words become numbers [verbatim-1: no guess]."
 )
 @click.option("--rule", type=WordOf(RULE), help="How one number comes out of claims that disagree [latest].")
+@_with_aggregates
 @as_of_options
 @connected
 def casualties(session: Session, **options: Any) -> None:
@@ -56,6 +62,7 @@ def casualties(session: Session, **options: Any) -> None:
         group_by=options.pop("group_by"),
         count_policy=POLICIES.get(options.pop("policy") or "", messages.COUNT_POLICY_UNSPECIFIED),
         resolution_rule=options.pop("rule") or messages.RESOLUTION_RULE_UNSPECIFIED,
+        count_aggregates=options.pop("with_aggregates"),
         as_of=options.pop("as_of"),
         min_position=options.pop("min_position"),
         filter=casualty_filter(options),
@@ -75,6 +82,7 @@ def casualties(session: Session, **options: Any) -> None:
 )
 @casualty_filter_options
 @click.option("--group", multiple=True, metavar="KEY=VALUE", help="Only those of a figure's group.")
+@_with_aggregates
 @as_of_options
 @limit_option
 @connected
@@ -83,6 +91,7 @@ def claims(session: Session, limit: int, **options: Any) -> None:
     request = messages.ListClaimsRequest(
         ledger=session.ledger,
         group=[_group_key(each) for each in options.pop("group")],
+        count_aggregates=options.pop("with_aggregates"),
         as_of=options.pop("as_of"),
         min_position=options.pop("min_position"),
         filter=casualty_filter(options),

@@ -29,6 +29,7 @@ _REPEATED: tuple[tuple[str, str, Any, str], ...] = (
     ("--incident", "incident_ids", str, "Of this incident."),
     ("--source", "sources", str, "From this source."),
     ("--attributed-to", "attributed_to", str, "Said by this actor or person."),
+    ("--involving", "involving", str, "Of incidents in which this actor took part, by actor id."),
     ("--kind-of-violence", "kinds_of_violence", _enum("KindOfViolence"), "Of this kind."),
 )
 

@@ -21,7 +21,8 @@ def print_casualties(console: Console, answer: Any, max_tolls: int = MAX_TOLLS_S
     """The whole answer; of many tolls some, those of areas and periods before those of single incidents."""
     _print_figures(console, answer)
     _print_tolls(console, answer, max_tolls)
-    rules = (f"policy {answer.count_policy}", f"rule {answer.resolution_rule}", filter_words(answer.filter))
+    rules = [f"policy {answer.count_policy}", f"rule {answer.resolution_rule}", filter_words(answer.filter)]
+    rules += ["aggregates counted"] if answer.count_aggregates else []
     print_basis(console, answer.basis, *rules)
     print_left_out(console, answer.left_out)
 
@@ -29,7 +30,8 @@ def print_casualties(console: Console, answer: Any, max_tolls: int = MAX_TOLLS_S
 def _print_figures(console: Console, answer: Any) -> None:
     groupings = [wording.grouping(key.grouping) for key in answer.figures[0].key] if answer.figures else []
     numbers = ("low", "best", "high", "incidents", "claims")
-    made = table(*groupings, *numbers, "remarks", numbers=numbers, title="Casualties, itemised")
+    title = "Casualties, itemised and in aggregates" if answer.count_aggregates else "Casualties, itemised"
+    made = table(*groupings, *numbers, "remarks", numbers=numbers, title=title)
     for each in answer.figures:
         made.add_row(
             *(key.value or "not stated" for key in each.key),
@@ -77,7 +79,7 @@ def _print_tolls(console: Console, answer: Any, max_tolls: int) -> None:
 
 def _toll_words(body: Any) -> tuple[str, ...]:
     whose = f"of {body.victim_party}" if body.victim_party else ""
-    return wording.victim_class(body.victim_class), whose, wording.outcome(body.outcome)
+    return wording.toll_class(body.victim_class), whose, wording.outcome(body.outcome)
 
 
 def figure_words(figure: Any) -> str:

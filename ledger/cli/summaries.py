@@ -48,7 +48,7 @@ def _few(names: Any) -> str:
 
 
 def _toll(body: Any) -> str:
-    victims = _victims(wording.victim_class(body.victim_class), body)
+    victims = _victims(wording.toll_class(body.victim_class), body)
     return f"toll of {wording.count(body.count)} {wording.outcome(body.outcome)}: {victims}{_by(body.perpetrators)}"
 
 

@@ -67,7 +67,8 @@ class TollClaimed(Claim):
     toll_id: SubjectId | None = None
     incident_id: SubjectId | None = None
     victim_party: ActorId | None = None
-    victim_class: VictimClass
+    victim_class: VictimClass | None = None
+    """None: of all classes together."""
     outcome: Outcome
     perpetrators: ActorIds = ()
     count: Count

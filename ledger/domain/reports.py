@@ -24,6 +24,7 @@ from ledger.domain.values import Evidence, Published, Sha256, Source, SubjectId,
 
 MAX_CLAIMS = 1_000
 """Claims in one report; a larger source is filed as several reports."""
+MAX_SOURCES = 100_000
 
 AnyAct = (
     ActorRegistered
@@ -53,6 +54,8 @@ class Filing(Value):
     language: Word = ""
     recorded_by: Word = ""
     evidence: Annotated[tuple[Evidence, ...], Field(max_length=50)] = ()
+    source_count: Annotated[int, Field(ge=1, le=MAX_SOURCES)] | None = None
+    """On how many sources it rests, where its publisher says so."""
 
 
 class Report(Filing):

@@ -152,6 +152,7 @@ def question_of(request: pb.GetCasualtiesRequest) -> Question:
         group_by=_groupings(reading, request.group_by) or BY_DEFAULT,
         count_policy=reading.choice(POLICIES, request.count_policy, "count_policy"),
         resolution_rule=reading.choice(RULES, request.resolution_rule, "resolution_rule"),
+        count_aggregates=request.count_aggregates,
     )
     reading.finish()
     return question
@@ -171,7 +172,7 @@ def claims_of_group(request: pb.ListClaimsRequest) -> tuple[Question, dict[Group
             reading.refuse(f"{path}.value", "holds a NUL character; remove it")
         group[grouping] = part.value
     reading.finish()
-    return Question(asked, tuple(group)), group
+    return Question(asked, tuple(group), count_aggregates=request.count_aggregates), group
 
 
 def incidents_of(request: pb.ListIncidentsRequest) -> IncidentFilter:
@@ -221,7 +222,7 @@ def _claim_filter(reading: Reading, asked: pb.CasualtyFilter) -> ClaimFilter:
 
 _TEXT_CONDITIONS = (
     *("victim_parties", "perpetrators", "countries", "admin1", "admin2", "places"),
-    *("incident_ids", "sources", "attributed_to"),
+    *("incident_ids", "sources", "attributed_to", "involving"),
 )
 
 

@@ -65,6 +65,7 @@ class CasualtyServicer(casualty_service_pb2_grpc.CasualtyServiceServicer):
                 figures=[group_to_proto(group) for group in answer.figures],
                 tolls=[toll_to_proto(toll, forms) for toll in answer.tolls],
                 left_out=left_out_to_proto(answer.left_out),
+                count_aggregates=question.count_aggregates,
             )
 
     async def ListClaims(self, request: pb.ListClaimsRequest, context: Context) -> pb.ListClaimsResponse:

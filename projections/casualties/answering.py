@@ -13,6 +13,7 @@ from psycopg.rows import TupleRow, dict_row
 from ledger.domain.codes import Outcome, VictimClass
 from ledger.errors import InvalidRequestError, Violation
 from ledger.persistence.queries import Queries
+from projections.casualties.claims import ALL_CLASSES, CASUALTY_TYPES
 from projections.casualties.figures import (
     NO_CLAIMS,
     REDACTED,
@@ -29,6 +30,7 @@ from projections.casualties.question import (
     MOST_GROUPS,
     MOST_POSITIONS,
     MOST_TOLLS,
+    CountPolicy,
     Grouping,
     Question,
 )
@@ -89,7 +91,7 @@ async def casualties(connection: Connection, question: Question, position: int) 
     figures, left_out = await _figures(connection, question, position)
     tolls, tolls_left_out = await _tolls(connection, question, position)
     total = Counter({each.reason: each.claims for each in left_out}) + Counter(tolls_left_out)
-    (redacted,) = await _rows(connection, QUERIES.redacted, question, position)
+    (redacted,) = await _rows(connection, QUERIES.redacted, question, position, types=list(CASUALTY_TYPES))
     total += Counter({REDACTED: redacted["claims"]})  # of the whole answer: nothing tells their group
     return Casualties(figures, tolls, [LeftOut(reason, claims) for reason, claims in total.items()])
 
@@ -140,10 +142,18 @@ async def _rows(
         return await cursor.fetchall()
 
 
+def _chain(question: Question) -> str:
+    """The beginning of a query that ends with what counts, in its bounds."""
+    itemised = QUERIES.itemised_and_aggregates if question.count_aggregates else QUERIES.itemised
+    by_wholes = question.count_policy is CountPolicy.UCDP_RANGE
+    bounds = QUERIES.bounds_of_wholes if by_wholes else QUERIES.bounds_as_stated
+    return QUERIES.candidates + itemised + QUERIES.resolution + bounds
+
+
 async def _figures(
     connection: Connection, question: Question, position: int
 ) -> tuple[list[GroupFigure], list[LeftOut]]:
-    query = QUERIES.candidates + QUERIES.resolution + QUERIES.figures
+    query = _chain(question) + QUERIES.figures
     bounds = {"most_positions": MOST_POSITIONS, "most_groups": MOST_GROUPS}
     whole, *groups = await _rows(connection, query, question, position, **bounds)
     if len(groups) > MOST_GROUPS:
@@ -168,7 +178,11 @@ def _group_figure(row: Row, question: Question) -> GroupFigure:
 async def _tolls(
     connection: Connection, question: Question, position: int
 ) -> tuple[list[TollBeside], dict[str, int]]:
-    rows = await _rows(connection, QUERIES.candidates + QUERIES.tolls, question, position, most_tolls=MOST_TOLLS)
+    some_count = question.count_aggregates or question.count_policy is CountPolicy.UCDP_RANGE
+    query = (
+        _chain(question) + QUERIES.tolls_that_count if some_count else QUERIES.candidates + QUERIES.no_toll_counts
+    )
+    rows = await _rows(connection, query + QUERIES.tolls, question, position, most_tolls=MOST_TOLLS)
     counted = await _rows(connection, QUERIES.candidates + QUERIES.tolls_left_out, question, position)
     left_out = {row["reason"]: row["claims"] for row in counted}
     shown = rows[:MOST_TOLLS]
@@ -181,13 +195,14 @@ async def _tolls(
 async def _inside(
     connection: Connection, question: Question, position: int, tolls: Sequence[Row]
 ) -> dict[UUID, dict[str, Any]]:
-    classes = sorted({VictimClass(row["victim_class"]) for row in tolls})
+    stated = {row["victim_class"] for row in tolls}
+    classes = [] if ALL_CLASSES in stated else sorted(map(VictimClass, stated))
     outcomes = sorted({Outcome(row["outcome"]) for row in tolls})
     incidents = {row["incident_id"] for row in tolls}
     of_incidents = sorted(incidents) if None not in incidents else []
     evidence = question.filter.beside_tolls(classes, outcomes, of_incidents)
-    every = replace(question, filter=evidence, group_by=())
-    query = QUERIES.candidates + QUERIES.resolution + QUERIES.inside_tolls
+    every = replace(question, filter=evidence, group_by=(), count_aggregates=False)
+    query = _chain(every) + QUERIES.inside_tolls
     asked = [row["event_id"] for row in tolls]
     return {row["toll"]: row for row in await _rows(connection, query, every, position, tolls=asked)}
 

@@ -3,9 +3,17 @@ that a rebuild finds the same."""
 
 from typing import Any
 
-from ledger.domain.casualties import CLASS_AND_OUTCOME, TollClaimed
+from ledger.domain.casualties import CLASS_AND_OUTCOME, CasualtyClaim, TollClaimed
 from projections.casualties.policies import acled_number
 from projections.history import ReadModel
+
+ALL_CLASSES = "all"
+"""The class of a toll that is of all classes together."""
+CASUALTY_TYPES = frozenset((*CLASS_AND_OUTCOME, TollClaimed.__name__))
+FORCE_TYPES = frozenset(("AttackReported", "Retaliation", "OffensiveReported", "TerritoryTaken"))
+"""Claims of the use of force: they say who took part in an incident, and count nobody."""
+ROLES = ("perpetrators", "attackers", "targets", "backers", "taken_by", "taken_from")
+"""In which an actor takes part, beside the victims' party."""
 
 COLUMNS = (
     "victim_party",
@@ -18,22 +26,20 @@ COLUMNS = (
     "acled_number",
     "qualifier",
     "is_toll",
+    "parties",
 )
 
 
 def casualty_columns(claim: Any) -> tuple[Any, ...]:
-    """The values of COLUMNS for an itemised claim or a toll."""
+    """The values of COLUMNS for an itemised claim, a toll, or a claim of the use of force."""
+    parties = sorted({claim_party for role in ROLES for claim_party in getattr(claim, role, ())} | _victims(claim))
+    if not isinstance(claim, CasualtyClaim | TollClaimed):
+        return (None, None, None, [], None, None, None, None, None, False, parties)
     is_toll = isinstance(claim, TollClaimed)
-    if is_toll:
-        victim_class, outcome = claim.victim_class, claim.outcome
-    else:
-        of_the_type, outcome = CLASS_AND_OUTCOME[claim.type]
-        victim_class = of_the_type or claim.victim_class
     bounds = claim.count.bounds()
     return (
         claim.victim_party,
-        victim_class.value,
-        outcome.value,
+        *_class_and_outcome(claim),
         sorted(set(claim.perpetrators)),
         bounds.low,
         bounds.best,
@@ -41,14 +47,27 @@ def casualty_columns(claim: Any) -> tuple[Any, ...]:
         acled_number(claim.count),
         claim.count.qualifier.value,
         is_toll,
+        parties,
     )
+
+
+def _victims(claim: Any) -> set[str]:
+    party = getattr(claim, "victim_party", None)
+    return {party} if party else set()
+
+
+def _class_and_outcome(claim: Any) -> tuple[str, str]:
+    if isinstance(claim, TollClaimed):
+        return claim.victim_class.value if claim.victim_class else ALL_CLASSES, claim.outcome.value
+    of_the_type, outcome = CLASS_AND_OUTCOME[claim.type]
+    return (of_the_type or claim.victim_class).value, outcome.value
 
 
 CASUALTIES = ReadModel(
     name="casualties",
-    version=1,
+    version=2,
     package="projections.casualties",
-    claim_types=frozenset((*CLASS_AND_OUTCOME, TollClaimed.__name__)),
+    claim_types=CASUALTY_TYPES | FORCE_TYPES,
     columns=COLUMNS,
     extract=casualty_columns,
 )

@@ -122,6 +122,7 @@ class ClaimFilter:
     max_date_precision: DatePrecision | None = None
     max_place_precision: PlacePrecision | None = None
     exclude_aggregates: bool = False
+    involving: Sequence[str] = ()
 
     def parameters(self) -> dict[str, Any]:
         """The values of the queries' parameters; None where nothing is asked."""
@@ -154,6 +155,7 @@ class ClaimFilter:
             "incident_ids": self.incident_ids,
             "sources": self.sources,
             "attributed_to": self.attributed_to,
+            "involving": self.involving,
         }
 
     def beside_tolls(
@@ -171,7 +173,7 @@ class ClaimFilter:
             max_place_precision=self.max_place_precision,
             exclude_aggregates=self.exclude_aggregates,
         )
-        every_class = VictimClass.UNKNOWN in classes
+        every_class = not classes or VictimClass.UNKNOWN in classes
         return replace(
             evidence,
             victim_classes=() if every_class else tuple(classes),
@@ -188,6 +190,8 @@ class Question:
     group_by: Sequence[Grouping] = BY_DEFAULT
     count_policy: CountPolicy = CountPolicy.VERBATIM_1
     resolution_rule: ResolutionRule = ResolutionRule.LATEST
+    count_aggregates: bool = False
+    """Whether aggregates count too: tolls of one incident of which nothing is itemised."""
 
     def parameters(self, position: int) -> Mapping[str, Any]:
         """The values of the queries' parameters, as of a position."""
@@ -198,4 +202,5 @@ class Question:
             "joint": JOINT,
             "by_acled": self.count_policy is CountPolicy.ACLED_2019,
             "rule": self.resolution_rule.value,
+            "count_aggregates": self.count_aggregates,
         }

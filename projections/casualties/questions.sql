@@ -1,7 +1,9 @@
 -- The questions about casualties. Every condition of a filter is a parameter that is NULL where nothing is asked, so
--- one text answers all filters. `candidates` and `resolution` are the beginnings of the others:
---   candidates                  the claims that a question is about, each with the reason for which it is left out
---   candidates + resolution     the same, with one claim taken for each (incident, party, class, outcome)
+-- one text answers all filters. The beginnings of the others are a chain, of which each link has a form or two:
+--   candidates     the claims and tolls that a question is about, each with the reason for which it is left out
+--   itemised       those that can count: claims of single incidents; or these and aggregates
+--   resolution     the same, with one claim taken for each (incident, party, class, outcome)
+--   bounds         low and high of what is taken: as stated; or, where all of an incident counts, those of its whole
 -- Run them unprepared: the planner has to see which parameters are NULL.
 
 -- name: candidates
@@ -9,7 +11,7 @@ WITH candidate AS (
     SELECT c.event_id, c.held_from, c.position, c.form_position, c.incident_id,
            c.victim_party, c.victim_class, c.outcome, c.perpetrators, c.qualifier, c.is_toll,
            c.occurred_start, c.occurred_end, c.place_name, c.country, c.admin1, c.admin2,
-           c.aggregate, c.party_claim, c.preferred, r.source, r.reliability, r.reported,
+           c.aggregate, c.party_claim, c.preferred, c.kind_of_violence, r.source, r.reliability, r.reported,
            NOT c.actors <@ (SELECT coalesce(array_agg(actor_id), '{}') FROM actors
                              WHERE held_from <= %(position)s::bigint
                                AND (held_to IS NULL OR held_to > %(position)s::bigint)) AS unregistered,
@@ -65,7 +67,8 @@ WITH candidate AS (
                  CASE WHEN %(by_acled)s::boolean THEN c.acled_number ELSE c.best END AS best,
                  CASE WHEN %(by_acled)s::boolean THEN c.acled_number ELSE c.high END AS high
       ) AS counted
-     WHERE c.held_from <= %(position)s::bigint
+     WHERE c.outcome IS NOT NULL
+       AND c.held_from <= %(position)s::bigint
        AND (c.held_to IS NULL OR c.held_to > %(position)s::bigint
             OR c.why_ended IN ('retracted', 'report retracted')
                AND NOT EXISTS (SELECT FROM claims AS later
@@ -101,20 +104,45 @@ WITH candidate AS (
        AND (%(sources)s::text[] IS NULL OR r.source = ANY (%(sources)s::text[]))
        AND (%(attributed_to)s::text[] IS NULL OR c.attributed && %(attributed_to)s::text[])
        AND (%(kinds_of_violence)s::int[] IS NULL OR c.kind_of_violence = ANY (%(kinds_of_violence)s::int[]))
+       AND (%(involving)s::text[] IS NULL
+            OR c.parties && %(involving)s::text[]
+            OR c.incident_id IN (SELECT incident_id FROM claims
+                                  WHERE parties && %(involving)s::text[] AND held_from <= %(position)s::bigint
+                                    AND (held_to IS NULL OR held_to > %(position)s::bigint)))
+)
+
+-- name: itemised
+, itemised AS (
+    SELECT * FROM candidate WHERE NOT is_toll
+)
+
+-- name: itemised_and_aggregates
+-- An aggregate is a toll of one incident. It counts only where nothing else of the incident could be a part of it; the one
+-- of all classes only where none of a single class holds.
+, itemised AS (
+    SELECT * FROM candidate WHERE NOT is_toll
+     UNION ALL
+    SELECT * FROM candidate AS toll
+     WHERE is_toll AND aggregate AND incident_id IS NOT NULL AND reason IS NULL
+       AND NOT EXISTS (SELECT FROM claims AS part
+                        WHERE part.incident_id = toll.incident_id AND part.outcome = toll.outcome
+                          AND (NOT part.is_toll OR toll.victim_class = 'all' AND part.aggregate
+                                                   AND part.victim_class <> 'all')
+                          AND part.held_from <= %(position)s::bigint
+                          AND (part.held_to IS NULL OR part.held_to > %(position)s::bigint))
 )
 
 -- name: resolution
 -- Of the claims about one number, the rule's own order comes first, then those that state a number at all, then the
 -- latest. All count to the group of the one that is taken, so that no group counts a number twice.
 , ranked AS (
-    SELECT candidate.*,
+    SELECT itemised.*,
            row_number() OVER by_rule AS rank,
            first_value(own_key) OVER by_rule AS first_key,
            min(low) OVER same_number AS lowest,
            CASE WHEN bool_and(high IS NOT NULL) FILTER (WHERE numbered) OVER same_number
                 THEN max(high) OVER same_number END AS highest
-      FROM candidate
-     WHERE NOT is_toll
+      FROM itemised
     WINDOW same_number AS (PARTITION BY reason IS NULL, incident_id, victim_party, victim_class, outcome),
            by_rule AS (same_number
                        ORDER BY CASE WHEN %(rule)s::text = 'analyst' AND preferred THEN 0 ELSE 1 END,
@@ -127,13 +155,48 @@ WITH candidate AS (
            CASE WHEN reason IS NULL THEN first_key ELSE own_key END AS group_key,
            reason IS NULL AND rank = 1 AS taken,
            reason IS NULL AND numbered AND (rank = 1 OR %(rule)s::text = 'envelope') AS counts,
-           CASE WHEN %(rule)s::text = 'envelope' THEN lowest ELSE low END AS low_of_number,
+           CASE WHEN %(rule)s::text = 'envelope' THEN lowest ELSE low END AS low_by_rule,
            CASE WHEN NOT numbered THEN NULL
-                WHEN %(rule)s::text = 'envelope' THEN highest ELSE high END AS high_of_number,
+                WHEN %(rule)s::text = 'envelope' THEN highest ELSE high END AS high_by_rule,
            CASE WHEN reason IS NOT NULL THEN reason
                 WHEN NOT numbered THEN 'UNRESOLVED_WORDS'
                 WHEN rank > 1 AND %(rule)s::text <> 'envelope' THEN 'SUPERSEDED' END AS left_out
       FROM ranked
+)
+
+-- name: bounds_as_stated
+, bounded AS (
+    SELECT resolved.*, low_by_rule AS low_of_number, high_by_rule AS high_of_number,
+           low > best AS low_above_best, best > high AS best_above_high, NULL::uuid AS whole_id
+      FROM resolved
+)
+
+-- name: bounds_of_wholes
+-- A source that gives bounds for an incident as a whole, and best numbers for its parts (UCDP does): where a group holds
+-- all parts, so that their best numbers add up to the whole's, its bounds are theirs together. The first part carries
+-- them; where a part is missing or says something else by now, each part keeps what is stated of itself.
+, whole AS (
+    SELECT DISTINCT ON (incident_id, outcome, source)
+           event_id AS whole_id, incident_id, outcome, source, low AS whole_low, best AS whole_best, high AS whole_high
+      FROM candidate
+     WHERE is_toll AND victim_class = 'all' AND victim_party IS NULL AND incident_id IS NOT NULL AND reason IS NULL
+     ORDER BY incident_id, outcome, source, position DESC
+), part AS (
+    SELECT resolved.*, whole.whole_id AS own_whole, whole_low, whole_best, whole_high,
+           taken AND whole_best = sum(best) FILTER (WHERE taken) OVER of_whole AS covered,
+           row_number() OVER (of_whole ORDER BY taken DESC, position) AS number
+      FROM resolved LEFT JOIN whole USING (incident_id, outcome, source)
+    WINDOW of_whole AS (PARTITION BY whole.whole_id, group_key)
+), bounded AS (
+    SELECT part.*,
+           CASE WHEN NOT coalesce(covered, false) THEN low_by_rule WHEN number = 1 THEN whole_low ELSE 0 END
+               AS low_of_number,
+           CASE WHEN NOT coalesce(covered, false) THEN high_by_rule WHEN number = 1 THEN whole_high ELSE 0 END
+               AS high_of_number,
+           CASE WHEN covered THEN whole_low > whole_best ELSE low > best END AS low_above_best,
+           CASE WHEN covered THEN whole_best > whole_high ELSE best > high END AS best_above_high,
+           CASE WHEN covered THEN own_whole END AS whole_id
+      FROM part
 )
 
 -- name: figures
@@ -153,8 +216,8 @@ SELECT group_key,
        coalesce(bool_and(party_claim) FILTER (WHERE counts), false) AS party_claim,
        count(DISTINCT source) FILTER (WHERE counts) = 1 AS single_source,
        coalesce(bool_or(aggregate) FILTER (WHERE counts), false) AS aggregate,
-       coalesce(bool_or(low > best) FILTER (WHERE counts), false) AS low_above_best,
-       coalesce(bool_or(best > high) FILTER (WHERE counts), false) AS best_above_high,
+       coalesce(bool_or(low_above_best) FILTER (WHERE counts), false) AS low_above_best,
+       coalesce(bool_or(best_above_high) FILTER (WHERE counts), false) AS best_above_high,
        coalesce(bool_or(unregistered) FILTER (WHERE counts), false) AS unregistered_actor,
        count(*) FILTER (WHERE left_out = 'RETRACTED') AS retracted,
        count(*) FILTER (WHERE left_out = 'PARTLY_IN_PERIOD') AS partly_in_period,
@@ -165,18 +228,31 @@ SELECT group_key,
        count(*) FILTER (WHERE left_out = 'UNRESOLVED_WORDS') AS unresolved_words,
        count(*) FILTER (WHERE counts AND taken AND best IS NULL) AS no_best,
        count(*) FILTER (WHERE left_out = 'SUPERSEDED') AS superseded
-  FROM resolved
+  FROM bounded
  GROUP BY GROUPING SETS ((group_key), ())
 HAVING grouping(group_key) = 1 OR count(*) FILTER (WHERE taken) > 0
  ORDER BY whole DESC, group_key
  LIMIT %(most_groups)s::int + 2
 
+-- name: no_toll_counts
+, counted_toll AS (
+    SELECT NULL::uuid AS event_id WHERE false
+)
+
+-- name: tolls_that_count
+-- Tolls that are part of a figure: aggregates that count, and wholes that give their bounds.
+, counted_toll AS (
+    SELECT event_id FROM bounded WHERE is_toll
+     UNION
+    SELECT whole_id FROM bounded WHERE whole_id IS NOT NULL
+)
+
 -- name: tolls
--- The tolls that a question is about, in order of position, and how many they are.
+-- The other tolls that a question is about, in order of position, and how many they are.
 SELECT event_id, held_from, incident_id, victim_class, outcome, qualifier, low, best, high,
        count(*) OVER () AS in_all
   FROM candidate
- WHERE is_toll AND reason IS NULL
+ WHERE is_toll AND reason IS NULL AND event_id NOT IN (SELECT event_id FROM counted_toll)
  ORDER BY form_position
  LIMIT %(most_tolls)s::int + 1
 
@@ -185,7 +261,8 @@ SELECT reason, count(*) AS claims FROM candidate WHERE is_toll AND reason IS NOT
 
 -- name: redacted
 -- Claims whose payloads were removed. What they were about is gone too, so no condition of a filter is asked of them.
-SELECT count(*) AS claims FROM redacted_claims WHERE position <= %(position)s::bigint
+SELECT count(*) AS claims FROM redacted_claims
+ WHERE position <= %(position)s::bigint AND type = ANY (%(types)s::text[])
 
 -- name: inside_tolls
 -- For each toll, the sums of the claims inside it. A toll of an incident takes the claims of that incident; another one
@@ -200,26 +277,26 @@ SELECT count(*) AS claims FROM redacted_claims WHERE position <= %(position)s::b
      WHERE event_id = ANY (%(tolls)s::uuid[])
        AND held_from <= %(position)s::bigint AND (held_to IS NULL OR held_to > %(position)s::bigint)
 ), inside AS (
-    SELECT toll.event_id AS toll, resolved.*
-      FROM toll JOIN resolved ON resolved.incident_id = toll.incident_id
+    SELECT toll.event_id AS toll, bounded.*
+      FROM toll JOIN bounded ON bounded.incident_id = toll.incident_id AND NOT bounded.is_toll
     UNION ALL
-    SELECT toll.event_id AS toll, resolved.*
+    SELECT toll.event_id AS toll, bounded.*
       FROM toll
-      JOIN resolved ON toll.incident_id IS NULL
-       AND resolved.occurred_start >= toll.occurred_start AND resolved.occurred_end <= toll.occurred_end
+      JOIN bounded ON toll.incident_id IS NULL AND NOT bounded.is_toll
+       AND bounded.occurred_start >= toll.occurred_start AND bounded.occurred_end <= toll.occurred_end
        AND CASE
                WHEN toll.place_precision IS NULL THEN true
-               WHEN toll.place_precision = 6 THEN resolved.country = coalesce(toll.country, toll.place_name)
-               ELSE (toll.country IS NULL OR coalesce(nullif(resolved.country, ''), toll.country) = toll.country)
+               WHEN toll.place_precision = 6 THEN bounded.country = coalesce(toll.country, toll.place_name)
+               ELSE (toll.country IS NULL OR coalesce(nullif(bounded.country, ''), toll.country) = toll.country)
                     AND CASE toll.place_precision
-                            WHEN 4 THEN resolved.admin1 = toll.admin1 OR resolved.place_name = toll.admin1
-                            WHEN 3 THEN (resolved.admin2 = toll.admin2 OR resolved.place_name = toll.admin2)
+                            WHEN 4 THEN bounded.admin1 = toll.admin1 OR bounded.place_name = toll.admin1
+                            WHEN 3 THEN (bounded.admin2 = toll.admin2 OR bounded.place_name = toll.admin2)
                                         AND (toll.stated_admin1 IS NULL
-                                             OR coalesce(nullif(resolved.admin1, ''), toll.stated_admin1)
+                                             OR coalesce(nullif(bounded.admin1, ''), toll.stated_admin1)
                                               = toll.stated_admin1)
-                            ELSE resolved.place_name = toll.place_name
+                            ELSE bounded.place_name = toll.place_name
                                  AND (toll.stated_admin1 IS NULL
-                                      OR coalesce(nullif(resolved.admin1, ''), toll.stated_admin1)
+                                      OR coalesce(nullif(bounded.admin1, ''), toll.stated_admin1)
                                        = toll.stated_admin1)
                         END
            END
@@ -235,7 +312,7 @@ SELECT inside.toll,
   FROM inside
   JOIN toll ON toll.event_id = inside.toll
  WHERE inside.outcome = toll.outcome
-   AND toll.victim_class IN ('unknown', inside.victim_class)
+   AND toll.victim_class IN ('all', 'unknown', inside.victim_class)
    AND (toll.victim_party IS NULL OR toll.victim_party = inside.victim_party)
    AND (cardinality(toll.perpetrators) = 0 OR toll.perpetrators && inside.perpetrators)
  GROUP BY inside.toll
@@ -246,7 +323,9 @@ HAVING count(*) FILTER (WHERE inside.taken) > 0
 SELECT event_id, held_from
   FROM candidate
  WHERE reason IS NULL AND form_position > %(after)s::bigint
-   AND (%(group_key)s::text[] IS NULL OR NOT is_toll AND own_key = %(group_key)s::text[])
+   AND (%(group_key)s::text[] IS NULL
+        OR own_key = %(group_key)s::text[]
+           AND (NOT is_toll OR %(count_aggregates)s::boolean AND aggregate AND incident_id IS NOT NULL))
  ORDER BY form_position
  LIMIT %(limit)s::int
 

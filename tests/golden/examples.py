@@ -285,3 +285,12 @@ def _events(index: int, of_a_claim: Content) -> MappingProxyType[str, DomainEven
 
 COMPLETE = _events(0, OF_A_CLAIM)
 MINIMAL = _events(1, {"occurred": DAY})
+LATER = {
+    "compiled": {"ReportFiled": EVENT_TYPES["ReportFiled"].of(**_EXAMPLES["ReportFiled"][1], source_count=3)},
+    "all-classes": {
+        "TollClaimed": EVENT_TYPES["TollClaimed"].of(
+            incident_id=INCIDENT, outcome="killed", count={**COUNT, "words": ""}, occurred=DAY
+        )
+    },
+}
+"""What was added to a type after its golden files were written, without a new version: by the kind of its file."""

@@ -337,6 +337,10 @@ ATMEH = {
 }
 
 
+FAR: dict[str, Any] = {"occurred": "2019-01-01", "place": SYRIA}
+"""When and where the use of force is said to be makes no difference to the casualties of its incident."""
+
+
 def filtered_history(reports: RecordedReports) -> None:
     """Claims of 1, 2, 4, … so that a sum tells which of them were taken."""
     reports.file(
@@ -355,6 +359,7 @@ def filtered_history(reports: RecordedReports) -> None:
         troops(
             "h", 128, "turkey", attributions=[{"name": "a spokesman"}, {"actor_id": "turkey"}], perpetrators=["x"]
         ),
+        {"type": "OffensiveReported", "incident_id": "f", "attackers": ["russia"], "backers": ["an-ally"], **FAR},
         source={"name": "Two"},
     )
 
@@ -398,6 +403,9 @@ FILTERS = [
     (ClaimFilter(min_verification=Verification.WEAK), 2 + 8),
     (ClaimFilter(min_verification=Verification.FAIR), 2),
     (ClaimFilter(min_verification=Verification.CONFIRMED), 2),
+    (ClaimFilter(involving=["russia"]), 1 + 8 + 32),
+    (ClaimFilter(involving=["an-ally", "nobody"]), 32),
+    (ClaimFilter(involving=["nobody"]), 0),
     (ClaimFilter(kinds_of_violence=[KindOfViolence.STATE_BASED]), 1),
     (ClaimFilter(kinds_of_violence=[KindOfViolence.STATE_BASED, KindOfViolence.ONE_SIDED]), 3),
     (ClaimFilter(max_date_precision=DatePrecision.DAYS), 239 - 2 - 64),

@@ -336,6 +336,7 @@ async def test_a_filter_of_every_kind_reaches_the_question(service: Service) -> 
         max_date_precision=values_pb2.DATE_PRECISION_DAY,
         max_place_precision=values_pb2.PLACE_PRECISION_NEAR,
         exclude_aggregates=True,
+        involving=["turkey"],
     )
     assert {field.name for field, _ in everything.ListFields()} == set(pb.CasualtyFilter.DESCRIPTOR.fields_by_name)
     assert (await service.casualties(filter=everything)).figures[0].figure.best == 5
@@ -348,6 +349,7 @@ async def test_a_filter_of_every_kind_reaches_the_question(service: Service) -> 
         "admin1": ["z"],
         "admin2": ["z"],
         "places": ["z"],
+        "involving": ["z"],
         "box": pb.GeoBox(south=0, west=0, north=1, east=1),
         "circle": pb.GeoCircle(latitude=36.4, longitude=36.7, radius_km=1),
         "occurred_from": "2020-02-11",

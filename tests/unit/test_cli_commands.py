@@ -311,10 +311,10 @@ def test_every_condition_of_the_filter_is_an_option(ask: Run, server: CannedServ
     options = (
         "--victim-party turkey --victim-party russia --victim-class troops --outcome killed --perpetrator a "
         "--country Syria --admin1 Idlib --admin2 Harim --place Binnish --box 35,36,37,38 --circle 35.9,36.6,25 "
-        "--from 2020-01-01 --to 2020-02-29 --incident i --source Outlet --attributed-to turkey "
+        "--from 2020-01-01 --to 2020-02-29 --incident i --source Outlet --attributed-to turkey --involving turkey "
         "--min-verification fair --kind-of-violence state-based --max-date-precision 2 "
         "--max-place-precision admin1 --exclude-aggregates --group-by party --group-by month "
-        "--policy acled-2019 --rule most_reliable "
+        "--policy acled-2019 --rule most_reliable --with-aggregates "
         "--as-of 41 --min-position 40"
     )
     assert ask("casualties", *options.split()) == 0

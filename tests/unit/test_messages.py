@@ -148,6 +148,7 @@ VALUES: dict[str, Any] = {
     "targets": ["government-of-syria"],
     "targets_struck": COUNT,
     "terms": TERMS,
+    "source_count": 3,
     "threat_id": "threat-1",
     "threat_kind": "ultimatum",
     "title": "A title",

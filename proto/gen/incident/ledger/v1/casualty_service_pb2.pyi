@@ -34,7 +34,9 @@ class _CountPolicyEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_CountPolic
     COUNT_POLICY_ACLED_2019: _CountPolicy.ValueType  # 2
     """acled-2019: several 10, dozens 12, hundreds 100, unclear 0; vague takes the lowest."""
     COUNT_POLICY_UCDP_RANGE: _CountPolicy.ValueType  # 3
-    """ucdp-range: low, best and high as given."""
+    """ucdp-range: low, best and high as given; where all of an incident's claims of one source count together, low and high
+    are those of that source's toll of the incident, if their best numbers add up to the toll's.
+    """
 
 class CountPolicy(_CountPolicy, metaclass=_CountPolicyEnumTypeWrapper):
     """Which rule turns words into numbers."""
@@ -46,7 +48,9 @@ COUNT_POLICY_VERBATIM_1: CountPolicy.ValueType  # 1
 COUNT_POLICY_ACLED_2019: CountPolicy.ValueType  # 2
 """acled-2019: several 10, dozens 12, hundreds 100, unclear 0; vague takes the lowest."""
 COUNT_POLICY_UCDP_RANGE: CountPolicy.ValueType  # 3
-"""ucdp-range: low, best and high as given."""
+"""ucdp-range: low, best and high as given; where all of an incident's claims of one source count together, low and high
+are those of that source's toll of the incident, if their best numbers add up to the toll's.
+"""
 
 class _ResolutionRule:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -236,6 +240,7 @@ class CasualtyFilter(message.Message):
     MAX_DATE_PRECISION_FIELD_NUMBER: builtins.int
     MAX_PLACE_PRECISION_FIELD_NUMBER: builtins.int
     EXCLUDE_AGGREGATES_FIELD_NUMBER: builtins.int
+    INVOLVING_FIELD_NUMBER: builtins.int
     occurred_from: builtins.str
     """Occurred on or after this day, ISO 8601."""
     occurred_to: builtins.str
@@ -304,6 +309,12 @@ class CasualtyFilter(message.Message):
     def kinds_of_violence(self) -> containers.RepeatedScalarFieldContainer[values_pb2.KindOfViolence.ValueType]:
         """Kinds of violence."""
 
+    @builtins.property
+    def involving(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Of incidents in which one of these actors took part: as attacker, target, backer, perpetrator or victims' party of
+        any claim about the incident; by actor id. A toll of a period and area has to name the actor itself.
+        """
+
     def __init__(
         self,
         *,
@@ -327,10 +338,11 @@ class CasualtyFilter(message.Message):
         max_date_precision: values_pb2.DatePrecision.ValueType = ...,
         max_place_precision: values_pb2.PlacePrecision.ValueType = ...,
         exclude_aggregates: builtins.bool = ...,
+        involving: abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["box", b"box", "circle", b"circle"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["admin1", b"admin1", "admin2", b"admin2", "attributed_to", b"attributed_to", "box", b"box", "circle", b"circle", "countries", b"countries", "exclude_aggregates", b"exclude_aggregates", "incident_ids", b"incident_ids", "kinds_of_violence", b"kinds_of_violence", "max_date_precision", b"max_date_precision", "max_place_precision", b"max_place_precision", "min_verification", b"min_verification", "occurred_from", b"occurred_from", "occurred_to", b"occurred_to", "outcomes", b"outcomes", "perpetrators", b"perpetrators", "places", b"places", "sources", b"sources", "victim_classes", b"victim_classes", "victim_parties", b"victim_parties"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["admin1", b"admin1", "admin2", b"admin2", "attributed_to", b"attributed_to", "box", b"box", "circle", b"circle", "countries", b"countries", "exclude_aggregates", b"exclude_aggregates", "incident_ids", b"incident_ids", "involving", b"involving", "kinds_of_violence", b"kinds_of_violence", "max_date_precision", b"max_date_precision", "max_place_precision", b"max_place_precision", "min_verification", b"min_verification", "occurred_from", b"occurred_from", "occurred_to", b"occurred_to", "outcomes", b"outcomes", "perpetrators", b"perpetrators", "places", b"places", "sources", b"sources", "victim_classes", b"victim_classes", "victim_parties", b"victim_parties"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -347,6 +359,7 @@ class GetCasualtiesRequest(message.Message):
     RESOLUTION_RULE_FIELD_NUMBER: builtins.int
     AS_OF_FIELD_NUMBER: builtins.int
     MIN_POSITION_FIELD_NUMBER: builtins.int
+    COUNT_AGGREGATES_FIELD_NUMBER: builtins.int
     ledger: builtins.str
     """The ledger; empty means `main`."""
     count_policy: CountPolicy.ValueType
@@ -355,6 +368,10 @@ class GetCasualtiesRequest(message.Message):
     """How one number comes out of several claims."""
     min_position: builtins.int
     """Wait until the read model has taken this position, at most until the call's deadline."""
+    count_aggregates: builtins.bool
+    """Also count aggregates: tolls of one incident that cannot be taken apart. They are then part of the figures and not
+    among the tolls, except where itemised claims of the same incident and outcome hold. No other toll is ever counted.
+    """
     @builtins.property
     def filter(self) -> CasualtyFilter:
         """Which claims count."""
@@ -377,10 +394,11 @@ class GetCasualtiesRequest(message.Message):
         resolution_rule: ResolutionRule.ValueType = ...,
         as_of: records_pb2.AsOf | None = ...,
         min_position: builtins.int = ...,
+        count_aggregates: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of", "filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of", "count_policy", b"count_policy", "filter", b"filter", "group_by", b"group_by", "ledger", b"ledger", "min_position", b"min_position", "resolution_rule", b"resolution_rule"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of", "count_aggregates", b"count_aggregates", "count_policy", b"count_policy", "filter", b"filter", "group_by", b"group_by", "ledger", b"ledger", "min_position", b"min_position", "resolution_rule", b"resolution_rule"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -568,10 +586,13 @@ class GetCasualtiesResponse(message.Message):
     FIGURES_FIELD_NUMBER: builtins.int
     TOLLS_FIELD_NUMBER: builtins.int
     LEFT_OUT_FIELD_NUMBER: builtins.int
+    COUNT_AGGREGATES_FIELD_NUMBER: builtins.int
     count_policy: builtins.str
     """The rule for words, by name: `verbatim-1`."""
     resolution_rule: builtins.str
     """The rule for competing claims, by name: `latest`."""
+    count_aggregates: builtins.bool
+    """Aggregates are part of the figures."""
     @builtins.property
     def basis(self) -> records_pb2.AnswerBasis:
         """What the answer rests on."""
@@ -586,7 +607,9 @@ class GetCasualtiesResponse(message.Message):
 
     @builtins.property
     def tolls(self) -> containers.RepeatedCompositeFieldContainer[Toll]:
-        """The tolls, never part of the figures."""
+        """The tolls, never part of the figures. Under ucdp-range, not those of all classes of one incident that give a figure
+        its bounds.
+        """
 
     @builtins.property
     def left_out(self) -> containers.RepeatedCompositeFieldContainer[records_pb2.LeftOut]:
@@ -602,10 +625,11 @@ class GetCasualtiesResponse(message.Message):
         figures: abc.Iterable[CasualtyFigure] | None = ...,
         tolls: abc.Iterable[Toll] | None = ...,
         left_out: abc.Iterable[records_pb2.LeftOut] | None = ...,
+        count_aggregates: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["basis", b"basis", "filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["basis", b"basis", "count_policy", b"count_policy", "figures", b"figures", "filter", b"filter", "left_out", b"left_out", "resolution_rule", b"resolution_rule", "tolls", b"tolls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["basis", b"basis", "count_aggregates", b"count_aggregates", "count_policy", b"count_policy", "figures", b"figures", "filter", b"filter", "left_out", b"left_out", "resolution_rule", b"resolution_rule", "tolls", b"tolls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -680,6 +704,7 @@ class ListClaimsRequest(message.Message):
     MIN_POSITION_FIELD_NUMBER: builtins.int
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    COUNT_AGGREGATES_FIELD_NUMBER: builtins.int
     ledger: builtins.str
     """The ledger; empty means `main`."""
     min_position: builtins.int
@@ -688,6 +713,8 @@ class ListClaimsRequest(message.Message):
     """At most so many; 0 means 100, more than 1,000 is refused."""
     page_token: builtins.str
     """Token of the previous answer."""
+    count_aggregates: builtins.bool
+    """With a group: also the aggregates that its figure counts where they are counted."""
     @builtins.property
     def filter(self) -> CasualtyFilter:
         """Which claims."""
@@ -710,10 +737,11 @@ class ListClaimsRequest(message.Message):
         min_position: builtins.int = ...,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
+        count_aggregates: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of", "filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of", "filter", b"filter", "group", b"group", "ledger", b"ledger", "min_position", b"min_position", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of", "count_aggregates", b"count_aggregates", "filter", b"filter", "group", b"group", "ledger", b"ledger", "min_position", b"min_position", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -762,6 +790,7 @@ class IncidentSummary(message.Message):
     CLAIMS_FIELD_NUMBER: builtins.int
     REPORTS_FIELD_NUMBER: builtins.int
     MERGED_INCIDENT_IDS_FIELD_NUMBER: builtins.int
+    CLAIM_RECORDS_FIELD_NUMBER: builtins.int
     incident_id: builtins.str
     """The incident."""
     claims: builtins.int
@@ -784,6 +813,10 @@ class IncidentSummary(message.Message):
     def merged_incident_ids(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Incidents that were merged into it."""
 
+    @builtins.property
+    def claim_records(self) -> containers.RepeatedCompositeFieldContainer[ClaimRecord]:
+        """Its claims that hold, by position; only where a list was asked for them."""
+
     def __init__(
         self,
         *,
@@ -794,10 +827,11 @@ class IncidentSummary(message.Message):
         claims: builtins.int = ...,
         reports: builtins.int = ...,
         merged_incident_ids: abc.Iterable[builtins.str] | None = ...,
+        claim_records: abc.Iterable[ClaimRecord] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["occurred", b"occurred", "place", b"place"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["claim_types", b"claim_types", "claims", b"claims", "incident_id", b"incident_id", "merged_incident_ids", b"merged_incident_ids", "occurred", b"occurred", "place", b"place", "reports", b"reports"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["claim_records", b"claim_records", "claim_types", b"claim_types", "claims", b"claims", "incident_id", b"incident_id", "merged_incident_ids", b"merged_incident_ids", "occurred", b"occurred", "place", b"place", "reports", b"reports"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -819,6 +853,7 @@ class ListIncidentsRequest(message.Message):
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     MAX_DATE_PRECISION_FIELD_NUMBER: builtins.int
     MAX_PLACE_PRECISION_FIELD_NUMBER: builtins.int
+    WITH_CLAIMS_FIELD_NUMBER: builtins.int
     ledger: builtins.str
     """The ledger; empty means `main`."""
     occurred_from: builtins.str
@@ -835,6 +870,8 @@ class ListIncidentsRequest(message.Message):
     """No date less precise than this."""
     max_place_precision: values_pb2.PlacePrecision.ValueType
     """No place less precise than this."""
+    with_claims: builtins.bool
+    """Give the claims of each incident too; a page then has at most 200."""
     @builtins.property
     def places(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Place names at any level."""
@@ -866,10 +903,11 @@ class ListIncidentsRequest(message.Message):
         page_token: builtins.str = ...,
         max_date_precision: values_pb2.DatePrecision.ValueType = ...,
         max_place_precision: values_pb2.PlacePrecision.ValueType = ...,
+        with_claims: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["actor_ids", b"actor_ids", "as_of", b"as_of", "ledger", b"ledger", "max_date_precision", b"max_date_precision", "max_place_precision", b"max_place_precision", "min_position", b"min_position", "occurred_from", b"occurred_from", "occurred_to", b"occurred_to", "page_size", b"page_size", "page_token", b"page_token", "places", b"places", "types", b"types"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["actor_ids", b"actor_ids", "as_of", b"as_of", "ledger", b"ledger", "max_date_precision", b"max_date_precision", "max_place_precision", b"max_place_precision", "min_position", b"min_position", "occurred_from", b"occurred_from", "occurred_to", b"occurred_to", "page_size", b"page_size", "page_token", b"page_token", "places", b"places", "types", b"types", "with_claims", b"with_claims"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

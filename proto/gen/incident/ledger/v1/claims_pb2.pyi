@@ -738,7 +738,7 @@ class TollClaimed(message.Message):
     victim_party: builtins.str
     """Whose, by actor id, where it is stated."""
     victim_class: values_pb2.VictimClass.ValueType
-    """The class of the victims."""
+    """The class of the victims; unspecified for all classes together."""
     outcome: values_pb2.Outcome.ValueType
     """What happened to them."""
     @builtins.property
@@ -1701,6 +1701,7 @@ class ReportFiled(message.Message):
     EVIDENCE_FIELD_NUMBER: builtins.int
     CLAIM_COUNT_FIELD_NUMBER: builtins.int
     CONTENT_DIGEST_FIELD_NUMBER: builtins.int
+    SOURCE_COUNT_FIELD_NUMBER: builtins.int
     report_id: builtins.str
     """The client's id of the report."""
     reported: builtins.str
@@ -1717,6 +1718,8 @@ class ReportFiled(message.Message):
     """Number of claims that follow in the ledger."""
     content_digest: builtins.str
     """SHA-256 of the report's content, lowercase hexadecimal."""
+    source_count: builtins.int
+    """On how many sources the report rests, where its publisher says so."""
     @builtins.property
     def source(self) -> values_pb2.Source:
         """Who published it."""
@@ -1738,12 +1741,15 @@ class ReportFiled(message.Message):
         evidence: abc.Iterable[values_pb2.Evidence] | None = ...,
         claim_count: builtins.int = ...,
         content_digest: builtins.str = ...,
+        source_count: builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["_source_count", b"_source_count", "source", b"source", "source_count", b"source_count"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["claim_count", b"claim_count", "content_digest", b"content_digest", "evidence", b"evidence", "language", b"language", "recorded_by", b"recorded_by", "report_id", b"report_id", "reported", b"reported", "source", b"source", "summary", b"summary", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_source_count", b"_source_count", "claim_count", b"claim_count", "content_digest", b"content_digest", "evidence", b"evidence", "language", b"language", "recorded_by", b"recorded_by", "report_id", b"report_id", "reported", b"reported", "source", b"source", "source_count", b"source_count", "summary", b"summary", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__source_count: _TypeAlias = typing.Literal["source_count"]  # noqa: Y015
+    _WhichOneofArgType__source_count: _TypeAlias = typing.Literal["_source_count", b"_source_count"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__source_count) -> _WhichOneofReturnType__source_count | None: ...
 
 @typing.final
 class ReportRetracted(message.Message):

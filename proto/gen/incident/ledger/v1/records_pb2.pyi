@@ -83,6 +83,7 @@ class Report(message.Message):
     RECORDED_BY_FIELD_NUMBER: builtins.int
     EVIDENCE_FIELD_NUMBER: builtins.int
     CLAIMS_FIELD_NUMBER: builtins.int
+    SOURCE_COUNT_FIELD_NUMBER: builtins.int
     report_id: builtins.str
     """The client's id: 1 to 128 characters of `a-z 0-9 . _ : -`, beginning with a letter or digit. It makes retries safe."""
     reported: builtins.str
@@ -95,6 +96,8 @@ class Report(message.Message):
     """Language of the source, BCP 47."""
     recorded_by: builtins.str
     """Who recorded it."""
+    source_count: builtins.int
+    """On how many sources the report rests, where its publisher says so; absent where unknown."""
     @builtins.property
     def source(self) -> values_pb2.Source:
         """Who published it."""
@@ -119,12 +122,15 @@ class Report(message.Message):
         recorded_by: builtins.str = ...,
         evidence: abc.Iterable[values_pb2.Evidence] | None = ...,
         claims: abc.Iterable[claims_pb2.Claim] | None = ...,
+        source_count: builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["_source_count", b"_source_count", "source", b"source", "source_count", b"source_count"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["claims", b"claims", "evidence", b"evidence", "language", b"language", "recorded_by", b"recorded_by", "report_id", b"report_id", "reported", b"reported", "source", b"source", "summary", b"summary", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_source_count", b"_source_count", "claims", b"claims", "evidence", b"evidence", "language", b"language", "recorded_by", b"recorded_by", "report_id", b"report_id", "reported", b"reported", "source", b"source", "source_count", b"source_count", "summary", b"summary", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__source_count: _TypeAlias = typing.Literal["source_count"]  # noqa: Y015
+    _WhichOneofArgType__source_count: _TypeAlias = typing.Literal["_source_count", b"_source_count"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__source_count) -> _WhichOneofReturnType__source_count | None: ...
 
 @typing.final
 class ExpectedRevision(message.Message):
