@@ -123,7 +123,7 @@ stubs: .venv-stubs/.locked ## generate proto/gen from the contract
 lock: .venv/.installed ## resolve requirements/*.txt again (UPGRADE=1 takes newer versions)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements/run.txt pyproject.toml
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements/dev.txt \
-		--constraint requirements/run.txt --extra embedded --extra dev pyproject.toml
+		--constraint requirements/run.txt --extra embedded --extra parquet --extra dev pyproject.toml
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements/bench.txt \
 		--constraint requirements/dev.txt requirements/bench.in
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements/build.txt \

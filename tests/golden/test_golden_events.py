@@ -20,7 +20,7 @@ from tests.golden.examples import COMPLETE, LATER, MINIMAL
 
 FOLDER = Path(__file__).parent / "events"
 FILE_NAME = re.compile(r"(?P<type>[A-Za-z]+)\.v(?P<version>[0-9]+)(\.(?P<kind>[a-z-]+))?\.json")
-EXAMPLES = {None: COMPLETE, "minimal": MINIMAL, **LATER}
+EXAMPLES: dict[str | None, Mapping[str, DomainEvent]] = {None: COMPLETE, "minimal": MINIMAL, **LATER}
 FILES = sorted(FOLDER.iterdir())
 
 
