@@ -3,6 +3,7 @@ Only for the golden files and what is made from them; the content is invented af
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -285,7 +286,7 @@ def _events(index: int, of_a_claim: Content) -> MappingProxyType[str, DomainEven
 
 COMPLETE = _events(0, OF_A_CLAIM)
 MINIMAL = _events(1, {"occurred": DAY})
-LATER = {
+LATER: dict[str | None, Mapping[str, DomainEvent]] = {
     "compiled": {"ReportFiled": EVENT_TYPES["ReportFiled"].of(**_EXAMPLES["ReportFiled"][1], source_count=3)},
     "all-classes": {
         "TollClaimed": EVENT_TYPES["TollClaimed"].of(
