@@ -24,6 +24,7 @@ COMMANDS = MappingProxyType(
         "provision": "ledger.cli.provision:provision",
         "append": "ledger.cli.append:append",
         "seed": "ledger.cli.append:seed",
+        "import": "ledger.cli.importing:import_",
         "casualties": "ledger.cli.casualties:casualties",
         "claims": "ledger.cli.casualties:claims",
         "incidents": "ledger.cli.incidents:incidents",

@@ -51,7 +51,7 @@ def append_files(session: Session, names: Iterable[str], check_only: bool = Fals
         return failures.OK
     outcome = Outcome()
     try:
-        for each in _sent(session, reports):
+        for each in sent(session, reports):
             (outcome.failed if each.HasField("failure") else outcome.receipts).append(each)
             if session.as_json:
                 print_json(session.out, each, indent=None)
@@ -72,7 +72,7 @@ def _tell_faults(session: Session, files: list[ReportFile]) -> bool:
     return bool(faults)
 
 
-def _sent(session: Session, reports: Iterable[Report]) -> Iterator[Any]:
+def sent(session: Session, reports: Iterable[Report]) -> Iterator[Any]:
     """The outcome of each report, in order, as the server answers."""
     ask = session.stub(LedgerServiceStub).AppendReports
     for answer in ask(_batches(session.ledger, reports), timeout=session.timeout):

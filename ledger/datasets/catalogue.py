@@ -1,0 +1,9 @@
+"""The datasets that can be imported, by the names that the command gives them."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ledger.datasets import ucdp
+from ledger.datasets.entries import Dataset
+
+DATASETS: Mapping[str, Dataset] = MappingProxyType({each.name: each for each in (ucdp.DATASET,)})
