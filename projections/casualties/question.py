@@ -200,6 +200,7 @@ class Question:
             "position": position,
             "groupings": [grouping.value for grouping in self.group_by],
             "joint": JOINT,
+            "by_wholes": self.count_policy is CountPolicy.UCDP_RANGE,
             "by_acled": self.count_policy is CountPolicy.ACLED_2019,
             "rule": self.resolution_rule.value,
             "count_aggregates": self.count_aggregates,

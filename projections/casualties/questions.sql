@@ -15,6 +15,8 @@ WITH candidate AS (
            NOT c.actors <@ (SELECT coalesce(array_agg(actor_id), '{}') FROM actors
                              WHERE held_from <= %(position)s::bigint
                                AND (held_to IS NULL OR held_to > %(position)s::bigint)) AS unregistered,
+           (%(victim_parties)s::text[] IS NULL OR c.victim_party = ANY (%(victim_parties)s::text[]))
+           AND (%(victim_classes)s::text[] IS NULL OR c.victim_class = ANY (%(victim_classes)s::text[])) AS fits,
            counted.low, counted.best, counted.high,
            coalesce(counted.low, counted.best, counted.high) IS NOT NULL AS numbered,
            ARRAY[
@@ -45,7 +47,8 @@ WITH candidate AS (
                WHEN %(max_place_precision)s::int IS NOT NULL
                     AND (c.place_precision IS NULL OR c.place_precision > %(max_place_precision)s::int)
                    THEN 'PLACE_PRECISION'
-               WHEN c.is_toll THEN NULL
+               WHEN c.is_toll
+                    AND NOT (%(count_aggregates)s::boolean AND c.aggregate AND c.incident_id IS NOT NULL) THEN NULL
                WHEN 'day' = ANY (%(groupings)s::text[]) AND c.date_precision > 2
                  OR 'week' = ANY (%(groupings)s::text[])
                     AND (c.date_precision > 3 OR date_trunc('week', c.occurred_start::timestamp)
@@ -74,8 +77,10 @@ WITH candidate AS (
                AND NOT EXISTS (SELECT FROM claims AS later
                                 WHERE later.event_id = c.event_id
                                   AND later.held_from >= c.held_to AND later.held_from <= %(position)s::bigint))
-       AND (%(victim_parties)s::text[] IS NULL OR c.victim_party = ANY (%(victim_parties)s::text[]))
-       AND (%(victim_classes)s::text[] IS NULL OR c.victim_class = ANY (%(victim_classes)s::text[]))
+       AND ((%(victim_parties)s::text[] IS NULL OR c.victim_party = ANY (%(victim_parties)s::text[]))
+            AND (%(victim_classes)s::text[] IS NULL OR c.victim_class = ANY (%(victim_classes)s::text[]))
+            -- A whole gives bounds to parts that fit, whether it fits itself or not.
+            OR %(by_wholes)s::boolean AND c.is_toll AND c.victim_class = 'all' AND c.incident_id IS NOT NULL)
        AND (%(outcomes)s::text[] IS NULL OR c.outcome = ANY (%(outcomes)s::text[]))
        AND (%(perpetrators)s::text[] IS NULL OR c.perpetrators && %(perpetrators)s::text[])
        -- Names of places in upper or lower case; both sides are lowered by the database, so that they agree on how.
@@ -123,7 +128,7 @@ WITH candidate AS (
     SELECT * FROM candidate WHERE NOT is_toll
      UNION ALL
     SELECT * FROM candidate AS toll
-     WHERE is_toll AND aggregate AND incident_id IS NOT NULL AND reason IS NULL
+     WHERE is_toll AND fits AND aggregate AND incident_id IS NOT NULL AND reason IS NULL
        AND NOT EXISTS (SELECT FROM claims AS part
                         WHERE part.incident_id = toll.incident_id AND part.outcome = toll.outcome
                           AND (NOT part.is_toll OR toll.victim_class = 'all' AND part.aggregate
@@ -252,12 +257,12 @@ HAVING grouping(group_key) = 1 OR count(*) FILTER (WHERE taken) > 0
 SELECT event_id, held_from, incident_id, victim_class, outcome, qualifier, low, best, high,
        count(*) OVER () AS in_all
   FROM candidate
- WHERE is_toll AND reason IS NULL AND event_id NOT IN (SELECT event_id FROM counted_toll)
+ WHERE is_toll AND fits AND reason IS NULL AND event_id NOT IN (SELECT event_id FROM counted_toll)
  ORDER BY form_position
  LIMIT %(most_tolls)s::int + 1
 
 -- name: tolls_left_out
-SELECT reason, count(*) AS claims FROM candidate WHERE is_toll AND reason IS NOT NULL GROUP BY reason
+SELECT reason, count(*) AS claims FROM candidate WHERE is_toll AND fits AND reason IS NOT NULL GROUP BY reason
 
 -- name: redacted
 -- Claims whose payloads were removed. What they were about is gone too, so no condition of a filter is asked of them.
@@ -322,7 +327,7 @@ HAVING count(*) FILTER (WHERE inside.taken) > 0
 -- A page of the claims that a question is about; tolls too, unless one group is asked for.
 SELECT event_id, held_from
   FROM candidate
- WHERE reason IS NULL AND form_position > %(after)s::bigint
+ WHERE fits AND reason IS NULL AND form_position > %(after)s::bigint
    AND (%(group_key)s::text[] IS NULL
         OR own_key = %(group_key)s::text[]
            AND (NOT is_toll OR %(count_aggregates)s::boolean AND aggregate AND incident_id IS NOT NULL))

@@ -89,6 +89,28 @@ async def test_a_part_alone_keeps_what_is_stated_of_it(asking: Asking, reports: 
     assert await figure(asking, only_troops) == (None, 4, None)
 
 
+async def test_the_bounds_of_a_class_are_the_same_by_filter_and_by_group(
+    asking: Asking, reports: RecordedReports
+) -> None:
+    reports.file("r", troops("a", ABOUT_4), troops("a", ABOUT_6, "russia"), whole("a", 7, 10, 15))
+    asking.fold(reports)
+    by_class = by_key(await asking.ask(replace(RANGE, group_by=(Grouping.CLASS,))))
+    assert bounds(by_class[("troops",)].figure) == (7, 10, 15)
+    only_troops = replace(RANGE, filter=ClaimFilter(victim_classes=[VictimClass.TROOPS]))
+    assert await figure(asking, only_troops) == (7, 10, 15)
+    of_russia = replace(RANGE, filter=ClaimFilter(victim_parties=["russia"]))
+    assert await figure(asking, of_russia) == (None, 6, None)
+
+
+async def test_a_whole_is_no_toll_of_a_class_that_is_asked_for(asking: Asking, reports: RecordedReports) -> None:
+    reports.file("r", whole("a", 7, 10, 15), whole("b", 7, 10, 15, verification="discounted"))
+    asking.fold(reports)
+    only_troops = ClaimFilter(victim_classes=[VictimClass.TROOPS])
+    answer = await asking.ask(replace(RANGE, filter=only_troops, count_aggregates=True))
+    assert (answer.figures, answer.tolls, answer.left_out) == ([], [], [])
+    assert await asking.page(replace(RANGE, filter=only_troops)) == []
+
+
 async def test_the_whole_counts_in_the_group_of_all_its_parts(asking: Asking, reports: RecordedReports) -> None:
     two_parts(reports)
     asking.fold(reports)
@@ -196,6 +218,18 @@ async def test_a_toll_of_an_area_never_counts(asking: Asking, reports: RecordedR
     answer = await asking.ask(WITH_AGGREGATES)
     assert bounds(answer.figures[0].figure) == (5, 5, 5)
     assert len(answer.tolls) == 1
+
+
+async def test_an_aggregate_of_imprecise_dates_is_left_out_of_a_series(
+    asking: Asking, reports: RecordedReports
+) -> None:
+    weeks = {"start": "2020-01-20", "end": "2020-02-20", "precision": "month"}
+    reports.file("r", part("a", "unknown", 30), {**part("b", "unknown", 500), "occurred": weeks})
+    asking.fold(reports)
+    answer = await asking.ask(replace(WITH_AGGREGATES, group_by=(Grouping.MONTH,)))
+    assert [(each.key[0][1], each.figure.best) for each in answer.figures] == [("2020-02", 30)]
+    assert left_out(answer) == {"DATE_PRECISION": 1}
+    assert answer.tolls == []
 
 
 async def test_a_retracted_aggregate_does_not_count(asking: Asking, reports: RecordedReports) -> None:

@@ -1,7 +1,6 @@
 """Facts about the seed reports: they are valid, say what their sources say, and hold no text of theirs."""
 
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -11,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from ledger.cli.report_files import read_report_files, report_files_in
+from ledger.datasets.entries import Cells, RowError
+from ledger.datasets.table import Table
 from ledger.domain.casualties import CasualtyClaim, TollClaimed
 from ledger.domain.claim import Claim
 from ledger.domain.notices import BEST_ABOVE_HIGH, notices_of
 from ledger.domain.reports import Report
 from seeds import ucdp
+from tests.released import PATH, needs_release
 
-RELEASE = "LEDGER_UCDP_RELEASE"
-"""Path of the unpacked Syria release, for the one test that compares the slice with it."""
 DEATHS = ("deaths_a", "deaths_b", "deaths_civilians", "deaths_unknown")
 README = (ucdp.FOLDER / "README.md").read_text(encoding="utf-8")
 
@@ -31,6 +31,7 @@ def reports_of(*names: str) -> list[Report]:
 
 
 FILES = report_files_in(ucdp.FOLDER)
+ACTORS = ucdp.actor_ids()
 ROWS = ucdp.rows_of(ucdp.SLICE)
 
 
@@ -58,17 +59,27 @@ def row_with(**values: str) -> dict[str, str]:
     return {**ROWS[0], **values}
 
 
-def total(column: str, rows: Iterable[ucdp.Row] = ROWS) -> int:
+def total(column: str, rows: Iterable[Cells] = ROWS) -> int:
     """The sum of a column."""
     return sum(int(row[column]) for row in rows)
 
 
-def casualties_of(report: Report) -> list[CasualtyClaim]:
-    """The itemised casualty claims of a report."""
-    return [item for item in report.claims if isinstance(item, CasualtyClaim)]
+def casualties_of(report: Report) -> list[CasualtyClaim | TollClaimed]:
+    """The claims of one class of victims in a report, itemised or as an aggregate."""
+    return [
+        item
+        for item in report.claims
+        if isinstance(item, CasualtyClaim) or (isinstance(item, TollClaimed) and item.victim_class)
+    ]
 
 
-def best_of(claims: Iterable[CasualtyClaim]) -> int:
+def class_of(claim: CasualtyClaim | TollClaimed) -> str:
+    """Whose deaths a claim is of."""
+    by_type = {"TroopsKilled": "troops", "CiviliansKilled": "civilians"}
+    return by_type.get(claim.type) or str(getattr(claim, "victim_class", ""))
+
+
+def best_of(claims: Iterable[CasualtyClaim | TollClaimed]) -> int:
     """The sum of the best numbers of claims."""
     return sum(claim.count.bounds().best or 0 for claim in claims)
 
@@ -90,15 +101,10 @@ def test_every_actor_is_registered_once_and_before_it_is_named(seeds: list[Repor
     assert named - set(registered) == set()
 
 
-def test_the_converter_and_the_register_agree_on_ucdp_ids(seeds: list[Report]) -> None:
-    stated = {
-        external.id: item.actor_id
-        for item in seeds[0].claims
-        if item.type == "ActorRegistered"
-        for external in item.external_ids
-        if external.scheme == "ucdp"
-    }
-    assert {key: stated[key] for key in ucdp.ACTORS} == ucdp.ACTORS
+def test_the_register_knows_the_sides_of_every_row() -> None:
+    sides = {row[side] for row in ROWS for side in ("side_a_new_id", "side_b_new_id")}
+    assert sides - ACTORS.keys() == set()
+    assert ACTORS["115"] == "government-of-turkey"
 
 
 def test_only_the_rows_whose_best_is_above_high_are_flagged(seeds: list[Report]) -> None:
@@ -163,18 +169,18 @@ def test_each_row_is_one_report(slice_reports: dict[str, Report]) -> None:
     assert [row["id"] for row in ROWS] == list(slice_reports)
 
 
-@pytest.mark.parametrize(
-    ("column", "kind"), [("deaths_civilians", "CiviliansKilled"), ("deaths_unknown", "PersonsKilled")]
-)
-def test_deaths_by_class_are_those_of_the_slice(column: str, kind: str, slice_reports: dict[str, Report]) -> None:
+@pytest.mark.parametrize(("column", "victims"), [("deaths_civilians", "civilians"), ("deaths_unknown", "unknown")])
+def test_deaths_by_class_are_those_of_the_slice(
+    column: str, victims: str, slice_reports: dict[str, Report]
+) -> None:
     claims = [each for report in slice_reports.values() for each in casualties_of(report)]
-    assert best_of(each for each in claims if each.type == kind) == total(column) > 0
+    assert best_of(each for each in claims if class_of(each) == victims) == total(column) > 0
 
 
-@pytest.mark.parametrize(("number", "actor"), ucdp.ACTORS.items())
+@pytest.mark.parametrize(("number", "actor"), ACTORS.items())
 def test_deaths_of_troops_are_those_of_the_sides(number: str, actor: str, slice_reports: dict[str, Report]) -> None:
     claims = [each for report in slice_reports.values() for each in casualties_of(report)]
-    troops = [each for each in claims if each.type == "TroopsKilled" and each.victim_party == actor]
+    troops = [each for each in claims if class_of(each) == "troops" and each.victim_party == actor]
     of_a = total("deaths_a", (row for row in ROWS if row["side_a_new_id"] == number))
     of_b = total("deaths_b", (row for row in ROWS if row["side_b_new_id"] == number))
     assert best_of(troops) == of_a + of_b
@@ -219,18 +225,18 @@ def test_the_day_of_report_is_the_latest_date_not_before_the_end(
     source_dates: str, first: str, last: str, reported: str
 ) -> None:
     row = row_with(source_date=source_dates, date_start=first, date_end=last)
-    assert ucdp.report_of(row)["reported"] == reported
+    assert ucdp.report_of(row, ACTORS)["reported"] == reported
 
 
 def test_troops_are_never_made_of_civilians() -> None:
     one_sided = row_with(type_of_violence="3", side_b_new_id="1", deaths_b="2")
-    with pytest.raises(ValueError, match="are civilians, not troops"):
-        ucdp.report_of(one_sided)
+    with pytest.raises(RowError, match="are civilians, not troops"):
+        ucdp.report_of(one_sided, ACTORS)
 
 
 def test_an_actor_that_nobody_registered_stops_the_converter() -> None:
     with pytest.raises(KeyError, match="99999"):
-        ucdp.report_of(row_with(side_a_new_id="99999"))
+        ucdp.report_of(row_with(side_a_new_id="99999"), ACTORS)
 
 
 def test_only_factual_columns_are_shipped() -> None:
@@ -272,9 +278,14 @@ def test_the_readme_tells_the_totals(seeds: list[Report]) -> None:
 
 def test_the_report_file_is_json_lines() -> None:
     lines = ucdp.REPORTS.read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line)["report_id"] for line in lines] == [f"ucdp-ged-syria-{row['id']}" for row in ROWS]
+    assert [json.loads(line)["report_id"] for line in lines] == [f"ucdp-ged-{row['id']}" for row in ROWS]
 
 
-@pytest.mark.skipif(RELEASE not in os.environ, reason=f"{RELEASE} does not name the unpacked Syria release")
+@needs_release
 def test_the_slice_is_part_of_the_release() -> None:
-    assert list(ucdp.slice_of(ucdp.rows_of(Path(os.environ[RELEASE])))) == ROWS
+    assert list(ucdp.slice_of(row.cells for row in Table(PATH).rows())) == ROWS
+
+
+@needs_release
+def test_the_seeds_name_the_release_by_its_digest() -> None:
+    assert Table(PATH).digest() == ucdp.RELEASE.sha256
