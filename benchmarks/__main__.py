@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import appending, bulk, history, machine, table, waiting
+from benchmarks import appending, bulk, history, importing, machine, table, waiting
 from benchmarks.bars import verdicts
 from benchmarks.ground import Ground
 from benchmarks.opponents import Opponent, Scale, rounds
@@ -30,6 +30,7 @@ GROUPS: dict[str, Group] = {
     "stream": bulk.opponents,
     "rivals": bulk.rivals,
     "history": history.opponents,
+    "import": importing.opponents,
 }
 
 

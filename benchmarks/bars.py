@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmarks import importing
 from benchmarks.appending import MOST
 from benchmarks.bulk import CALL_SIZES, RAW_SIZE, UMA_AT_ONCE, raw_name, stream_name, uma_name
 from benchmarks.clients.telling import Measured
@@ -120,6 +121,7 @@ BARS: Sequence[Bar] = (
         *("AppendReport on the large ledger", CALLS, 0.9),
         to=("AppendReport on the small ledger",),
     ),
+    Bar("import to a stream of the same reports", importing.IMPORT, CALLS, 0.5, to=(importing.STREAM,)),
 )
 
 

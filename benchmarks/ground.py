@@ -56,7 +56,7 @@ class Ground:
     """Everything that runs during one run of measurements."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self._folder = folder
+        self.folder = folder
         self._stack = stack
         self.database: Callable[..., str] = cache(self._database)
         self.ledger: Callable[..., Serving] = cache(self._ledger)
@@ -66,14 +66,14 @@ class Ground:
     @cached_property
     def postgres(self) -> EmbeddedPostgres:
         """The database server of all opponents."""
-        return self._stack.enter_context(EmbeddedPostgres(self._folder / "postgres", settings=SETTINGS))
+        return self._stack.enter_context(EmbeddedPostgres(self.folder / "postgres", settings=SETTINGS))
 
     @cached_property
     def slow_postgres(self) -> EmbeddedPostgres:
         """A database server whose every sync lasts a millisecond longer."""
         with ExitStack() as trial:
             with preloaded(self.slow_sync):
-                server = trial.enter_context(EmbeddedPostgres(self._folder / "slow", settings=SETTINGS))
+                server = trial.enter_context(EmbeddedPostgres(self.folder / "slow", settings=SETTINGS))
             if self.slow_sync.name not in Path(f"/proc/{server.pid}/maps").read_text():
                 raise SkippedError("slowed syncs could not be preloaded into the database server")
             self._stack.enter_context(trial.pop_all())
@@ -84,7 +84,7 @@ class Ground:
         """The library that makes syncs slow."""
         if sys.platform != "linux" or not shutil.which("cc"):
             raise SkippedError("slowed syncs need Linux and a C compiler (`cc`)")
-        folder = self._folder / "slow_sync"
+        folder = self.folder / "slow_sync"
         folder.mkdir(mode=READABLE, exist_ok=True)
         library = folder / "slow_sync.so"
         command = ["cc", "-shared", "-fPIC", "-O2", "-o", str(library), str(HERE / "slow_sync.c"), "-ldl"]
@@ -109,7 +109,7 @@ class Ground:
         """A process of the service; several of one database share its ledgers."""
         url = self.database(database, slow=slow)
         command = [sys.executable, "-m", "ledger", "serve", "--listen", "127.0.0.1:0", "--role", role]
-        log = self._folder / f"ledger-{name}.log"
+        log = self.folder / f"ledger-{name}.log"
         running = self._stack.enter_context(serving(command, log, LEDGER_DATABASE_URL=url))
         stored.register_actors(running.address)
         return running
@@ -117,14 +117,14 @@ class Ground:
     def _echo(self, name: str) -> Serving:
         """A bare echo."""
         command = [sys.executable, "-m", "benchmarks.servers.echo"]
-        return self._stack.enter_context(serving(command, self._folder / f"echo-{name}.log"))
+        return self._stack.enter_context(serving(command, self.folder / f"echo-{name}.log"))
 
     @cached_property
     def single(self) -> Serving:
         """One transaction for each call, on the slow database."""
         orders = single.Orders(self.database("single", slow=True), "single", 1, self.rows(1))
         command = [sys.executable, "-m", "benchmarks.servers.single", json.dumps(asdict(orders))]
-        return self._stack.enter_context(serving(command, self._folder / "single.log"))
+        return self._stack.enter_context(serving(command, self.folder / "single.log"))
 
     def _rows(self, claims: int) -> stored.Told:
         """What the ledger stores of a report with so many claims."""
@@ -147,7 +147,7 @@ class Ground:
         environment = {"LD_PRELOAD": str(self.slow_sync)} if slow else {}
         if importlib.util.find_spec("umadb") is None:
             raise SkippedError("UmaDB is not installed (`make bench` installs it where it has a build)")
-        folder = Path(mkdtemp(prefix="uma-", dir=self._folder))
+        folder = Path(mkdtemp(prefix="uma-", dir=self.folder))
         with socket.socket() as taken:  # it does not tell which port it took, so it is given one that is free
             taken.bind(("127.0.0.1", 0))
             address = f"127.0.0.1:{taken.getsockname()[1]}"

@@ -75,11 +75,11 @@ def _tell_faults(session: Session, files: list[ReportFile]) -> bool:
 def sent(session: Session, reports: Iterable[Report]) -> Iterator[Any]:
     """The outcome of each report, in order, as the server answers."""
     ask = session.stub(LedgerServiceStub).AppendReports
-    for answer in ask(_batches(session.ledger, reports), timeout=session.timeout):
+    for answer in ask(batches(session.ledger, reports), timeout=session.timeout):
         yield from answer.outcomes
 
 
-def _batches(ledger: str, reports: Iterable[Report]) -> Iterator[messages.AppendReportsRequest]:
+def batches(ledger: str, reports: Iterable[Report]) -> Iterator[messages.AppendReportsRequest]:
     """Batches that no server refuses for their size, unless a single report is too large."""
     batch = messages.AppendReportsRequest(ledger=ledger)
     size = 0
