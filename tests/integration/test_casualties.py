@@ -25,8 +25,9 @@ from ledger.domain.codes import (
 )
 from ledger.errors import InvalidRequestError, NotFoundError
 from projections.casualties import CASUALTIES, answering
-from projections.casualties.answering import Casualties, GroupFigure, casualties, page_of_claims
+from projections.casualties.answering import Casualties, GroupFigure, casualties
 from projections.casualties.figures import NO_CLAIMS, Figure
+from projections.casualties.listing import page_of_claims
 from projections.casualties.question import (
     Box,
     Circle,
@@ -67,7 +68,7 @@ class Asking:
     ) -> list[UUID]:
         await self._see()
         page = await page_of_claims(self.connection, question, self.position, dict(group), after, limit)
-        return [event_id for event_id, _ in page]
+        return [part.form[0] for part in page]
 
     async def _see(self) -> None:
         await self.connection.execute("SELECT set_config('search_path', %s, false)", [self.schema])
