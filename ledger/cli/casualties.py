@@ -1,5 +1,6 @@
 """`casualties` and `claims`: figures with what they rest on, and the claims behind them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -7,13 +8,15 @@ import click
 from incident.ledger.v1 import casualty_service_pb2 as messages
 from incident.ledger.v1.casualty_service_pb2_grpc import CasualtyServiceStub
 from ledger.cli.casualty_filter import casualty_filter, casualty_filter_options
-from ledger.cli.casualty_tables import print_casualties
-from ledger.cli.claim_tables import print_claims
+from ledger.cli.casualty_tables import print_casualties, rules_of
+from ledger.cli.claim_tables import print_parts
 from ledger.cli.options import as_of_options, limit_option
 from ledger.cli.paging import whole
 from ledger.cli.parameters import WordOf
 from ledger.cli.session import Session, connected, example
-from ledger.cli.tables import filter_words, print_basis, print_json, print_more
+from ledger.cli.tables import print_basis, print_json, print_more
+
+Command = Callable[..., None]
 
 GROUPING = messages.DESCRIPTOR.enum_types_by_name["CasualtyGrouping"]
 POLICIES = {
@@ -24,9 +27,34 @@ POLICIES = {
 RULE = messages.DESCRIPTOR.enum_types_by_name["ResolutionRule"]
 
 
-_with_aggregates = click.option(
-    "--with-aggregates", is_flag=True, help="Also count tolls of one incident that cannot be taken apart."
-)
+def _rule_options(function: Command) -> Command:
+    """By which rules claims become figures."""
+    function = click.option(
+        "--spread-imprecise-dates",
+        is_flag=True,
+        help="In a series, keep claims that are not dated precisely enough, in groups of their intervals.",
+    )(function)
+    function = click.option(
+        "--with-aggregates", is_flag=True, help="Also count tolls of one incident that cannot be taken apart."
+    )(function)
+    function = click.option(
+        "--rule", type=WordOf(RULE), help="How one number comes out of claims that disagree [latest]."
+    )(function)
+    return click.option(
+        "--policy", type=click.Choice(list(POLICIES)), help="How words become numbers [verbatim-1: no guess]."
+    )(function)
+
+
+def _rules(options: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a request that those options are; takes them from the options."""
+    return {
+        "count_policy": POLICIES.get(options.pop("policy") or "", messages.COUNT_POLICY_UNSPECIFIED),
+        "resolution_rule": options.pop("rule") or messages.RESOLUTION_RULE_UNSPECIFIED,
+        "count_aggregates": options.pop("with_aggregates"),
+        "spread_imprecise_dates": options.pop("spread_imprecise_dates"),
+        "as_of": options.pop("as_of"),
+        "min_position": options.pop("min_position"),
+    }
 
 
 @click.command(
@@ -44,11 +72,7 @@ _with_aggregates = click.option(
     type=WordOf(GROUPING),
     help="Group by this; several times for several [party, class, outcome].",
 )
-@click.option(
-    "--policy", type=click.Choice(list(POLICIES)), help="How words become numbers [verbatim-1: no guess]."
-)
-@click.option("--rule", type=WordOf(RULE), help="How one number comes out of claims that disagree [latest].")
-@_with_aggregates
+@_rule_options
 @as_of_options
 @connected
 def casualties(session: Session, **options: Any) -> None:
@@ -60,11 +84,7 @@ def casualties(session: Session, **options: Any) -> None:
     request = messages.GetCasualtiesRequest(
         ledger=session.ledger,
         group_by=options.pop("group_by"),
-        count_policy=POLICIES.get(options.pop("policy") or "", messages.COUNT_POLICY_UNSPECIFIED),
-        resolution_rule=options.pop("rule") or messages.RESOLUTION_RULE_UNSPECIFIED,
-        count_aggregates=options.pop("with_aggregates"),
-        as_of=options.pop("as_of"),
-        min_position=options.pop("min_position"),
+        **_rules(options),
         filter=casualty_filter(options),
     )
     answer = session.stub(CasualtyServiceStub).GetCasualties(request, timeout=session.answer_within)
@@ -77,23 +97,29 @@ def casualties(session: Session, **options: Any) -> None:
 @click.command(
     epilog=example(
         "incident-ledger claims --victim-party government-of-turkey --outcome killed",
-        "incident-ledger claims --group party=government-of-turkey --group outcome=killed",
+        "incident-ledger claims --group party=government-of-turkey --group class=troops --group outcome=killed",
     )
 )
 @casualty_filter_options
-@click.option("--group", multiple=True, metavar="KEY=VALUE", help="Only those of a figure's group.")
-@_with_aggregates
+@click.option(
+    "--group", multiple=True, metavar="KEY=VALUE", help="Only those of a figure: its key, every part of it."
+)
+@click.option("--with-left-out", is_flag=True, help="Also those that the figures leave out, with the reason.")
+@_rule_options
 @as_of_options
 @limit_option
 @connected
 def claims(session: Session, limit: int, **options: Any) -> None:
-    """The claims behind casualty figures, in order of position: the evidence."""
+    """The claims behind casualty figures, in order of position: the evidence.
+
+    Each with what it adds to its figure, or with the reason why it adds nothing. Give the options with which the
+    figure was asked for.
+    """
     request = messages.ListClaimsRequest(
         ledger=session.ledger,
         group=[_group_key(each) for each in options.pop("group")],
-        count_aggregates=options.pop("with_aggregates"),
-        as_of=options.pop("as_of"),
-        min_position=options.pop("min_position"),
+        with_left_out=options.pop("with_left_out"),
+        **_rules(options),
         filter=casualty_filter(options),
     )
     ask = session.stub(CasualtyServiceStub).ListClaims
@@ -101,8 +127,8 @@ def claims(session: Session, limit: int, **options: Any) -> None:
     if session.as_json:
         print_json(session.out, answer)
         return
-    print_claims(session.out, answer.claims, "No claim fits.")
-    print_basis(session.out, answer.basis, filter_words(request.filter))
+    print_parts(session.out, answer.claims, "No claim fits.")
+    print_basis(session.out, answer.basis, *rules_of(answer))
     print_more(session.out, answer)
 
 

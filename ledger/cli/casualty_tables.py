@@ -21,10 +21,15 @@ def print_casualties(console: Console, answer: Any, max_tolls: int = MAX_TOLLS_S
     """The whole answer; of many tolls some, those of areas and periods before those of single incidents."""
     _print_figures(console, answer)
     _print_tolls(console, answer, max_tolls)
+    print_basis(console, answer.basis, *rules_of(answer))
+    print_left_out(console, answer.left_out)
+
+
+def rules_of(answer: Any) -> list[str]:
+    """By which rules an answer came about."""
     rules = [f"policy {answer.count_policy}", f"rule {answer.resolution_rule}", filter_words(answer.filter)]
     rules += ["aggregates counted"] if answer.count_aggregates else []
-    print_basis(console, answer.basis, *rules)
-    print_left_out(console, answer.left_out)
+    return rules + (["imprecise dates in intervals"] if answer.spread_imprecise_dates else [])
 
 
 def _print_figures(console: Console, answer: Any) -> None:

@@ -23,6 +23,28 @@ def print_claims(console: Console, claims: Iterable[Any], empty: str, title: str
     print_table(console, made, empty)
 
 
+def print_parts(console: Console, claims: Iterable[Any], empty: str) -> None:
+    """Each claim with what it adds to its figure, or why it adds nothing."""
+    made = table("position", "occurred", "says", "adds", "source", numbers=("position",))
+    for each in claims:
+        made.add_row(
+            str(each.event.position),
+            wording.narrow_interval(each.event.claim.occurred),
+            summary(each.event),
+            _adds(each),
+            _source(each),
+        )
+    print_table(console, made, empty)
+
+
+def _adds(each: Any) -> str:
+    """A number, or the reason for none; `counted` where another claim carries the bounds of several."""
+    why = each.left_out.lower().replace("_", " ")
+    if each.HasField("adds"):
+        return f"{each.adds.text}, {why}" if why else str(each.adds.text)
+    return why or "counted"
+
+
 def _source(each: Any) -> str:
     """Who published it and when, its verification, and what deserves a look."""
     parts = [each.source.name, each.reported, wording.verification(each.verification), wording.flags(each.flags)]

@@ -108,6 +108,8 @@ _SUMMARIES: dict[str, Callable[[Any], str]] = {
     "civilians_injured": _casualties("civilians", "injured"),
     "persons_killed": _casualties("persons", "killed"),
     "persons_injured": _casualties("persons", "injured"),
+    "persons_missing": _casualties("persons", "missing"),
+    "persons_captured": _casualties("persons", "captured"),
     "toll_claimed": _toll,
     "attack_reported": _force("attack"),
     "retaliation": _force("retaliation"),

@@ -22,6 +22,7 @@ FLAGS = {
     "LOW_ABOVE_BEST": "low is above best",
     "BEST_ABOVE_HIGH": "best is above high",
     "UNREGISTERED_ACTOR": "unregistered actor",
+    "IMPRECISE_DATE": "imprecise date",
 }
 
 _NUMBER_BEFORE = {

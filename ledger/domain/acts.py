@@ -9,8 +9,10 @@ from ledger.domain import agreements, hostilities, monitoring, threats
 from ledger.domain.casualties import (
     CiviliansInjured,
     CiviliansKilled,
+    PersonsCaptured,
     PersonsInjured,
     PersonsKilled,
+    PersonsMissing,
     TollClaimed,
     TroopsInjured,
     TroopsKilled,
@@ -27,6 +29,8 @@ AnyClaim = Annotated[
     | CiviliansInjured
     | PersonsKilled
     | PersonsInjured
+    | PersonsMissing
+    | PersonsCaptured
     | TollClaimed
     | hostilities.AttackReported
     | hostilities.Retaliation

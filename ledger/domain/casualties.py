@@ -58,6 +58,32 @@ class PersonsInjured(CasualtyClaim):
     victim_class: Literal[VictimClass.CONTRACTORS, VictimClass.UNKNOWN]
 
 
+class PersonsOfAnyClass(CasualtyClaim):
+    """Persons of a class that the claim states."""
+
+    victim_class: VictimClass
+
+    @model_validator(mode="after")
+    def _troops_are_of_a_party(self) -> Self:
+        if self.victim_class is VictimClass.TROOPS and self.victim_party is None:
+            raise ValueError(
+                "troops are of a party; give `victim_party`, or the class `unknown` if nobody says whose"
+            )
+        return self
+
+
+class PersonsMissing(PersonsOfAnyClass):
+    """Persons missing after one incident; what became of them is another claim."""
+
+    type: Literal["PersonsMissing"]
+
+
+class PersonsCaptured(PersonsOfAnyClass):
+    """Persons captured, detained or abducted in one incident."""
+
+    type: Literal["PersonsCaptured"]
+
+
 class TollClaimed(Claim):
     """A claimed total over the occurred interval and the place, or over one incident."""
 
@@ -92,5 +118,7 @@ CLASS_AND_OUTCOME: dict[str, tuple[VictimClass | None, Outcome]] = {
     "CiviliansInjured": (VictimClass.CIVILIANS, Outcome.INJURED),
     "PersonsKilled": (None, Outcome.KILLED),
     "PersonsInjured": (None, Outcome.INJURED),
+    "PersonsMissing": (None, Outcome.MISSING),
+    "PersonsCaptured": (None, Outcome.CAPTURED),
 }
 """What a casualty claim's type says of class and outcome; the class of persons is stated in the claim."""

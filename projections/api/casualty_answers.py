@@ -1,6 +1,7 @@
 """Answers about casualties and incidents as messages. What is open or unstated stays unset; nothing is added up."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from incident.ledger.v1 import casualty_service_pb2 as pb
@@ -10,13 +11,16 @@ from projections.api.casualty_questions import GROUPINGS
 from projections.api.claim_records import claim_record, recorded_event
 from projections.casualties.answering import FormKey, GroupFigure, TollBeside
 from projections.casualties.figures import Figure, LeftOut
+from projections.casualties.listing import Part
 from projections.casualties.question import Grouping
 from projections.incidents.answering import Link, Summary
 
 Row = Mapping[str, Any]
 Forms = Mapping[FormKey, Row]
 
-_GROUPING_NUMBERS: dict[Grouping, Any] = {grouping: number for number, grouping in GROUPINGS.items()}
+GROUPING_NUMBERS: Mapping[Grouping, Any] = MappingProxyType(
+    {grouping: number for number, grouping in GROUPINGS.items()}
+)
 _WRITE_PLACE = Converters({}).writer(values_pb2.Place.DESCRIPTOR)
 
 
@@ -36,7 +40,7 @@ def left_out_to_proto(left_out: Sequence[LeftOut]) -> list[records_pb2.LeftOut]:
 def group_to_proto(group: GroupFigure) -> pb.CasualtyFigure:
     """The figure of one group."""
     return pb.CasualtyFigure(
-        key=[pb.GroupKey(grouping=_GROUPING_NUMBERS[name], value=value) for name, value in group.key],
+        key=[pb.GroupKey(grouping=GROUPING_NUMBERS[name], value=value) for name, value in group.key],
         figure=figure_to_proto(group.figure),
         incidents=group.incidents,
         claims=group.claims,
@@ -56,6 +60,16 @@ def toll_to_proto(toll: TollBeside, forms: Forms) -> pb.Toll:
         residual=figure_to_proto(toll.residual),
         conflict=toll.conflict,
     )
+
+
+def parts_to_proto(parts: Sequence[Part], forms: Forms) -> list[pb.ClaimRecord]:
+    """Claims with what they are in their figures."""
+    claims = claims_to_proto([part.form for part in parts], forms)
+    for claim, part in zip(claims, parts, strict=True):
+        claim.left_out = part.left_out
+        if part.adds is not None:
+            claim.adds.CopyFrom(figure_to_proto(part.adds))
+    return claims
 
 
 def claims_to_proto(keys: Sequence[FormKey], forms: Forms) -> list[pb.ClaimRecord]:

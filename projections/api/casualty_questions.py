@@ -153,6 +153,7 @@ def question_of(request: pb.GetCasualtiesRequest) -> Question:
         count_policy=reading.choice(POLICIES, request.count_policy, "count_policy"),
         resolution_rule=reading.choice(RULES, request.resolution_rule, "resolution_rule"),
         count_aggregates=request.count_aggregates,
+        spread=request.spread_imprecise_dates,
     )
     reading.finish()
     return question
@@ -171,8 +172,16 @@ def claims_of_group(request: pb.ListClaimsRequest) -> tuple[Question, dict[Group
         if "\0" in part.value:
             reading.refuse(f"{path}.value", "holds a NUL character; remove it")
         group[grouping] = part.value
+    question = Question(
+        filter=asked,
+        group_by=tuple(group),
+        count_policy=reading.choice(POLICIES, request.count_policy, "count_policy"),
+        resolution_rule=reading.choice(RULES, request.resolution_rule, "resolution_rule"),
+        count_aggregates=request.count_aggregates,
+        spread=request.spread_imprecise_dates,
+    )
     reading.finish()
-    return Question(asked, tuple(group), count_aggregates=request.count_aggregates), group
+    return question, group
 
 
 def incidents_of(request: pb.ListIncidentsRequest) -> IncidentFilter:

@@ -12,10 +12,12 @@ from incident.ledger.v1 import casualty_service_pb2_grpc
 from ledger.api.requests import ledger_name, seconds_left
 from ledger.errors import InvalidRequestError, Violation
 from projections.api.casualty_answers import (
+    GROUPING_NUMBERS,
     claims_to_proto,
     group_to_proto,
     left_out_to_proto,
     links_to_proto,
+    parts_to_proto,
     summary_to_proto,
     toll_to_proto,
 )
@@ -24,6 +26,7 @@ from projections.api.moments import as_of, basis
 from projections.api.page_tokens import PageToken, page_size_of, read_token, write_token
 from projections.api.revisions import add_revisions
 from projections.casualties import answering as casualties
+from projections.casualties.listing import page_of_claims
 from projections.engine.reading import Answer, ReadSide
 from projections.incidents import answering as incidents
 
@@ -66,6 +69,8 @@ class CasualtyServicer(casualty_service_pb2_grpc.CasualtyServiceServicer):
                 tolls=[toll_to_proto(toll, forms) for toll in answer.tolls],
                 left_out=left_out_to_proto(answer.left_out),
                 count_aggregates=question.count_aggregates,
+                spread_imprecise_dates=question.spread,
+                group_by=[GROUPING_NUMBERS[grouping] for grouping in question.group_by],
             )
 
     async def ListClaims(self, request: pb.ListClaimsRequest, context: Context) -> pb.ListClaimsResponse:
@@ -74,12 +79,22 @@ class CasualtyServicer(casualty_service_pb2_grpc.CasualtyServiceServicer):
         after = token.key[0] if token else 0
         async with self._answering(CASUALTIES, request, context, token) as snapshot:
             connection, position = snapshot.connection, snapshot.position
-            keys = await casualties.page_of_claims(connection, question, position, group, after, size + 1)
-            forms = await casualties.forms(connection, keys, position)
+            left_out = request.with_left_out
+            parts = await page_of_claims(connection, question, position, group, after, size + 1, left_out)
+            forms = await casualties.forms(connection, [part.form for part in parts], position)
             await add_revisions(snapshot, ledger_name(request.ledger), forms.values())
-            response = pb.ListClaimsResponse(basis=basis(snapshot), claims=claims_to_proto(keys[:size], forms))
-            if len(keys) > size:
-                last = forms[keys[size - 1]]["form_position"]
+            response = pb.ListClaimsResponse(
+                basis=basis(snapshot),
+                claims=parts_to_proto(parts[:size], forms),
+                count_policy=question.count_policy,
+                resolution_rule=question.resolution_rule,
+                filter=request.filter,
+                group=request.group,
+                count_aggregates=question.count_aggregates,
+                spread_imprecise_dates=question.spread,
+            )
+            if len(parts) > size:
+                last = forms[parts[size - 1].form]["form_position"]
                 response.next_page_token = write_token(request, position, (last,))
             return response
 

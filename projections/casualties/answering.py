@@ -1,5 +1,6 @@
 """Asks the database a question about casualties and puts the answer together: figures by group, tolls beside them.
-Sums are made in SQL; a toll is compared with claims and never added to any."""
+Sums are made in SQL; a toll is compared with claims and never added to any. The claims behind a figure are listed
+elsewhere."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -26,10 +27,12 @@ from projections.casualties.figures import (
     residual,
 )
 from projections.casualties.question import (
+    INTERVAL,
     KEY_ORDER,
     MOST_GROUPS,
     MOST_POSITIONS,
     MOST_TOLLS,
+    PERIODS,
     CountPolicy,
     Grouping,
     Question,
@@ -87,31 +90,13 @@ class Casualties:
 
 async def casualties(connection: Connection, question: Question, position: int) -> Casualties:
     """Answer a question as of a position, on a connection that sees the read model's tables."""
-    question = await _of_surviving_incidents(connection, question, position)
+    question = await of_surviving_incidents(connection, question, position)
     figures, left_out = await _figures(connection, question, position)
     tolls, tolls_left_out = await _tolls(connection, question, position)
     total = Counter({each.reason: each.claims for each in left_out}) + Counter(tolls_left_out)
-    (redacted,) = await _rows(connection, QUERIES.redacted, question, position, types=list(CASUALTY_TYPES))
+    (redacted,) = await rows_of(connection, QUERIES.redacted, question, position, types=list(CASUALTY_TYPES))
     total += Counter({REDACTED: redacted["claims"]})  # of the whole answer: nothing tells their group
     return Casualties(figures, tolls, [LeftOut(reason, claims) for reason, claims in total.items()])
-
-
-async def page_of_claims(
-    connection: Connection,
-    question: Question,
-    position: int,
-    group: Mapping[Grouping, str],
-    after: int,
-    limit: int,
-) -> list[FormKey]:
-    """The claims of a question after a position, in order of position; of one group where one is given.
-    Competing claims are all among them; tolls too, where no group is given."""
-    question = await _of_surviving_incidents(connection, question, position)
-    question = replace(question, group_by=tuple(group))
-    key = [group.get(grouping) for grouping in KEY_ORDER] if group else None
-    page = {"after": after, "limit": limit, "group_key": key}
-    rows = await _rows(connection, QUERIES.candidates + QUERIES.page, question, position, **page)
-    return [(row["event_id"], row["held_from"]) for row in rows]
 
 
 async def forms(connection: Connection, keys: Sequence[FormKey], position: int) -> dict[FormKey, dict[str, Any]]:
@@ -123,7 +108,7 @@ async def forms(connection: Connection, keys: Sequence[FormKey], position: int) 
         return {(row["event_id"], row["held_from"]): row for row in await cursor.fetchall()}
 
 
-async def _of_surviving_incidents(connection: Connection, question: Question, position: int) -> Question:
+async def of_surviving_incidents(connection: Connection, question: Question, position: int) -> Question:
     """A merged incident's claims are those of the incident that it turned out to be."""
     if not question.filter.incident_ids:
         return question
@@ -133,29 +118,30 @@ async def _of_surviving_incidents(connection: Connection, question: Question, po
     return replace(question, filter=replace(question.filter, incident_ids=surviving))
 
 
-async def _rows(
+async def rows_of(
     connection: Connection, query: str, question: Question, position: int, **values: Any
 ) -> list[dict[str, Any]]:
-    """Run a query unprepared, so that the planner sees which conditions are absent."""
+    """Run a query of a question; unprepared, so that the planner sees which conditions are absent."""
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(query, {**question.parameters(position), **values}, prepare=False)
         return await cursor.fetchall()
 
 
-def _chain(question: Question) -> str:
+def chain_of(question: Question) -> str:
     """The beginning of a query that ends with what counts, in its bounds."""
     itemised = QUERIES.itemised_and_aggregates if question.count_aggregates else QUERIES.itemised
+    dates = QUERIES.dates_spread if question.spread else QUERIES.dates_as_stated
     by_wholes = question.count_policy is CountPolicy.UCDP_RANGE
     bounds = QUERIES.bounds_of_wholes if by_wholes else QUERIES.bounds_as_stated
-    return QUERIES.candidates + itemised + QUERIES.resolution + bounds
+    return QUERIES.candidates + itemised + dates + QUERIES.resolution + bounds
 
 
 async def _figures(
     connection: Connection, question: Question, position: int
 ) -> tuple[list[GroupFigure], list[LeftOut]]:
-    query = _chain(question) + QUERIES.figures
+    query = chain_of(question) + QUERIES.figures
     bounds = {"most_positions": MOST_POSITIONS, "most_groups": MOST_GROUPS}
-    whole, *groups = await _rows(connection, query, question, position, **bounds)
+    whole, *groups = await rows_of(connection, query, question, position, **bounds)
     if len(groups) > MOST_GROUPS:
         what = f"gives more than {MOST_GROUPS:,} groups; narrow the filter or group by less"
         raise InvalidRequestError([Violation("group_by", what)])
@@ -170,9 +156,13 @@ def _group_figure(row: Row, question: Question) -> GroupFigure:
         incidents=row["incidents"],
         claims=row["claims"],
         left_out=left_out_of(row),
-        flags=flags_of(row),
+        flags=flags_of({**row, "imprecise_date": _of_an_interval(values)}),
         positions=row["positions"] or [],
     )
+
+
+def _of_an_interval(values: Mapping[Grouping, str | None]) -> bool:
+    return any(INTERVAL in (values[grouping] or "") for grouping in PERIODS)
 
 
 async def _tolls(
@@ -180,10 +170,10 @@ async def _tolls(
 ) -> tuple[list[TollBeside], dict[str, int]]:
     some_count = question.count_aggregates or question.count_policy is CountPolicy.UCDP_RANGE
     query = (
-        _chain(question) + QUERIES.tolls_that_count if some_count else QUERIES.candidates + QUERIES.no_toll_counts
+        chain_of(question) + QUERIES.tolls_that_count if some_count else QUERIES.candidates + QUERIES.no_toll_counts
     )
-    rows = await _rows(connection, query + QUERIES.tolls, question, position, most_tolls=MOST_TOLLS)
-    counted = await _rows(connection, QUERIES.candidates + QUERIES.tolls_left_out, question, position)
+    rows = await rows_of(connection, query + QUERIES.tolls, question, position, most_tolls=MOST_TOLLS)
+    counted = await rows_of(connection, QUERIES.candidates + QUERIES.tolls_left_out, question, position)
     left_out = {row["reason"]: row["claims"] for row in counted}
     shown = rows[:MOST_TOLLS]
     if len(rows) > MOST_TOLLS:
@@ -202,9 +192,9 @@ async def _inside(
     of_incidents = sorted(incidents) if None not in incidents else []
     evidence = question.filter.beside_tolls(classes, outcomes, of_incidents)
     every = replace(question, filter=evidence, group_by=(), count_aggregates=False)
-    query = _chain(every) + QUERIES.inside_tolls
+    query = chain_of(every) + QUERIES.inside_tolls
     asked = [row["event_id"] for row in tolls]
-    return {row["toll"]: row for row in await _rows(connection, query, every, position, tolls=asked)}
+    return {row["toll"]: row for row in await rows_of(connection, query, every, position, tolls=asked)}
 
 
 def _beside(toll: Row, inside: Row | None) -> TollBeside:

@@ -76,6 +76,11 @@ class Grouping(StrEnum):
 
 
 KEY_ORDER: tuple[Grouping, ...] = tuple(Grouping)
+PERIODS = (Grouping.DAY, Grouping.WEEK, Grouping.MONTH, Grouping.YEAR)
+INTERVAL = "/"
+"""Joins the first and the last period that a claim may belong to, where imprecise dates are spread."""
+SHARED = frozenset((Grouping.PARTY, Grouping.CLASS, Grouping.OUTCOME, Grouping.INCIDENT))
+"""What all claims about one number have in common; by the other groupings they can differ."""
 BY_DEFAULT = (Grouping.PARTY, Grouping.CLASS, Grouping.OUTCOME)
 
 
@@ -184,7 +189,7 @@ class ClaimFilter:
 
 @dataclass(frozen=True)
 class Question:
-    """What GetCasualties asks."""
+    """What GetCasualties asks, and ListClaims of one group."""
 
     filter: ClaimFilter = field(default_factory=ClaimFilter)
     group_by: Sequence[Grouping] = BY_DEFAULT
@@ -192,13 +197,17 @@ class Question:
     resolution_rule: ResolutionRule = ResolutionRule.LATEST
     count_aggregates: bool = False
     """Whether aggregates count too: tolls of one incident of which nothing is itemised."""
+    spread: bool = False
+    """Whether claims that are not dated precisely enough for a period are in the group of their interval."""
 
     def parameters(self, position: int) -> Mapping[str, Any]:
         """The values of the queries' parameters, as of a position."""
+        periods = [grouping for grouping in self.group_by if self.spread and grouping in PERIODS]
         return {
             **self.filter.parameters(),
             "position": position,
-            "groupings": [grouping.value for grouping in self.group_by],
+            "groupings": [grouping.value for grouping in self.group_by if grouping not in periods],
+            "periods": [grouping.value for grouping in periods],
             "joint": JOINT,
             "by_wholes": self.count_policy is CountPolicy.UCDP_RANGE,
             "by_acled": self.count_policy is CountPolicy.ACLED_2019,

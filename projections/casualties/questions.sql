@@ -2,6 +2,7 @@
 -- one text answers all filters. The beginnings of the others are a chain, of which each link has a form or two:
 --   candidates     the claims and tolls that a question is about, each with the reason for which it is left out
 --   itemised       those that can count: claims of single incidents; or these and aggregates
+--   dates          the same, in groups of their periods; or, what is not dated precisely enough, of their intervals
 --   resolution     the same, with one claim taken for each (incident, party, class, outcome)
 --   bounds         low and high of what is taken: as stated; or, where all of an incident counts, those of its whole
 -- Run them unprepared: the planner has to see which parameters are NULL.
@@ -10,7 +11,7 @@
 WITH candidate AS (
     SELECT c.event_id, c.held_from, c.position, c.form_position, c.incident_id,
            c.victim_party, c.victim_class, c.outcome, c.perpetrators, c.qualifier, c.is_toll,
-           c.occurred_start, c.occurred_end, c.place_name, c.country, c.admin1, c.admin2,
+           c.occurred_start, c.occurred_end, c.date_precision, c.place_name, c.country, c.admin1, c.admin2,
            c.aggregate, c.party_claim, c.preferred, c.kind_of_violence, r.source, r.reliability, r.reported,
            NOT c.actors <@ (SELECT coalesce(array_agg(actor_id), '{}') FROM actors
                              WHERE held_from <= %(position)s::bigint
@@ -137,17 +138,50 @@ WITH candidate AS (
                           AND (part.held_to IS NULL OR part.held_to > %(position)s::bigint))
 )
 
+-- name: dates_as_stated
+, dated AS (
+    SELECT itemised.*, own_key AS dated_key FROM itemised
+)
+
+-- name: dates_spread
+-- Of a claim that is not dated precisely enough for a period, the group is the interval of the periods that it may belong
+-- to. The precise ones are in the groups in which they always are.
+, dated AS (
+    SELECT itemised.*,
+           own_key[1:7] || ARRAY[
+               CASE WHEN 'day' = ANY (%(periods)s::text[])
+                    THEN to_char(occurred_start, 'YYYY-MM-DD')
+                         || CASE WHEN date_precision > 2 THEN to_char(occurred_end, '/YYYY-MM-DD') ELSE '' END END,
+               CASE WHEN 'week' = ANY (%(periods)s::text[])
+                    THEN first_week || CASE WHEN date_precision > 3 OR first_week <> last_week
+                                            THEN '/' || last_week ELSE '' END END,
+               CASE WHEN 'month' = ANY (%(periods)s::text[])
+                    THEN first_month || CASE WHEN date_precision > 4 OR first_month <> last_month
+                                             THEN '/' || last_month ELSE '' END END,
+               CASE WHEN 'year' = ANY (%(periods)s::text[])
+                    THEN first_year || CASE WHEN date_precision > 5 OR first_year <> last_year
+                                            THEN '/' || last_year ELSE '' END END
+           ] || own_key[12:14] AS dated_key
+      FROM itemised
+      CROSS JOIN LATERAL (
+          SELECT to_char(date_trunc('week', occurred_start::timestamp), 'YYYY-MM-DD') AS first_week,
+                 to_char(date_trunc('week', occurred_end::timestamp), 'YYYY-MM-DD') AS last_week,
+                 to_char(occurred_start, 'YYYY-MM') AS first_month, to_char(occurred_end, 'YYYY-MM') AS last_month,
+                 to_char(occurred_start, 'YYYY') AS first_year, to_char(occurred_end, 'YYYY') AS last_year
+      ) AS periods
+)
+
 -- name: resolution
 -- Of the claims about one number, the rule's own order comes first, then those that state a number at all, then the
 -- latest. All count to the group of the one that is taken, so that no group counts a number twice.
 , ranked AS (
-    SELECT itemised.*,
+    SELECT dated.*,
            row_number() OVER by_rule AS rank,
-           first_value(own_key) OVER by_rule AS first_key,
+           first_value(dated_key) OVER by_rule AS first_key,
            min(low) OVER same_number AS lowest,
            CASE WHEN bool_and(high IS NOT NULL) FILTER (WHERE numbered) OVER same_number
                 THEN max(high) OVER same_number END AS highest
-      FROM itemised
+      FROM dated
     WINDOW same_number AS (PARTITION BY reason IS NULL, incident_id, victim_party, victim_class, outcome),
            by_rule AS (same_number
                        ORDER BY CASE WHEN %(rule)s::text = 'analyst' AND preferred THEN 0 ELSE 1 END,
@@ -157,7 +191,7 @@ WITH candidate AS (
                                 position DESC)
 ), resolved AS (
     SELECT ranked.*,
-           CASE WHEN reason IS NULL THEN first_key ELSE own_key END AS group_key,
+           CASE WHEN reason IS NULL THEN first_key ELSE dated_key END AS group_key,
            reason IS NULL AND rank = 1 AS taken,
            reason IS NULL AND numbered AND (rank = 1 OR %(rule)s::text = 'envelope') AS counts,
            CASE WHEN %(rule)s::text = 'envelope' THEN lowest ELSE low END AS low_by_rule,
@@ -324,15 +358,34 @@ SELECT inside.toll,
 HAVING count(*) FILTER (WHERE inside.taken) > 0
 
 -- name: page
--- A page of the claims that a question is about; tolls too, unless one group is asked for.
-SELECT event_id, held_from
+-- A page of the claims that a question is about, tolls too; or of one group of claims that are in it by what they say of
+-- persons and incident, in which those about the same number agree.
+SELECT event_id, held_from, incident_id, reason
   FROM candidate
- WHERE fits AND reason IS NULL AND form_position > %(after)s::bigint
-   AND (%(group_key)s::text[] IS NULL
-        OR own_key = %(group_key)s::text[]
-           AND (NOT is_toll OR %(count_aggregates)s::boolean AND aggregate AND incident_id IS NOT NULL))
+ WHERE fits AND (%(with_left_out)s::boolean OR reason IS NULL) AND form_position > %(after)s::bigint
+   AND (%(group_key)s::text[] IS NULL OR own_key = %(group_key)s::text[] AND NOT is_toll)
  ORDER BY form_position
  LIMIT %(limit)s::int
+
+-- name: page_of_group
+-- A page of the claims of any group: those about its numbers, wherever they are said to have happened and whoever says so.
+SELECT event_id, held_from, incident_id, reason
+  FROM candidate
+ WHERE form_position > %(after)s::bigint
+   AND event_id IN (SELECT event_id FROM bounded
+                     WHERE group_key = %(group_key)s::text[] AND (%(with_left_out)s::boolean OR reason IS NULL)
+                     UNION
+                    SELECT whole_id FROM bounded WHERE group_key = %(group_key)s::text[])
+ ORDER BY form_position
+ LIMIT %(limit)s::int
+
+-- name: parts
+-- What some claims are in their figures: what is taken adds to one, nothing else does.
+SELECT event_id, left_out, taken, qualifier, low_of_number AS low, best, high_of_number AS high
+  FROM bounded WHERE event_id = ANY (%(events)s::uuid[])
+ UNION ALL
+SELECT DISTINCT whole_id, 'WHOLE', false, NULL, NULL::bigint, NULL::bigint, NULL::bigint
+  FROM bounded WHERE whole_id = ANY (%(events)s::uuid[])
 
 -- name: surviving_incidents
 -- The incidents that these turned out to be.

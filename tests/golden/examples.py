@@ -93,6 +93,8 @@ _EXAMPLES: dict[str, tuple[Content, Content]] = {
     "CiviliansInjured": (CASUALTIES, CIVILIANS),
     "PersonsKilled": ({**CASUALTIES, "victim_class": "unknown"}, CONTRACTORS),
     "PersonsInjured": ({**CASUALTIES, "victim_class": "unknown"}, CONTRACTORS),
+    "PersonsMissing": ({**CASUALTIES, "victim_class": "troops"}, {**CIVILIANS, "victim_class": "civilians"}),
+    "PersonsCaptured": ({**CASUALTIES, "victim_class": "troops"}, {**CIVILIANS, "victim_class": "unknown"}),
     "TollClaimed": (
         {**TOLL, "toll_id": "idlib-civilians-2018-2020", "victim_party": SYRIA, "perpetrators": [SYRIA, RUSSIA]},
         {**TOLL, "incident_id": INCIDENT},

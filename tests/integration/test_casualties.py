@@ -25,8 +25,9 @@ from ledger.domain.codes import (
 )
 from ledger.errors import InvalidRequestError, NotFoundError
 from projections.casualties import CASUALTIES, answering
-from projections.casualties.answering import Casualties, GroupFigure, casualties, page_of_claims
+from projections.casualties.answering import Casualties, GroupFigure, casualties
 from projections.casualties.figures import NO_CLAIMS, Figure
+from projections.casualties.listing import page_of_claims
 from projections.casualties.question import (
     Box,
     Circle,
@@ -67,7 +68,7 @@ class Asking:
     ) -> list[UUID]:
         await self._see()
         page = await page_of_claims(self.connection, question, self.position, dict(group), after, limit)
-        return [event_id for event_id, _ in page]
+        return [part.form[0] for part in page]
 
     async def _see(self) -> None:
         await self.connection.execute("SELECT set_config('search_path', %s, false)", [self.schema])
@@ -290,6 +291,37 @@ async def test_superseded_claims_count_to_the_group_of_the_one_taken(
         answer = await asking.ask(Question(group_by=[Grouping.SOURCE], resolution_rule=rule))
         (figure,) = answer.figures
         assert figure.claims + left_out(figure).get("SUPERSEDED", 0) == 4
+
+
+def persons(kind: str, incident: str, count: Any, victim_class: str, **more: Any) -> dict[str, Any]:
+    content = {"occurred": "2020-02-10", "place": IDLIB, "victim_class": victim_class, **more}
+    return {"type": kind, "incident_id": incident, "count": count, **content}
+
+
+async def test_missing_and_captured_are_figures_of_their_own(asking: Asking, reports: RecordedReports) -> None:
+    reports.file(
+        "r",
+        troops("a", 1),
+        persons("PersonsMissing", "a", 2, "troops", victim_party="turkey"),
+        persons("PersonsCaptured", "a", {"qualifier": "at_least", "stated": 4}, "troops", victim_party="turkey"),
+        persons("PersonsMissing", "a", 8, "civilians"),
+        persons("PersonsCaptured", "b", 16, "contractors"),
+        persons("PersonsMissing", "b", 32, "unknown"),
+        toll(100, outcome="missing", victim_class="civilians"),
+    )
+    asking.fold(reports)
+    answer = await asking.ask()
+    assert {key: figure.figure.text for key, figure in by_key(answer).items()} == {
+        ("", "civilians", "missing"): "8",
+        ("", "contractors", "captured"): "16",
+        ("", "unknown", "missing"): "32",
+        ("turkey", "troops", "captured"): "at least 4",
+        ("turkey", "troops", "killed"): "1",
+        ("turkey", "troops", "missing"): "2",
+    }
+    assert [(bounds(each.claimed), bounds(each.residual)) for each in answer.tolls] == [((100,) * 3, (92,) * 3)]
+    assert await total(asking, ClaimFilter(outcomes=[Outcome.MISSING])) == (42, 42, 42)
+    assert await total(asking, ClaimFilter(outcomes=[Outcome.CAPTURED])) == (20, 20, None)
 
 
 async def test_contractors_are_no_troops(asking: Asking, reports: RecordedReports) -> None:

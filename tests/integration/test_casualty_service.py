@@ -197,6 +197,43 @@ async def test_the_claims_behind_a_figure_are_paged(service: Service) -> None:
     assert await refused(other) == (grpc.StatusCode.INVALID_ARGUMENT, ["page_token"])
 
 
+async def test_a_figure_is_taken_apart_by_the_fields_of_its_question(service: Service) -> None:
+    week = {"start": "2020-02-03", "end": "2020-02-09", "precision": "week"}
+    dozens = {"qualifier": "vague", "words": "dozens"}
+    service.file("r", troops("a", 5, occurred=week), troops("b", dozens, occurred=week))
+    service.file("s", troops("a", 7), source={"name": "Another", "reliability": "e"})
+    asked: dict[str, Any] = {
+        "filter": pb.CasualtyFilter(places=["Idlib"]),
+        "count_policy": pb.COUNT_POLICY_ACLED_2019,
+        "resolution_rule": pb.RESOLUTION_RULE_MOST_RELIABLE,
+        "spread_imprecise_dates": True,
+    }
+    answer = await service.casualties(group_by=[DAY], **asked)
+    assert (list(answer.group_by), answer.spread_imprecise_dates) == ([DAY], True)
+    (figure,) = answer.figures
+    assert (figure.key[0].value, figure.figure.best) == ("2020-02-03/2020-02-09", 5 + 12)
+    assert {"IMPRECISE_DATE"} <= set(figure.flags)
+    listed = await service.claims(group=figure.key, **asked)
+    assert [(each.left_out, each.HasField("adds"), each.adds.best) for each in listed.claims] == [
+        ("", True, 5),
+        ("", True, 12),
+        ("SUPERSEDED", False, 0),
+    ]
+    assert (listed.count_policy, listed.resolution_rule) == ("acled-2019", "most_reliable")
+    assert (listed.filter, list(listed.group)) == (asked["filter"], list(figure.key))
+    assert (listed.spread_imprecise_dates, listed.count_aggregates) == (True, False)
+
+
+async def test_what_a_figure_leaves_out_is_listed_where_it_is_asked_for(service: Service) -> None:
+    _, second = service.file("r", troops("a", 5), troops("b", 7))
+    service.file("x", {"type": "ClaimRetracted", "target_event_id": second, "reason": "error"})
+    group = [pb.GroupKey(grouping=PARTY, value="turkey")]
+    assert [each.left_out for each in (await service.claims(group=group)).claims] == [""]
+    _, retracted = (await service.claims(group=group, with_left_out=True)).claims
+    assert (retracted.event.event_id, retracted.left_out, retracted.held_to) == (second, "RETRACTED", 5)
+    assert not retracted.HasField("adds")
+
+
 async def test_a_claim_shows_where_it_comes_from(service: Service) -> None:
     upside_down = {"qualifier": "between", "low": 9, "best": 5, "high": 3}
     (claimed,) = service.file("r", troops("a", upside_down))

@@ -314,7 +314,7 @@ def test_every_condition_of_the_filter_is_an_option(ask: Run, server: CannedServ
         "--from 2020-01-01 --to 2020-02-29 --incident i --source Outlet --attributed-to turkey --involving turkey "
         "--min-verification fair --kind-of-violence state-based --max-date-precision 2 "
         "--max-place-precision admin1 --exclude-aggregates --group-by party --group-by month "
-        "--policy acled-2019 --rule most_reliable --with-aggregates "
+        "--policy acled-2019 --rule most_reliable --with-aggregates --spread-imprecise-dates "
         "--as-of 41 --min-position 40"
     )
     assert ask("casualties", *options.split()) == 0
@@ -362,6 +362,53 @@ def test_claims_are_gathered_from_all_pages_up_to_the_limit(
     out = capsys.readouterr().out
     assert out.count("5 killed") == 6
     assert "There is more" not in out
+
+
+def test_a_figure_is_taken_apart_by_the_options_that_it_was_asked_with(ask: Run, server: CannedServer) -> None:
+    server.answers["ListClaims"] = casualty.ListClaimsResponse()
+    options = (
+        "--place Idlib --group day=2020-02-03/2020-02-09 --group party= --policy ucdp-range --rule envelope "
+        "--with-aggregates --spread-imprecise-dates --with-left-out --as-of 41 --min-position 40 --limit 7"
+    )
+    assert ask("claims", *options.split()) == 0
+    (request,) = server.requests("ListClaims")
+    expected = set(casualty.ListClaimsRequest.DESCRIPTOR.fields_by_name) - {"page_token"}
+    assert {field.name for field, _ in request.ListFields()} == expected
+    assert [(part.grouping, part.value) for part in request.group] == [
+        (casualty.CASUALTY_GROUPING_DAY, "2020-02-03/2020-02-09"),
+        (casualty.CASUALTY_GROUPING_PARTY, ""),
+    ]
+
+
+def test_claims_say_what_they_add_and_by_which_rules(
+    ask: Run, server: CannedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    six = {"low": "6", "best": "6", "high": "6", "text": "6"}
+    server.answers["ListClaims"] = says(
+        casualty.ListClaimsResponse,
+        basis=BASIS,
+        count_policy="verbatim-1",
+        resolution_rule="envelope",
+        spread_imprecise_dates=True,
+        filter={"places": ["Idlib"]},
+        claims=[
+            {**CLAIM, "adds": six},
+            {**CLAIM, "adds": {"text": "unknown"}, "left_out": "UNRESOLVED_WORDS"},
+            {**CLAIM, "left_out": "SUPERSEDED"},
+            CLAIM,
+        ],
+    )
+    assert ask("claims") == 0
+    words = " ".join(capsys.readouterr().out.split())
+    for part in (
+        "6",
+        "unknown,",
+        "superseded",
+        "counted",
+        "policy verbatim-1 · rule envelope · where places Idlib",
+    ):
+        assert part in words, part
+    assert "imprecise dates in intervals" in words
 
 
 def test_a_limit_says_that_there_is_more(

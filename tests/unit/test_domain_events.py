@@ -17,9 +17,9 @@ from pydantic import BaseModel, StringConstraints, ValidationError
 from pydantic.fields import FieldInfo
 
 from ledger.domain import acts, values
-from ledger.domain.casualties import CLASS_AND_OUTCOME, TollClaimed
+from ledger.domain.casualties import CLASS_AND_OUTCOME, PersonsCaptured, PersonsMissing, TollClaimed
 from ledger.domain.claim import INCIDENTS, REPORTS, THREATS, TOLLS, Claim, DomainEvent
-from ledger.domain.codes import Code, Verification
+from ledger.domain.codes import Code, Outcome, Verification
 from ledger.domain.hostilities import ActReference, EventId
 from ledger.domain.recorded import drafts_of
 from ledger.domain.reports import ACT_TYPES, CLAIM_TYPES, EVENT_TYPES, Report, event_from_payload
@@ -151,12 +151,18 @@ def _merging(content: Content) -> Content:
     return {**content, "merged_incident_ids": tuple(others) or (content["incident_id"][:100] + "-too",)}
 
 
+def _of_a_party(content: Content) -> Content:
+    return {**content, "victim_party": content.get("victim_party") or "turkey"}
+
+
 ADJUSTED: dict[type[BaseModel], Any] = {
     values.OccurredInterval: _in_order,
     values.Place: _whole_point,
     values.Count: _count,
     values.Attribution: lambda content: {**content, "name": content.get("name") or "somebody"},
     ActReference: _one_of("incident_id", "event_id", "3f0c5b0e-6a52-4b0e-9c57-0d1f2a9b8c7d"),
+    PersonsMissing: _of_a_party,
+    PersonsCaptured: _of_a_party,
     TollClaimed: _one_of("toll_id", "incident_id", "idlib"),
     acts.ClaimAssessed: lambda content: {**content, "credibility": content.get("credibility") or 3},
     acts.IncidentsMerged: _merging,
@@ -233,11 +239,15 @@ def test_a_payload_of_another_or_an_unknown_type_is_not_read() -> None:
 
 
 def test_the_catalogue_has_every_type_once() -> None:
-    assert len(EVENT_TYPES) == 37
+    assert len(EVENT_TYPES) == 39
     assert len(CLAIM_TYPES) + len(ACT_TYPES) + 1 == len(EVENT_TYPES)
     assert all(issubclass(each, Claim) for each in CLAIM_TYPES)
     assert not any(issubclass(each, Claim) for each in ACT_TYPES)
     assert set(CLASS_AND_OUTCOME) <= set(EVENT_TYPES)
+
+
+def test_every_outcome_can_be_claimed_of_a_single_incident() -> None:
+    assert {outcome for _, outcome in CLASS_AND_OUTCOME.values()} == set(Outcome)
 
 
 def test_a_stream_follows_from_the_content() -> None:
@@ -351,6 +361,9 @@ def test_the_filing_says_what_the_report_says(report: Report) -> None:
         ("IncidentsMerged", {"merged_incident_ids": ["a", "a"]}, "names an incident twice"),
         ("IncidentsMerged", {"merged_incident_ids": []}, "at least 1 item"),
         ("PersonsKilled", {"victim_class": "troops"}, "contractors"),
+        ("PersonsMissing", {"victim_party": None}, "troops are of a party"),
+        ("PersonsCaptured", {"victim_party": None}, "troops are of a party"),
+        ("PersonsCaptured", {"victim_class": None}, "victim_class"),
         ("CeasefireEnded", {"ending": 0}, "ending"),
         ("CeasefireExtended", {"added_hours": 0}, "greater than or equal to 1"),
         ("PayloadRedacted", {"rule": ""}, "at least 1 character"),

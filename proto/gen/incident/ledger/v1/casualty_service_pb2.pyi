@@ -360,6 +360,7 @@ class GetCasualtiesRequest(message.Message):
     AS_OF_FIELD_NUMBER: builtins.int
     MIN_POSITION_FIELD_NUMBER: builtins.int
     COUNT_AGGREGATES_FIELD_NUMBER: builtins.int
+    SPREAD_IMPRECISE_DATES_FIELD_NUMBER: builtins.int
     ledger: builtins.str
     """The ledger; empty means `main`."""
     count_policy: CountPolicy.ValueType
@@ -371,6 +372,11 @@ class GetCasualtiesRequest(message.Message):
     count_aggregates: builtins.bool
     """Also count aggregates: tolls of one incident that cannot be taken apart. They are then part of the figures and not
     among the tolls, except where itemised claims of the same incident and outcome hold. No other toll is ever counted.
+    """
+    spread_imprecise_dates: builtins.bool
+    """Where figures are grouped by day, week, month or year: do not leave out the claims whose dates are not precise enough
+    for that. Each stands in the group of its interval, for example `2020-02-03/2020-02-12`: the first and the last period
+    that it may belong to. No count is divided, and none is in two groups.
     """
     @builtins.property
     def filter(self) -> CasualtyFilter:
@@ -395,10 +401,11 @@ class GetCasualtiesRequest(message.Message):
         as_of: records_pb2.AsOf | None = ...,
         min_position: builtins.int = ...,
         count_aggregates: builtins.bool = ...,
+        spread_imprecise_dates: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of", "filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of", "count_aggregates", b"count_aggregates", "count_policy", b"count_policy", "filter", b"filter", "group_by", b"group_by", "ledger", b"ledger", "min_position", b"min_position", "resolution_rule", b"resolution_rule"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of", "count_aggregates", b"count_aggregates", "count_policy", b"count_policy", "filter", b"filter", "group_by", b"group_by", "ledger", b"ledger", "min_position", b"min_position", "resolution_rule", b"resolution_rule", "spread_imprecise_dates", b"spread_imprecise_dates"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -413,7 +420,9 @@ class GroupKey(message.Message):
     grouping: CasualtyGrouping.ValueType
     """The grouping."""
     value: builtins.str
-    """The value: an actor id, a name, a date, a code in lowercase; empty where the claims do not state it."""
+    """The value: an actor id, a name, a date, a code in lowercase; empty where the claims do not state it. Two dates joined
+    by `/` are an interval, only where imprecise dates are spread.
+    """
     def __init__(
         self,
         *,
@@ -501,7 +510,7 @@ class CasualtyFigure(message.Message):
     @builtins.property
     def flags(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Fixed words: `PARTY_CLAIM` (all claims are a party's own), `SINGLE_SOURCE`, `AGGREGATE`, `LOW_ABOVE_BEST`,
-        `BEST_ABOVE_HIGH`, `UNREGISTERED_ACTOR`.
+        `BEST_ABOVE_HIGH`, `UNREGISTERED_ACTOR`, `IMPRECISE_DATE` (of an interval, where imprecise dates are spread).
         """
 
     @builtins.property
@@ -587,12 +596,16 @@ class GetCasualtiesResponse(message.Message):
     TOLLS_FIELD_NUMBER: builtins.int
     LEFT_OUT_FIELD_NUMBER: builtins.int
     COUNT_AGGREGATES_FIELD_NUMBER: builtins.int
+    SPREAD_IMPRECISE_DATES_FIELD_NUMBER: builtins.int
+    GROUP_BY_FIELD_NUMBER: builtins.int
     count_policy: builtins.str
     """The rule for words, by name: `verbatim-1`."""
     resolution_rule: builtins.str
     """The rule for competing claims, by name: `latest`."""
     count_aggregates: builtins.bool
     """Aggregates are part of the figures."""
+    spread_imprecise_dates: builtins.bool
+    """Imprecise dates are in groups of their intervals."""
     @builtins.property
     def basis(self) -> records_pb2.AnswerBasis:
         """What the answer rests on."""
@@ -615,6 +628,10 @@ class GetCasualtiesResponse(message.Message):
     def left_out(self) -> containers.RepeatedCompositeFieldContainer[records_pb2.LeftOut]:
         """Claims left out of the whole answer, and why."""
 
+    @builtins.property
+    def group_by(self) -> containers.RepeatedScalarFieldContainer[CasualtyGrouping.ValueType]:
+        """What the figures are grouped by."""
+
     def __init__(
         self,
         *,
@@ -626,10 +643,12 @@ class GetCasualtiesResponse(message.Message):
         tolls: abc.Iterable[Toll] | None = ...,
         left_out: abc.Iterable[records_pb2.LeftOut] | None = ...,
         count_aggregates: builtins.bool = ...,
+        spread_imprecise_dates: builtins.bool = ...,
+        group_by: abc.Iterable[CasualtyGrouping.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["basis", b"basis", "filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["basis", b"basis", "count_aggregates", b"count_aggregates", "count_policy", b"count_policy", "figures", b"figures", "filter", b"filter", "left_out", b"left_out", "resolution_rule", b"resolution_rule", "tolls", b"tolls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["basis", b"basis", "count_aggregates", b"count_aggregates", "count_policy", b"count_policy", "figures", b"figures", "filter", b"filter", "group_by", b"group_by", "left_out", b"left_out", "resolution_rule", b"resolution_rule", "spread_imprecise_dates", b"spread_imprecise_dates", "tolls", b"tolls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -648,6 +667,8 @@ class ClaimRecord(message.Message):
     HELD_FROM_FIELD_NUMBER: builtins.int
     HELD_TO_FIELD_NUMBER: builtins.int
     FLAGS_FIELD_NUMBER: builtins.int
+    LEFT_OUT_FIELD_NUMBER: builtins.int
+    ADDS_FIELD_NUMBER: builtins.int
     original_event_id: builtins.str
     """The event that first made it, where it was corrected."""
     reported: builtins.str
@@ -660,6 +681,10 @@ class ClaimRecord(message.Message):
     """First position at which the claim held in this form."""
     held_to: builtins.int
     """First position at which it no longer does; 0 while it holds."""
+    left_out: builtins.str
+    """In ListClaims: why the figures leave it out, in the words of LeftOut; `TOLL` where it stands beside them, `WHOLE` where
+    it only gives an incident its bounds. Empty where it counts.
+    """
     @builtins.property
     def event(self) -> records_pb2.RecordedEvent:
         """The event that made the claim (or last corrected it)."""
@@ -671,6 +696,13 @@ class ClaimRecord(message.Message):
     @builtins.property
     def flags(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Fixed words, as in CasualtyFigure."""
+
+    @builtins.property
+    def adds(self) -> Figure:
+        """In ListClaims: what it adds to the figure of its group. Those of all claims of the group add up to the figure: low and
+        best to the sums of those that are there; high to nothing as soon as one is absent. Absent where another claim about
+        the same number was taken by the resolution rule.
+        """
 
     def __init__(
         self,
@@ -684,16 +716,18 @@ class ClaimRecord(message.Message):
         held_from: builtins.int = ...,
         held_to: builtins.int = ...,
         flags: abc.Iterable[builtins.str] | None = ...,
+        left_out: builtins.str = ...,
+        adds: Figure | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["event", b"event", "source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["adds", b"adds", "event", b"event", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["event", b"event", "flags", b"flags", "held_from", b"held_from", "held_to", b"held_to", "incident_id", b"incident_id", "original_event_id", b"original_event_id", "reported", b"reported", "source", b"source", "verification", b"verification"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["adds", b"adds", "event", b"event", "flags", b"flags", "held_from", b"held_from", "held_to", b"held_to", "incident_id", b"incident_id", "left_out", b"left_out", "original_event_id", b"original_event_id", "reported", b"reported", "source", b"source", "verification", b"verification"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
 class ListClaimsRequest(message.Message):
-    """Request of ListClaims."""
+    """Request of ListClaims. To take a figure apart, give the fields of its GetCasualties and the figure's key."""
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -705,6 +739,10 @@ class ListClaimsRequest(message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     COUNT_AGGREGATES_FIELD_NUMBER: builtins.int
+    COUNT_POLICY_FIELD_NUMBER: builtins.int
+    RESOLUTION_RULE_FIELD_NUMBER: builtins.int
+    SPREAD_IMPRECISE_DATES_FIELD_NUMBER: builtins.int
+    WITH_LEFT_OUT_FIELD_NUMBER: builtins.int
     ledger: builtins.str
     """The ledger; empty means `main`."""
     min_position: builtins.int
@@ -715,13 +753,23 @@ class ListClaimsRequest(message.Message):
     """Token of the previous answer."""
     count_aggregates: builtins.bool
     """With a group: also the aggregates that its figure counts where they are counted."""
+    count_policy: CountPolicy.ValueType
+    """How words become numbers."""
+    resolution_rule: ResolutionRule.ValueType
+    """How one number comes out of several claims."""
+    spread_imprecise_dates: builtins.bool
+    """As in GetCasualties."""
+    with_left_out: builtins.bool
+    """Also the claims that the figure leaves out: retracted, not precise enough, below the grade, and so on."""
     @builtins.property
     def filter(self) -> CasualtyFilter:
         """Which claims."""
 
     @builtins.property
     def group(self) -> containers.RepeatedCompositeFieldContainer[GroupKey]:
-        """Only those of this group."""
+        """Only those of the figure with this key: all claims about its numbers, also those that another claim supersedes. Give
+        every part of the key, as the figure has it. Without a key, tolls are among the claims.
+        """
 
     @builtins.property
     def as_of(self) -> records_pb2.AsOf:
@@ -738,10 +786,14 @@ class ListClaimsRequest(message.Message):
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
         count_aggregates: builtins.bool = ...,
+        count_policy: CountPolicy.ValueType = ...,
+        resolution_rule: ResolutionRule.ValueType = ...,
+        spread_imprecise_dates: builtins.bool = ...,
+        with_left_out: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of", "filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of", "count_aggregates", b"count_aggregates", "filter", b"filter", "group", b"group", "ledger", b"ledger", "min_position", b"min_position", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of", "count_aggregates", b"count_aggregates", "count_policy", b"count_policy", "filter", b"filter", "group", b"group", "ledger", b"ledger", "min_position", b"min_position", "page_size", b"page_size", "page_token", b"page_token", "resolution_rule", b"resolution_rule", "spread_imprecise_dates", b"spread_imprecise_dates", "with_left_out", b"with_left_out"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -754,8 +806,22 @@ class ListClaimsResponse(message.Message):
     BASIS_FIELD_NUMBER: builtins.int
     CLAIMS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    COUNT_POLICY_FIELD_NUMBER: builtins.int
+    RESOLUTION_RULE_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
+    GROUP_FIELD_NUMBER: builtins.int
+    COUNT_AGGREGATES_FIELD_NUMBER: builtins.int
+    SPREAD_IMPRECISE_DATES_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
     """Token of the next page; empty on the last."""
+    count_policy: builtins.str
+    """The rule for words, by name: `verbatim-1`."""
+    resolution_rule: builtins.str
+    """The rule for competing claims, by name: `latest`."""
+    count_aggregates: builtins.bool
+    """Aggregates count."""
+    spread_imprecise_dates: builtins.bool
+    """Imprecise dates are in groups of their intervals."""
     @builtins.property
     def basis(self) -> records_pb2.AnswerBasis:
         """What the answer rests on."""
@@ -764,16 +830,30 @@ class ListClaimsResponse(message.Message):
     def claims(self) -> containers.RepeatedCompositeFieldContainer[ClaimRecord]:
         """The claims, by position."""
 
+    @builtins.property
+    def filter(self) -> CasualtyFilter:
+        """The filter that was applied."""
+
+    @builtins.property
+    def group(self) -> containers.RepeatedCompositeFieldContainer[GroupKey]:
+        """The group that was asked for."""
+
     def __init__(
         self,
         *,
         basis: records_pb2.AnswerBasis | None = ...,
         claims: abc.Iterable[ClaimRecord] | None = ...,
         next_page_token: builtins.str = ...,
+        count_policy: builtins.str = ...,
+        resolution_rule: builtins.str = ...,
+        filter: CasualtyFilter | None = ...,
+        group: abc.Iterable[GroupKey] | None = ...,
+        count_aggregates: builtins.bool = ...,
+        spread_imprecise_dates: builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["basis", b"basis"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["basis", b"basis", "filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["basis", b"basis", "claims", b"claims", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["basis", b"basis", "claims", b"claims", "count_aggregates", b"count_aggregates", "count_policy", b"count_policy", "filter", b"filter", "group", b"group", "next_page_token", b"next_page_token", "resolution_rule", b"resolution_rule", "spread_imprecise_dates", b"spread_imprecise_dates"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

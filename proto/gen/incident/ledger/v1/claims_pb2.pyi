@@ -227,6 +227,8 @@ class Claim(message.Message):
     PERSONS_KILLED_FIELD_NUMBER: builtins.int
     PERSONS_INJURED_FIELD_NUMBER: builtins.int
     TOLL_CLAIMED_FIELD_NUMBER: builtins.int
+    PERSONS_MISSING_FIELD_NUMBER: builtins.int
+    PERSONS_CAPTURED_FIELD_NUMBER: builtins.int
     ATTACK_REPORTED_FIELD_NUMBER: builtins.int
     RETALIATION_FIELD_NUMBER: builtins.int
     OFFENSIVE_REPORTED_FIELD_NUMBER: builtins.int
@@ -312,6 +314,14 @@ class Claim(message.Message):
     @builtins.property
     def toll_claimed(self) -> TollClaimed:
         """A claimed total over a period and an area, or over one incident."""
+
+    @builtins.property
+    def persons_missing(self) -> PersonsMissing:
+        """Persons missing."""
+
+    @builtins.property
+    def persons_captured(self) -> PersonsCaptured:
+        """Persons captured."""
 
     @builtins.property
     def attack_reported(self) -> AttackReported:
@@ -453,6 +463,8 @@ class Claim(message.Message):
         persons_killed: PersonsKilled | None = ...,
         persons_injured: PersonsInjured | None = ...,
         toll_claimed: TollClaimed | None = ...,
+        persons_missing: PersonsMissing | None = ...,
+        persons_captured: PersonsCaptured | None = ...,
         attack_reported: AttackReported | None = ...,
         retaliation: Retaliation | None = ...,
         offensive_reported: OffensiveReported | None = ...,
@@ -484,11 +496,11 @@ class Claim(message.Message):
         payload_redacted: PayloadRedacted | None = ...,
         report_filed: ReportFiled | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["actor_registered", b"actor_registered", "agreement_signed", b"agreement_signed", "attack_reported", b"attack_reported", "body", b"body", "ceasefire_declared", b"ceasefire_declared", "ceasefire_ended", b"ceasefire_ended", "ceasefire_extended", b"ceasefire_extended", "ceasefire_proposed", b"ceasefire_proposed", "ceasefire_resumed", b"ceasefire_resumed", "ceasefire_suspended", b"ceasefire_suspended", "ceasefire_took_effect", b"ceasefire_took_effect", "ceasefire_violated", b"ceasefire_violated", "civilians_injured", b"civilians_injured", "civilians_killed", b"civilians_killed", "claim_assessed", b"claim_assessed", "claim_corrected", b"claim_corrected", "claim_retracted", b"claim_retracted", "incidents_merged", b"incidents_merged", "monitoring_restricted", b"monitoring_restricted", "observation_posts_established", b"observation_posts_established", "occurred", b"occurred", "offensive_reported", b"offensive_reported", "party_withdrew", b"party_withdrew", "payload_redacted", b"payload_redacted", "persons_injured", b"persons_injured", "persons_killed", b"persons_killed", "place", b"place", "preferred_claim_chosen", b"preferred_claim_chosen", "report_filed", b"report_filed", "report_retracted", b"report_retracted", "retaliation", b"retaliation", "statement_made", b"statement_made", "talks_held", b"talks_held", "territory_taken", b"territory_taken", "threat_carried_out", b"threat_carried_out", "threat_issued", b"threat_issued", "threat_withdrawn", b"threat_withdrawn", "toll_claimed", b"toll_claimed", "troops_injured", b"troops_injured", "troops_killed", b"troops_killed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["actor_registered", b"actor_registered", "agreement_signed", b"agreement_signed", "attack_reported", b"attack_reported", "body", b"body", "ceasefire_declared", b"ceasefire_declared", "ceasefire_ended", b"ceasefire_ended", "ceasefire_extended", b"ceasefire_extended", "ceasefire_proposed", b"ceasefire_proposed", "ceasefire_resumed", b"ceasefire_resumed", "ceasefire_suspended", b"ceasefire_suspended", "ceasefire_took_effect", b"ceasefire_took_effect", "ceasefire_violated", b"ceasefire_violated", "civilians_injured", b"civilians_injured", "civilians_killed", b"civilians_killed", "claim_assessed", b"claim_assessed", "claim_corrected", b"claim_corrected", "claim_retracted", b"claim_retracted", "incidents_merged", b"incidents_merged", "monitoring_restricted", b"monitoring_restricted", "observation_posts_established", b"observation_posts_established", "occurred", b"occurred", "offensive_reported", b"offensive_reported", "party_withdrew", b"party_withdrew", "payload_redacted", b"payload_redacted", "persons_captured", b"persons_captured", "persons_injured", b"persons_injured", "persons_killed", b"persons_killed", "persons_missing", b"persons_missing", "place", b"place", "preferred_claim_chosen", b"preferred_claim_chosen", "report_filed", b"report_filed", "report_retracted", b"report_retracted", "retaliation", b"retaliation", "statement_made", b"statement_made", "talks_held", b"talks_held", "territory_taken", b"territory_taken", "threat_carried_out", b"threat_carried_out", "threat_issued", b"threat_issued", "threat_withdrawn", b"threat_withdrawn", "toll_claimed", b"toll_claimed", "troops_injured", b"troops_injured", "troops_killed", b"troops_killed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["actor_registered", b"actor_registered", "agreement_signed", b"agreement_signed", "attack_reported", b"attack_reported", "attributions", b"attributions", "body", b"body", "cameo_code", b"cameo_code", "ceasefire_declared", b"ceasefire_declared", "ceasefire_ended", b"ceasefire_ended", "ceasefire_extended", b"ceasefire_extended", "ceasefire_proposed", b"ceasefire_proposed", "ceasefire_resumed", b"ceasefire_resumed", "ceasefire_suspended", b"ceasefire_suspended", "ceasefire_took_effect", b"ceasefire_took_effect", "ceasefire_violated", b"ceasefire_violated", "civilians_injured", b"civilians_injured", "civilians_killed", b"civilians_killed", "claim_assessed", b"claim_assessed", "claim_corrected", b"claim_corrected", "claim_retracted", b"claim_retracted", "clarity", b"clarity", "credibility", b"credibility", "evidence", b"evidence", "incidents_merged", b"incidents_merged", "kind_of_violence", b"kind_of_violence", "monitoring_restricted", b"monitoring_restricted", "observation_posts_established", b"observation_posts_established", "occurred", b"occurred", "offensive_reported", b"offensive_reported", "party_withdrew", b"party_withdrew", "payload_redacted", b"payload_redacted", "persons_injured", b"persons_injured", "persons_killed", b"persons_killed", "place", b"place", "preferred_claim_chosen", b"preferred_claim_chosen", "report_filed", b"report_filed", "report_retracted", b"report_retracted", "retaliation", b"retaliation", "statement_made", b"statement_made", "talks_held", b"talks_held", "territory_taken", b"territory_taken", "threat_carried_out", b"threat_carried_out", "threat_issued", b"threat_issued", "threat_withdrawn", b"threat_withdrawn", "toll_claimed", b"toll_claimed", "troops_injured", b"troops_injured", "troops_killed", b"troops_killed", "verification", b"verification", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["actor_registered", b"actor_registered", "agreement_signed", b"agreement_signed", "attack_reported", b"attack_reported", "attributions", b"attributions", "body", b"body", "cameo_code", b"cameo_code", "ceasefire_declared", b"ceasefire_declared", "ceasefire_ended", b"ceasefire_ended", "ceasefire_extended", b"ceasefire_extended", "ceasefire_proposed", b"ceasefire_proposed", "ceasefire_resumed", b"ceasefire_resumed", "ceasefire_suspended", b"ceasefire_suspended", "ceasefire_took_effect", b"ceasefire_took_effect", "ceasefire_violated", b"ceasefire_violated", "civilians_injured", b"civilians_injured", "civilians_killed", b"civilians_killed", "claim_assessed", b"claim_assessed", "claim_corrected", b"claim_corrected", "claim_retracted", b"claim_retracted", "clarity", b"clarity", "credibility", b"credibility", "evidence", b"evidence", "incidents_merged", b"incidents_merged", "kind_of_violence", b"kind_of_violence", "monitoring_restricted", b"monitoring_restricted", "observation_posts_established", b"observation_posts_established", "occurred", b"occurred", "offensive_reported", b"offensive_reported", "party_withdrew", b"party_withdrew", "payload_redacted", b"payload_redacted", "persons_captured", b"persons_captured", "persons_injured", b"persons_injured", "persons_killed", b"persons_killed", "persons_missing", b"persons_missing", "place", b"place", "preferred_claim_chosen", b"preferred_claim_chosen", "report_filed", b"report_filed", "report_retracted", b"report_retracted", "retaliation", b"retaliation", "statement_made", b"statement_made", "talks_held", b"talks_held", "territory_taken", b"territory_taken", "threat_carried_out", b"threat_carried_out", "threat_issued", b"threat_issued", "threat_withdrawn", b"threat_withdrawn", "toll_claimed", b"toll_claimed", "troops_injured", b"troops_injured", "troops_killed", b"troops_killed", "verification", b"verification", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = typing.Literal["troops_killed", "troops_injured", "civilians_killed", "civilians_injured", "persons_killed", "persons_injured", "toll_claimed", "attack_reported", "retaliation", "offensive_reported", "territory_taken", "agreement_signed", "ceasefire_proposed", "ceasefire_declared", "ceasefire_took_effect", "ceasefire_violated", "ceasefire_suspended", "ceasefire_resumed", "ceasefire_extended", "ceasefire_ended", "party_withdrew", "threat_issued", "threat_carried_out", "threat_withdrawn", "talks_held", "statement_made", "observation_posts_established", "monitoring_restricted", "actor_registered", "report_retracted", "claim_corrected", "claim_retracted", "claim_assessed", "incidents_merged", "preferred_claim_chosen", "payload_redacted", "report_filed"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = typing.Literal["troops_killed", "troops_injured", "civilians_killed", "civilians_injured", "persons_killed", "persons_injured", "toll_claimed", "persons_missing", "persons_captured", "attack_reported", "retaliation", "offensive_reported", "territory_taken", "agreement_signed", "ceasefire_proposed", "ceasefire_declared", "ceasefire_took_effect", "ceasefire_violated", "ceasefire_suspended", "ceasefire_resumed", "ceasefire_extended", "ceasefire_ended", "party_withdrew", "threat_issued", "threat_carried_out", "threat_withdrawn", "talks_held", "statement_made", "observation_posts_established", "monitoring_restricted", "actor_registered", "report_retracted", "claim_corrected", "claim_retracted", "claim_assessed", "incidents_merged", "preferred_claim_chosen", "payload_redacted", "report_filed"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -696,6 +708,86 @@ class PersonsInjured(message.Message):
     @builtins.property
     def perpetrators(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Who is said to have done it, by actor id."""
+
+    @builtins.property
+    def count(self) -> values_pb2.Count:
+        """How many."""
+
+    def __init__(
+        self,
+        *,
+        incident_id: builtins.str = ...,
+        victim_party: builtins.str = ...,
+        perpetrators: abc.Iterable[builtins.str] | None = ...,
+        count: values_pb2.Count | None = ...,
+        victim_class: values_pb2.VictimClass.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["count", b"count"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["count", b"count", "incident_id", b"incident_id", "perpetrators", b"perpetrators", "victim_class", b"victim_class", "victim_party", b"victim_party"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class PersonsMissing(message.Message):
+    """Persons missing after one incident. What became of them is another claim."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    VICTIM_PARTY_FIELD_NUMBER: builtins.int
+    PERPETRATORS_FIELD_NUMBER: builtins.int
+    COUNT_FIELD_NUMBER: builtins.int
+    VICTIM_CLASS_FIELD_NUMBER: builtins.int
+    incident_id: builtins.str
+    """The incident."""
+    victim_party: builtins.str
+    """Their party, by actor id, where it is stated; required for troops."""
+    victim_class: values_pb2.VictimClass.ValueType
+    """Their class: any of the four."""
+    @builtins.property
+    def perpetrators(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Who is said to be answerable for it, by actor id."""
+
+    @builtins.property
+    def count(self) -> values_pb2.Count:
+        """How many."""
+
+    def __init__(
+        self,
+        *,
+        incident_id: builtins.str = ...,
+        victim_party: builtins.str = ...,
+        perpetrators: abc.Iterable[builtins.str] | None = ...,
+        count: values_pb2.Count | None = ...,
+        victim_class: values_pb2.VictimClass.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["count", b"count"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["count", b"count", "incident_id", b"incident_id", "perpetrators", b"perpetrators", "victim_class", b"victim_class", "victim_party", b"victim_party"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class PersonsCaptured(message.Message):
+    """Persons captured, detained or abducted in one incident."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    VICTIM_PARTY_FIELD_NUMBER: builtins.int
+    PERPETRATORS_FIELD_NUMBER: builtins.int
+    COUNT_FIELD_NUMBER: builtins.int
+    VICTIM_CLASS_FIELD_NUMBER: builtins.int
+    incident_id: builtins.str
+    """The incident."""
+    victim_party: builtins.str
+    """Their party, by actor id, where it is stated; required for troops."""
+    victim_class: values_pb2.VictimClass.ValueType
+    """Their class: any of the four."""
+    @builtins.property
+    def perpetrators(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Who is said to have taken them, by actor id."""
 
     @builtins.property
     def count(self) -> values_pb2.Count:
