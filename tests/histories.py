@@ -107,7 +107,10 @@ def histories(draw: st.DrawFn, *, redactions: bool = False, most: int = 30) -> l
 def _report(draw: st.DrawFn, report_id: str) -> dict[str, Any]:
     reported = date(2020, 2, 12) + timedelta(days=draw(st.integers(-2, 2)))
     source = {"name": draw(st.sampled_from(("Reuters", "SANA"))), "reliability": "b"}
-    return {"report_id": report_id, "source": source, "reported": reported.isoformat(), "claim_count": 1}
+    content = {"report_id": report_id, "source": source, "reported": reported.isoformat(), "claim_count": 1}
+    if draw(st.booleans()):
+        content |= {"source": {**source, "external_ids": [{"scheme": "x", "id": report_id}]}, "source_count": 3}
+    return content
 
 
 def _step(draw: st.DrawFn, kind: str, records: list[StoredRecord], reports: list[str]) -> Step | None:

@@ -18,6 +18,9 @@ from projections.incidents.answering import Link, Summary
 Row = Mapping[str, Any]
 Forms = Mapping[FormKey, Row]
 
+MOST_PAGE_BYTES = 3 * 1024 * 1024
+"""Of incidents with their claims; a client takes messages of 4 MiB unless it says otherwise."""
+
 GROUPING_NUMBERS: Mapping[Grouping, Any] = MappingProxyType(
     {grouping: number for number, grouping in GROUPINGS.items()}
 )
@@ -106,6 +109,22 @@ def summary_to_proto(summary: Summary) -> pb.IncidentSummary:
         place = _WRITE_PLACE(summary.place) if _WRITE_PLACE else summary.place
         message.place.CopyFrom(values_pb2.Place(**place))
     return message
+
+
+def summaries_with_claims(
+    summaries: Sequence[Summary], claims: Mapping[str, Sequence[FormKey]], forms: Forms
+) -> list[pb.IncidentSummary]:
+    """Incidents with their claims, as long as they fit into MOST_PAGE_BYTES together; one at least."""
+    messages: list[pb.IncidentSummary] = []
+    size = 0
+    for summary in summaries:
+        message = summary_to_proto(summary)
+        message.claim_records.extend(claims_to_proto(claims[summary.incident_id], forms))
+        size += message.ByteSize()
+        if messages and size > MOST_PAGE_BYTES:
+            break
+        messages.append(message)
+    return messages
 
 
 def links_to_proto(links: Sequence[Link]) -> list[pb.IncidentLink]:

@@ -21,6 +21,7 @@ from ledger.domain.codes import (
 )
 from ledger.domain.reports import CLAIM_TYPES
 from ledger.errors import InvalidRequestError, Violation
+from projections.api.page_tokens import page_size_of
 from projections.casualties.question import (
     BY_DEFAULT,
     Box,
@@ -35,6 +36,8 @@ from projections.incidents.answering import IncidentFilter
 
 MOST_VALUES = 1_000
 """Values in one condition of a filter."""
+MAX_PAGE_SIZE_WITH_CLAIMS = 200
+"""Incidents of one page, where each comes with its claims."""
 HALF_CIRCUMFERENCE_KM = 20_038.0
 """No two points on the globe are further apart."""
 
@@ -182,6 +185,13 @@ def claims_of_group(request: pb.ListClaimsRequest) -> tuple[Question, dict[Group
     )
     reading.finish()
     return question, group
+
+
+def incidents_page_of(request: pb.ListIncidentsRequest) -> int:
+    """How many incidents a page of ListIncidents holds."""
+    if request.with_claims:
+        return page_size_of(request, MAX_PAGE_SIZE_WITH_CLAIMS, " with claims")
+    return page_size_of(request)
 
 
 def incidents_of(request: pb.ListIncidentsRequest) -> IncidentFilter:

@@ -1,6 +1,7 @@
 """CasualtyService: figures, the claims behind them, and incidents. It reads requests and writes answers; the read
 models count, and errors become statuses elsewhere."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date
 from typing import Any
@@ -18,10 +19,11 @@ from projections.api.casualty_answers import (
     left_out_to_proto,
     links_to_proto,
     parts_to_proto,
+    summaries_with_claims,
     summary_to_proto,
     toll_to_proto,
 )
-from projections.api.casualty_questions import claims_of_group, incidents_of, question_of
+from projections.api.casualty_questions import claims_of_group, incidents_of, incidents_page_of, question_of
 from projections.api.moments import as_of, basis
 from projections.api.page_tokens import PageToken, page_size_of, read_token, write_token
 from projections.api.revisions import add_revisions
@@ -99,19 +101,33 @@ class CasualtyServicer(casualty_service_pb2_grpc.CasualtyServiceServicer):
             return response
 
     async def ListIncidents(self, request: pb.ListIncidentsRequest, context: Context) -> pb.ListIncidentsResponse:
-        question, size = incidents_of(request), page_size_of(request)
+        question, size = incidents_of(request), incidents_page_of(request)
         token = read_token(request, (date, str))
         after = incidents.PageKey(*token.key) if token else None
         async with self._answering(INCIDENTS, request, context, token) as snapshot:
             connection, position = snapshot.connection, snapshot.position
             found = await incidents.page_of_incidents(connection, question, position, after, size + 1)
-            response = pb.ListIncidentsResponse(
-                basis=basis(snapshot), incidents=[summary_to_proto(summary) for summary in found[:size]]
-            )
-            if len(found) > size:
-                last = found[size - 1]
+            listed = [summary_to_proto(summary) for summary in found[:size]]
+            if request.with_claims:
+                listed = await self._with_claims(snapshot, ledger_name(request.ledger), found[:size])
+            response = pb.ListIncidentsResponse(basis=basis(snapshot), incidents=listed)
+            if len(found) > len(listed):
+                last = found[len(listed) - 1]
                 response.next_page_token = write_token(request, position, (last.first_day, last.incident_id))
             return response
+
+    async def _with_claims(
+        self, snapshot: Answer, ledger: str, found: Sequence[incidents.Summary]
+    ) -> list[pb.IncidentSummary]:
+        """The first of these incidents with their claims: as many as one message is to hold."""
+        if not found:
+            return []
+        listed = incidents.with_so_many_claims(found)
+        claims = await incidents.claims_of(snapshot.connection, listed, snapshot.position)
+        keys = [key for each in claims.values() for key in each]
+        forms = await incidents.forms(snapshot.connection, keys, snapshot.position)
+        await add_revisions(snapshot, ledger, forms.values())
+        return summaries_with_claims(listed, claims, forms)
 
     async def GetIncident(self, request: pb.GetIncidentRequest, context: Context) -> pb.GetIncidentResponse:
         if not request.incident_id or "\0" in request.incident_id:

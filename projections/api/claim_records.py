@@ -16,7 +16,8 @@ PARTY_CLAIM = "PARTY_CLAIM"
 
 def claim_record(row: Row, flags: Iterable[str] = ()) -> casualty_service_pb2.ClaimRecord:
     """A claim as the read model holds it. Needs the columns of `claims`, and of its report (which may be null)
-    `source`, `reliability` and `reported_at`; `flags` are added to those that the row itself gives."""
+    `source`, `reliability`, `reported_at`, `source_ids` and `source_count`; `flags` are added to those that the row
+    itself gives."""
     corrected = row["form_event_id"] != row["event_id"]
     return casualty_service_pb2.ClaimRecord(
         event=recorded_event(row),
@@ -28,6 +29,7 @@ def claim_record(row: Row, flags: Iterable[str] = ()) -> casualty_service_pb2.Cl
         held_from=row["held_from"],
         held_to=row["held_to"] or 0,
         flags=sorted({*flags, *_flags(row)}),
+        source_count=row["source_count"],
     )
 
 
@@ -53,6 +55,8 @@ def source_of(row: Row) -> values_pb2.Source | None:
     source = values_pb2.Source(name=row["source"])
     if row["reliability"]:
         source.reliability = code_to_proto(Reliability(row["reliability"]))
+    for each in row["source_ids"] or ():
+        source.external_ids.add(**each)
     return source
 
 

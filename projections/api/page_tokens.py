@@ -30,11 +30,11 @@ class PageToken:
     key: tuple[Any, ...]
 
 
-def page_size_of(request: Any) -> int:
-    """How many a page holds; 0 means the default."""
+def page_size_of(request: Any, most: int = MAX_PAGE_SIZE, beside: str = "") -> int:
+    """How many a page holds; 0 means the default. `beside` says why a page holds fewer than others."""
     size: int = request.page_size
-    if not 0 <= size <= MAX_PAGE_SIZE:
-        why = f"is {size}; give 1 to {MAX_PAGE_SIZE}, or 0 for {DEFAULT_PAGE_SIZE}"
+    if not 0 <= size <= most:
+        why = f"is {size}; give 1 to {most}{beside}, or 0 for {DEFAULT_PAGE_SIZE}"
         raise InvalidRequestError([Violation("page_size", why)])
     return size or DEFAULT_PAGE_SIZE
 

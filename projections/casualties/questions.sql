@@ -399,7 +399,7 @@ SELECT DISTINCT coalesce(merges.incident_id, asked.incident_id)
 -- ended a form after the position asked for was not known then.
 SELECT c.*,
        CASE WHEN c.held_to <= %(position)s::bigint THEN c.held_to END AS held_to,
-       r.source, r.reliability, r.reported_at,
+       r.source, r.reliability, r.reported_at, r.source_ids, r.source_count,
        correction.report_id AS form_report_id, correction.recorded_at AS form_recorded_at,
        NOT c.actors <@ (SELECT coalesce(array_agg(actor_id), '{}') FROM actors
                          WHERE held_from <= %(position)s::bigint

@@ -120,7 +120,7 @@ SELECT count(*) FILTER (WHERE NOT restricted) AS observations,
 -- name: list_violations
 -- Violations of all agreements by first day and position, with what filters of precision leave out marked.
 WITH asked AS (
-    SELECT c.*, r.source, r.reliability, r.reported_at,
+    SELECT c.*, r.source, r.reliability, r.reported_at, r.source_ids, r.source_count,
            CASE WHEN c.verification = 'discounted' THEN 'unfounded' ELSE c.standing END AS standing_now
       FROM claims c
       LEFT JOIN reports r ON r.report_id = c.report_id

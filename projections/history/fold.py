@@ -1,12 +1,14 @@
 """Takes a batch of records into the common tables. What it writes depends on the records alone, never on how they
 were cut into batches: whatever an act concerns is computed anew from all that is recorded about it."""
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 from uuid import UUID
 
 from ledger.domain.claim import Claim
 from ledger.domain.reports import CLAIM_TYPES, ReportFiled, event_from_payload
+from ledger.domain.values import ExternalIds
 from ledger.persistence.records import StoredRecord
 from projections.engine.projection import Connection
 from projections.history.forms import Form, HeldForm, RecordedClaim, forms_of, stated_incident
@@ -224,11 +226,16 @@ def _recorded_before(row: Sequence[Any]) -> RecordedClaim:
 
 
 def _report_row(record: StoredRecord, filed: ReportFiled | None) -> tuple[Any, ...]:
-    said: tuple[Any, ...] = (None,) * 5
+    said: tuple[Any, ...] = (None,) * 7
     if filed is not None:
         source, reliability = filed.source.name, filed.source.reliability
         said = (source, reliability, filed.reported_day, filed.reported.isoformat(), filed.title)
+        said += (_ids(filed.source.external_ids), filed.source_count)
     return (record.report_id, record.event_id, record.position, *said, record.recorded_at, record.position, None)
+
+
+def _ids(external_ids: ExternalIds) -> str | None:
+    return json.dumps([each.model_dump() for each in external_ids]) if external_ids else None
 
 
 def _act_row(act: Act, body: str, span: Span) -> tuple[Any, ...]:

@@ -87,12 +87,14 @@ DELETE FROM merges WHERE merged_incident_id = ANY (%(incidents)s)
 DELETE FROM actors WHERE actor_id = ANY (%(actors)s)
 
 -- name: reports_concerned
-SELECT report_id, event_id, position, source, reliability, reported, reported_at, title, recorded_at
+SELECT report_id, event_id, position, source, reliability, reported, reported_at, title, source_ids::text, source_count,
+       recorded_at
   FROM reports WHERE held_from = position AND report_id = ANY (%(reports)s)
 
 -- name: delete_reports
 DELETE FROM reports WHERE report_id = ANY (%(reports)s)
 
 -- name: redact_reports
-UPDATE reports SET source = NULL, reliability = NULL, reported = NULL, reported_at = NULL, title = NULL
+UPDATE reports SET source = NULL, reliability = NULL, reported = NULL, reported_at = NULL, title = NULL,
+       source_ids = NULL, source_count = NULL
  WHERE event_id = ANY (%(events)s) AND reported IS NOT NULL

@@ -76,6 +76,8 @@ CREATE TABLE reports (
     reported    date,
     reported_at text,                                 -- as stated: a date or a time, ISO 8601
     title       text,
+    source_ids  jsonb,                                -- the source in registers of sources: scheme and id; NULL in none
+    source_count integer,                             -- on how many sources it rests; NULL where not stated
     recorded_at timestamptz NOT NULL,
     held_from   bigint NOT NULL,
     held_to     bigint,

@@ -11,7 +11,10 @@ from projections.engine.projection import Connection
 
 COMMON = Queries("projections.history", "queries.sql")
 
-_REPORT = ("report_id", "event_id", "position", "source", "reliability", "reported", "reported_at", "title")
+_REPORT = (
+    *("report_id", "event_id", "position", "source", "reliability", "reported", "reported_at", "title"),
+    *("source_ids", "source_count"),
+)
 _ACT = ("event_id", "position", "type", "target_event_id", "target_report_id", "report_id", "recorded_at")
 
 

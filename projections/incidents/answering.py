@@ -1,9 +1,11 @@
 """Asks the database about incidents: one with its claims and links, or a page of many. A merged incident answers as
 the one that it turned out to be."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +20,11 @@ from ledger.persistence.queries import Queries
 QUERIES = Queries("projections.incidents", "questions.sql")
 
 MOST_FORMS = 5_000
-"""Forms of claims that the answer about one incident holds, the oldest first."""
+"""Forms of claims that the answer about one incident holds, or a page of incidents with their claims; the oldest
+first."""
 MOST_LINKS = 1_000
+FEW_CLAIMS = 10_000
+"""Where a filter finds no more, a page is sought among their incidents; otherwise from the first day on."""
 
 Connection = AsyncConnection[TupleRow]
 FormKey = tuple[UUID, int]
@@ -121,8 +126,41 @@ async def page_of_incidents(
     """Incidents by first day and id, after a key."""
     start = {"after_day": after and after.first_day, "after_id": after and after.incident_id}
     values = {**asked.parameters(), **start, "position": position, "limit": limit}
-    rows = await _rows(connection, QUERIES.page, values)
+    few = await _few(connection, asked, position)
+    if few is not None:
+        query, values["incident_ids"] = QUERIES.page + QUERIES.of_these, few
+    elif asked == IncidentFilter():
+        query = QUERIES.page
+    else:
+        query = QUERIES.page + QUERIES.of_matching + QUERIES.matching + ")"
+    rows = await _rows(connection, query + QUERIES.in_order, values)
     return await _summaries(connection, [row["incident_id"] for row in rows], position)
+
+
+async def _few(connection: Connection, asked: IncidentFilter, position: int) -> list[str] | None:
+    """The incidents that a filter finds, where they are so few that the page is to be sought among them."""
+    if asked == IncidentFilter():
+        return None
+    values = {**asked.parameters(), "position": position, "limit": FEW_CLAIMS + 1}
+    rows = await _rows(connection, QUERIES.matching + QUERIES.so_many, values)
+    return None if len(rows) > FEW_CLAIMS else sorted({row["incident_id"] for row in rows})
+
+
+def with_so_many_claims(summaries: Sequence[Summary]) -> Sequence[Summary]:
+    """The first of these, as long as they have no more than MOST_FORMS claims together; one at least."""
+    claims = list(accumulate(summary.claims for summary in summaries))
+    return summaries[: max(1, bisect_right(claims, MOST_FORMS))]
+
+
+async def claims_of(
+    connection: Connection, summaries: Sequence[Summary], position: int
+) -> dict[str, list[FormKey]]:
+    """The forms that hold of the claims of each incident, in order of position; MOST_FORMS in all."""
+    asked = {"incident_ids": [each.incident_id for each in summaries], "position": position, "limit": MOST_FORMS}
+    found: dict[str, list[FormKey]] = {each.incident_id: [] for each in summaries}
+    for row in await _rows(connection, QUERIES.claims_of_incidents, asked):
+        found[row["incident_id"]].append((row["event_id"], row["held_from"]))
+    return found
 
 
 async def forms(connection: Connection, keys: Sequence[FormKey], position: int) -> dict[FormKey, dict[str, Any]]:

@@ -48,29 +48,58 @@ SELECT incident_id,
    AND held_from <= %(position)s::bigint AND (held_to IS NULL OR held_to > %(position)s::bigint)
  GROUP BY incident_id
 
+-- name: matching
+-- Claims that meet all conditions; which comes after which is not asked.
+SELECT incident_id FROM claims
+ WHERE incident_id IS NOT NULL
+   AND held_from <= %(position)s::bigint AND (held_to IS NULL OR held_to > %(position)s::bigint)
+   AND (%(occurred_from)s::date IS NULL OR occurred_end >= %(occurred_from)s::date)
+   AND (%(occurred_to)s::date IS NULL OR occurred_start <= %(occurred_to)s::date)
+   AND (%(places)s::text IS NULL
+        OR lower(place_name) = ANY (lower(%(places)s::text)::text[])
+        OR lower(admin2) = ANY (lower(%(places)s::text)::text[])
+        OR lower(admin1) = ANY (lower(%(places)s::text)::text[])
+        OR lower(country) = ANY (lower(%(places)s::text)::text[]))
+   AND (%(actor_ids)s::text[] IS NULL OR actors && %(actor_ids)s::text[])
+   AND (%(types)s::text[] IS NULL OR type = ANY (%(types)s::text[]))
+   AND (%(max_date_precision)s::int IS NULL OR date_precision <= %(max_date_precision)s::int)
+   AND (%(max_place_precision)s::int IS NULL OR place_precision <= %(max_place_precision)s::int)
+
+-- name: so_many
+ LIMIT %(limit)s::int
+
 -- name: page
--- Incidents with a claim that meets all conditions, by the first day that any of their claims states.
-SELECT incident_id, min(occurred_start) AS first_day
-  FROM claims
- WHERE held_from <= %(position)s::bigint AND (held_to IS NULL OR held_to > %(position)s::bigint)
-   AND incident_id IN (
-       SELECT incident_id FROM claims
-        WHERE held_from <= %(position)s::bigint AND (held_to IS NULL OR held_to > %(position)s::bigint)
-          AND (%(occurred_from)s::date IS NULL OR occurred_end >= %(occurred_from)s::date)
-          AND (%(occurred_to)s::date IS NULL OR occurred_start <= %(occurred_to)s::date)
-          AND (%(places)s::text IS NULL
-               OR lower(place_name) = ANY (lower(%(places)s::text)::text[])
-               OR lower(admin2) = ANY (lower(%(places)s::text)::text[])
-               OR lower(admin1) = ANY (lower(%(places)s::text)::text[])
-               OR lower(country) = ANY (lower(%(places)s::text)::text[]))
-          AND (%(actor_ids)s::text[] IS NULL OR actors && %(actor_ids)s::text[])
-          AND (%(types)s::text[] IS NULL OR type = ANY (%(types)s::text[]))
-          AND (%(max_date_precision)s::int IS NULL OR date_precision <= %(max_date_precision)s::int)
-          AND (%(max_place_precision)s::int IS NULL OR place_precision <= %(max_place_precision)s::int))
- GROUP BY incident_id
-HAVING %(after_day)s::date IS NULL
-    OR (min(occurred_start), incident_id) > (%(after_day)s::date, %(after_id)s::text)
+-- Incidents by the first day that any of their claims states. Each is found by its first claim: a page is read from an
+-- index, and costs the same wherever it lies. Followed by the condition that the question sets.
+SELECT first.incident_id, first.occurred_start AS first_day
+  FROM claims AS first
+ WHERE first.incident_id IS NOT NULL
+   AND first.held_from <= %(position)s::bigint AND (first.held_to IS NULL OR first.held_to > %(position)s::bigint)
+   AND (%(after_day)s::date IS NULL
+        OR (first.occurred_start, first.incident_id) > (%(after_day)s::date, %(after_id)s::text))
+   AND NOT EXISTS (
+       SELECT FROM claims AS before
+        WHERE before.incident_id = first.incident_id
+          AND (before.occurred_start, before.event_id) < (first.occurred_start, first.event_id)
+          AND before.held_from <= %(position)s::bigint
+          AND (before.held_to IS NULL OR before.held_to > %(position)s::bigint))
+
+-- name: of_these
+   AND first.incident_id = ANY (%(incident_ids)s::text[])
+
+-- name: of_matching
+   AND first.incident_id IN (
+
+-- name: in_order
  ORDER BY first_day, incident_id
+ LIMIT %(limit)s::int
+
+-- name: claims_of_incidents
+SELECT incident_id, event_id, held_from
+  FROM claims
+ WHERE incident_id = ANY (%(incident_ids)s::text[])
+   AND held_from <= %(position)s::bigint AND (held_to IS NULL OR held_to > %(position)s::bigint)
+ ORDER BY form_position
  LIMIT %(limit)s::int
 
 -- name: links
@@ -122,7 +151,7 @@ SELECT CASE link_kind WHEN 'ANSWERS' THEN 'ANSWERED_BY' ELSE link_kind END,
 -- ended a form after the position asked for was not known then.
 SELECT c.*,
        CASE WHEN c.held_to <= %(position)s::bigint THEN c.held_to END AS held_to,
-       r.source, r.reliability, r.reported_at,
+       r.source, r.reliability, r.reported_at, r.source_ids, r.source_count,
        correction.report_id AS form_report_id, correction.recorded_at AS form_recorded_at,
        NOT c.actors <@ (SELECT coalesce(array_agg(actor_id), '{}') FROM actors
                          WHERE held_from <= %(position)s::bigint

@@ -9,4 +9,5 @@ ALTER TABLE claims
 CREATE INDEX claims_act_incidents ON claims USING gin (act_incident_ids) WHERE link_kind IS NOT NULL;
 CREATE INDEX claims_act_events ON claims USING gin (act_event_ids) WHERE link_kind IS NOT NULL;
 CREATE INDEX claims_form ON claims (form_event_id);
+CREATE INDEX claims_by_first_day ON claims (occurred_start, incident_id);
 CREATE INDEX merges_surviving ON merges (incident_id);

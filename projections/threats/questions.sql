@@ -32,7 +32,8 @@ SELECT threat_id, day
  LIMIT %(limit)s
 
 -- name: claims_of_threats
-SELECT c.*, r.source, r.reliability, r.reported_at, a.report_id AS form_report_id, a.recorded_at AS form_recorded_at,
+SELECT c.*, r.source, r.reliability, r.reported_at, r.source_ids, r.source_count,
+       a.report_id AS form_report_id, a.recorded_at AS form_recorded_at,
        coalesce(r.reported, (c.recorded_at AT TIME ZONE 'UTC')::date) AS reported
   FROM claims c
   LEFT JOIN reports r ON r.report_id = c.report_id

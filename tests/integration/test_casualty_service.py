@@ -19,12 +19,14 @@ from incident.ledger.v1.casualty_service_pb2_grpc import CasualtyServiceStub, ad
 from ledger.api.statuses import telling
 from ledger.application import LedgerApplication
 from ledger.domain.reports import Report
+from projections.api import casualty_answers
 from projections.api.casualty_questions import TYPES
 from projections.api.casualty_service import CasualtyServicer
 from projections.casualties import CASUALTIES
 from projections.engine.engine import Follower
 from projections.engine.reading import ReadSide, read_pool
 from projections.incidents import INCIDENTS_READ_MODEL
+from projections.incidents import answering as incidents
 from tests.postgres import Database
 
 SECONDS = 20
@@ -39,6 +41,7 @@ class Service:
         self.application = application
         self.stub = stub
         self.position = 0
+        self.filed = ""
 
     def file(self, report_id: str, *claims: dict[str, Any], **said: Any) -> list[str]:
         """Record a report; answers the event ids of its claims."""
@@ -46,6 +49,7 @@ class Service:
         content = {"source": source, "reported": "2020-02-12", **said, "report_id": report_id, "claims": claims}
         appended, _ = self.application.append_report(Report.model_validate(content), {}, "test", SECONDS)
         self.position = appended.events[-1].position
+        self.filed = str(appended.events[0].event_id)
         return [str(event.event_id) for event in appended.events[1:]]
 
     async def ask(self, method: str, request: Any) -> Any:
@@ -281,6 +285,100 @@ async def test_incidents_are_listed_and_shown(service: Service) -> None:
     assert answer.links[0].event_id == (await service.incident("b")).claims[0].event.event_id
 
 
+async def test_incidents_are_listed_with_the_claims_that_hold(service: Service) -> None:
+    wrong, _ = service.file("r", troops("a", 5), troops("b", 7))
+    service.file("s", troops("a", 6), toll(3, toll_id=None, incident_id="a"), troops("c", 1))
+    correction = {"type": "ClaimCorrected", "target_event_id": wrong, "reason": "a slip"}
+    service.file("t", {**correction, "replacement": troops("a", 4)})
+    service.file(
+        "m", {"type": "IncidentsMerged", "incident_id": "c", "merged_incident_ids": ["b"], "reason": "one"}
+    )
+    answer = await service.incidents(with_claims=True, page_size=200)
+    assert [each.incident_id for each in answer.incidents] == ["a", "c"]
+    for listed in answer.incidents:
+        shown = await service.incident(listed.incident_id)
+        assert list(listed.claim_records) == list(shown.claims)
+        assert len(listed.claim_records) == listed.claims
+        positions = [claim.event.position for claim in listed.claim_records]
+        assert positions == sorted(positions)
+    then = await service.incidents(with_claims=True, as_of=records_pb2.AsOf(position=3))
+    assert [len(each.claim_records) for each in then.incidents] == [1, 1]
+    assert then.incidents[0].claim_records[0].event.event_id == wrong
+    assert [len(each.claim_records) for each in (await service.incidents()).incidents] == [0, 0]
+    assert list((await service.incidents(with_claims=True, places=["nowhere"])).incidents) == []
+
+
+async def pages_with_claims(service: Service, size: int = 0) -> list[list[tuple[str, list[int]]]]:
+    """All pages: of each incident, its id and the numbers that its claims state."""
+    pages, token = [], ""
+    while True:
+        answer = await service.incidents(with_claims=True, page_size=size, page_token=token)
+        pages.append(
+            [
+                (each.incident_id, [claim.event.claim.troops_killed.count.stated for claim in each.claim_records])
+                for each in answer.incidents
+            ]
+        )
+        token = answer.next_page_token
+        if not token:
+            return pages
+
+
+async def test_a_page_with_claims_ends_where_it_would_hold_too_many(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.file("r", *(troops(f"{name}", number) for name in "abcd" for number in (1, 2)), troops("c", 3))
+    assert await pages_with_claims(service, 3) == [
+        [("a", [1, 2]), ("b", [1, 2]), ("c", [1, 2, 3])],
+        [("d", [1, 2])],
+    ]
+    monkeypatch.setattr(incidents, "MOST_FORMS", 4)
+    expected = [[("a", [1, 2]), ("b", [1, 2])], [("c", [1, 2, 3])], [("d", [1, 2])]]
+    assert await pages_with_claims(service) == expected
+    # Of an incident that has more by itself, the oldest; its number of claims tells that there are more.
+    monkeypatch.setattr(incidents, "MOST_FORMS", 2)
+    pages = await pages_with_claims(service)
+    assert pages == [[("a", [1, 2])], [("b", [1, 2])], [("c", [1, 2])], [("d", [1, 2])]]
+    assert (await service.incidents(with_claims=True, page_size=1)).incidents[0].claims == 2
+    monkeypatch.setattr(incidents, "MOST_FORMS", 5_000)
+    monkeypatch.setattr(casualty_answers, "MOST_PAGE_BYTES", 1)
+    assert [[name for name, _ in page] for page in await pages_with_claims(service)] == [[name] for name in "abcd"]
+
+
+async def test_a_page_holds_a_hundred_incidents_with_claims_and_at_most_two_hundred(service: Service) -> None:
+    service.file("r", *(troops(f"i-{number:03}", number) for number in range(201)))
+    assert [len(page) for page in await pages_with_claims(service)] == [100, 100, 1]
+    assert [len(page) for page in await pages_with_claims(service, 200)] == [200, 1]
+    too_many = service.incidents(with_claims=True, page_size=201)
+    assert await refused(too_many) == (grpc.StatusCode.INVALID_ARGUMENT, ["page_size"])
+    assert len((await service.incidents(page_size=201)).incidents) == 201
+
+
+async def test_a_claim_shows_its_source_s_ids_and_on_how_many_sources_its_report_rests(service: Service) -> None:
+    ids = [{"scheme": "ucdp-ged-release", "id": "syria 2016-2019"}, {"scheme": "ucdp-conflict", "id": "299"}]
+    service.file("r", troops("a", 5), source={"name": "UCDP GED", "external_ids": ids}, source_count=3)
+    filed = service.filed
+    service.file("s", troops("b", 6))
+    first, second = (await service.claims()).claims
+    assert [(each.scheme, each.id) for each in first.source.external_ids] == [
+        ("ucdp-ged-release", "syria 2016-2019"),
+        ("ucdp-conflict", "299"),
+    ]
+    assert first.source_count == 3
+    assert not second.HasField("source_count")
+    assert list(second.source.external_ids) == []
+    listed = (await service.incidents(with_claims=True)).incidents
+    assert [list(each.claim_records) for each in listed] == [[first], [second]]
+    # What is said of a report outlasts its retraction, and not its redaction.
+    service.file("x", {"type": "ReportRetracted", "target_report_id": "r", "reason": "error"})
+    (former,) = (await service.incident("a")).former_claims
+    assert (former.source, former.source_count) == (first.source, 3)
+    service.file("y", {"type": "PayloadRedacted", "target_event_id": filed, "rule": "x", "reason": "y"})
+    (redacted,) = (await service.incident("a")).former_claims
+    assert not redacted.HasField("source_count")
+    assert not redacted.HasField("source")
+
+
 async def test_an_incident_that_no_claim_holds_of_is_shown_without_a_date(service: Service) -> None:
     (claimed,) = service.file("r", troops("a", 5))
     service.file("x", {"type": "ClaimRetracted", "target_event_id": claimed, "reason": "error"})
@@ -334,6 +432,8 @@ async def test_every_fault_of_a_filter_is_told_by_its_path(service: Service) -> 
         ("claims", {"page_size": 1_001}, ["page_size"]),
         ("claims", {"page_token": "nonsense"}, ["page_token"]),
         ("incidents", {"types": ["NoSuchType"]}, ["types[0]"]),
+        ("incidents", {"page_size": 201, "with_claims": True}, ["page_size"]),
+        ("incidents", {"page_size": -1, "with_claims": True}, ["page_size"]),
         ("incidents", {"occurred_to": "soon", "max_place_precision": 99}, ["occurred_to", "max_place_precision"]),
         ("incident", {"incident_id": ""}, ["incident_id"]),
         ("incident", {"incident_id": "a\0"}, ["incident_id"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -10,11 +10,15 @@ from uuid import UUID
 import psycopg
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ledger.domain.codes import DatePrecision, PlacePrecision
 from ledger.errors import NotFoundError
-from projections.incidents import INCIDENTS_READ_MODEL
+from ledger.persistence.records import StoredRecord
+from projections.incidents import INCIDENTS_READ_MODEL, answering
 from projections.incidents.answering import (
+    FEW_CLAIMS,
     Incident,
     IncidentFilter,
     PageKey,
@@ -24,8 +28,14 @@ from projections.incidents.answering import (
     page_of_incidents,
 )
 from tests.folded import RecordedReports, folded
+from tests.histories import expected_claims, histories
 from tests.postgres import Database
 
+EXAMPLES = settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 IDLIB = {"name": "Idlib", "precision": "admin1", "country": "Syria", "admin1": "Idlib"}
 
 
@@ -36,10 +46,13 @@ class Asking:
         self.database = database
         self.connection = connection
 
-    async def fold(self, reports: RecordedReports, batch: int = 1_000) -> None:
+    async def fold(self, reports: RecordedReports) -> None:
+        await self.fold_records(reports.records, reports.position)
+
+    async def fold_records(self, records: Sequence[StoredRecord], position: int) -> None:
         with psycopg.connect(self.database.owner_url) as own:
-            schema = folded(own, INCIDENTS_READ_MODEL, reports.records, batch)
-        self.position = reports.position
+            schema = folded(own, INCIDENTS_READ_MODEL, records)
+        self.position = position
         await self.connection.execute("SELECT set_config('search_path', %s, false)", [schema])
 
     async def about(self, incident_id: str, position: int | None = None) -> Incident:
@@ -56,6 +69,33 @@ class Asking:
 
     async def found(self, **asked: Any) -> list[str]:
         return [summary.incident_id for summary in await self.page(**asked)]
+
+
+FILTERS = st.sampled_from(
+    ({}, {"types": ["AttackReported"]}, {"actor_ids": ["turkey"]}, {"occurred_from": date(2020, 2, 11)})
+)
+
+
+def expected_page(records: Sequence[StoredRecord], asked: dict[str, Any]) -> list[tuple[date, str]]:
+    """The incidents that have a claim that a filter takes, each with the first day of all its claims, in order."""
+    claims = [
+        each for each in expected_claims(records, INCIDENTS_READ_MODEL.claim_types).values() if each.incident_id
+    ]
+    found = {each.incident_id for each in claims if _is_taken(each.content, asked)}
+    days = {name: min(each.content.occurred.start for each in claims if each.incident_id == name) for name in found}
+    return sorted((day, str(name)) for name, day in days.items())
+
+
+def _is_taken(claim: Any, asked: dict[str, Any]) -> bool:
+    match asked:
+        case {"types": [kind]}:
+            return bool(claim.type == kind)
+        case {"actor_ids": [actor]}:
+            return actor in [found for _, found in claim.actor_ids()]
+        case {"occurred_from": day}:
+            return bool(claim.occurred.end >= day)
+        case _:
+            return True
 
 
 @pytest_asyncio.fixture
@@ -332,6 +372,24 @@ async def test_pages_go_by_first_day_and_id(asking: Asking, reports: RecordedRep
     assert paged == whole
     assert await asking.page(position=1) == []
     assert [summary.incident_id for summary in await asking.page(position=3)] == ["c", "b"]
+
+
+@pytest.mark.parametrize("few", [0, FEW_CLAIMS])
+@given(records=histories(), asked=FILTERS, limit=st.integers(1, 3))
+@EXAMPLES
+async def test_pages_are_those_of_the_claims_that_hold_by_definition(
+    asking: Asking, few: int, records: list[StoredRecord], asked: dict[str, Any], limit: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answering, "FEW_CLAIMS", few)
+        await asking.fold_records(records, len(records))
+        for position in range(1, len(records) + 1):
+            expected = expected_page(records[:position], asked)
+            key, paged = None, []
+            while page := await asking.page(key, limit, position, **asked):
+                paged += [(each.first_day, each.incident_id) for each in page]
+                key = PageKey(page[-1].first_day or date.min, page[-1].incident_id)
+            assert paged == expected, position
 
 
 async def test_merged_and_retracted_incidents_are_no_longer_listed(

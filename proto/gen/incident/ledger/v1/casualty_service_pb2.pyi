@@ -669,6 +669,7 @@ class ClaimRecord(message.Message):
     FLAGS_FIELD_NUMBER: builtins.int
     LEFT_OUT_FIELD_NUMBER: builtins.int
     ADDS_FIELD_NUMBER: builtins.int
+    SOURCE_COUNT_FIELD_NUMBER: builtins.int
     original_event_id: builtins.str
     """The event that first made it, where it was corrected."""
     reported: builtins.str
@@ -685,6 +686,8 @@ class ClaimRecord(message.Message):
     """In ListClaims: why the figures leave it out, in the words of LeftOut; `TOLL` where it stands beside them, `WHOLE` where
     it only gives an incident its bounds. Empty where it counts.
     """
+    source_count: builtins.int
+    """On how many sources its report rests, where its publisher says so; absent where unknown."""
     @builtins.property
     def event(self) -> records_pb2.RecordedEvent:
         """The event that made the claim (or last corrected it)."""
@@ -718,12 +721,15 @@ class ClaimRecord(message.Message):
         flags: abc.Iterable[builtins.str] | None = ...,
         left_out: builtins.str = ...,
         adds: Figure | None = ...,
+        source_count: builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["adds", b"adds", "event", b"event", "source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["_source_count", b"_source_count", "adds", b"adds", "event", b"event", "source", b"source", "source_count", b"source_count"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["adds", b"adds", "event", b"event", "flags", b"flags", "held_from", b"held_from", "held_to", b"held_to", "incident_id", b"incident_id", "left_out", b"left_out", "original_event_id", b"original_event_id", "reported", b"reported", "source", b"source", "verification", b"verification"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_source_count", b"_source_count", "adds", b"adds", "event", b"event", "flags", b"flags", "held_from", b"held_from", "held_to", b"held_to", "incident_id", b"incident_id", "left_out", b"left_out", "original_event_id", b"original_event_id", "reported", b"reported", "source", b"source", "source_count", b"source_count", "verification", b"verification"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__source_count: _TypeAlias = typing.Literal["source_count"]  # noqa: Y015
+    _WhichOneofArgType__source_count: _TypeAlias = typing.Literal["_source_count", b"_source_count"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__source_count) -> _WhichOneofReturnType__source_count | None: ...
 
 @typing.final
 class ListClaimsRequest(message.Message):
@@ -895,7 +901,9 @@ class IncidentSummary(message.Message):
 
     @builtins.property
     def claim_records(self) -> containers.RepeatedCompositeFieldContainer[ClaimRecord]:
-        """Its claims that hold, by position; only where a list was asked for them."""
+        """Its claims that hold, by position; only where a list was asked for them. Of more than 5,000 claims the oldest, so
+        that there are fewer here than `claims` says.
+        """
 
     def __init__(
         self,
@@ -943,7 +951,7 @@ class ListIncidentsRequest(message.Message):
     min_position: builtins.int
     """Wait until the read model has taken this position."""
     page_size: builtins.int
-    """At most so many; 0 means 100, more than 1,000 is refused."""
+    """At most so many; 0 means 100, more than 1,000 is refused; with claims, more than 200."""
     page_token: builtins.str
     """Token of the previous answer."""
     max_date_precision: values_pb2.DatePrecision.ValueType
@@ -951,7 +959,9 @@ class ListIncidentsRequest(message.Message):
     max_place_precision: values_pb2.PlacePrecision.ValueType
     """No place less precise than this."""
     with_claims: builtins.bool
-    """Give the claims of each incident too; a page then has at most 200."""
+    """Give the claims of each incident too. A page then has at most 200 incidents, and ends before an incident with which it
+    would hold more than 5,000 claims or 3 MiB; the next page begins with that one.
+    """
     @builtins.property
     def places(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Place names at any level."""
