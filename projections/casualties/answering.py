@@ -37,6 +37,16 @@ from projections.casualties.question import (
 
 QUERIES = Queries("projections.casualties", "questions.sql")
 
+CANDIDATES = QUERIES.held + QUERIES.asked + QUERIES.candidates
+GROUPED_BY_TOLLS = (
+    QUERIES.grouped_by_tolls_of_incidents
+    + QUERIES.of_its_kind
+    + QUERIES.grouped_by_tolls_of_areas
+    + QUERIES.in_its_area
+    + QUERIES.of_its_kind
+    + QUERIES.grouped_by_tolls
+)
+
 Row = Mapping[str, Any]
 Connection = AsyncConnection[TupleRow]
 FormKey = tuple[UUID, int]
@@ -110,7 +120,7 @@ async def page_of_claims(
     question = replace(question, group_by=tuple(group))
     key = [group.get(grouping) for grouping in KEY_ORDER] if group else None
     page = {"after": after, "limit": limit, "group_key": key}
-    rows = await _rows(connection, QUERIES.candidates + QUERIES.page, question, position, **page)
+    rows = await _rows(connection, CANDIDATES + QUERIES.page, question, position, **page)
     return [(row["event_id"], row["held_from"]) for row in rows]
 
 
@@ -142,12 +152,12 @@ async def _rows(
         return await cursor.fetchall()
 
 
-def _chain(question: Question) -> str:
+def _chain(question: Question, grouped: str = QUERIES.grouped_as_asked) -> str:
     """The beginning of a query that ends with what counts, in its bounds."""
     itemised = QUERIES.itemised_and_aggregates if question.count_aggregates else QUERIES.itemised
     by_wholes = question.count_policy is CountPolicy.UCDP_RANGE
     bounds = QUERIES.bounds_of_wholes if by_wholes else QUERIES.bounds_as_stated
-    return QUERIES.candidates + itemised + QUERIES.resolution + bounds
+    return CANDIDATES + itemised + QUERIES.resolution + grouped + bounds
 
 
 async def _figures(
@@ -179,11 +189,9 @@ async def _tolls(
     connection: Connection, question: Question, position: int
 ) -> tuple[list[TollBeside], dict[str, int]]:
     some_count = question.count_aggregates or question.count_policy is CountPolicy.UCDP_RANGE
-    query = (
-        _chain(question) + QUERIES.tolls_that_count if some_count else QUERIES.candidates + QUERIES.no_toll_counts
-    )
+    query = _chain(question) + QUERIES.tolls_that_count if some_count else CANDIDATES + QUERIES.no_toll_counts
     rows = await _rows(connection, query + QUERIES.tolls, question, position, most_tolls=MOST_TOLLS)
-    counted = await _rows(connection, QUERIES.candidates + QUERIES.tolls_left_out, question, position)
+    counted = await _rows(connection, CANDIDATES + QUERIES.tolls_left_out, question, position)
     left_out = {row["reason"]: row["claims"] for row in counted}
     shown = rows[:MOST_TOLLS]
     if len(rows) > MOST_TOLLS:
@@ -196,13 +204,15 @@ async def _inside(
     connection: Connection, question: Question, position: int, tolls: Sequence[Row]
 ) -> dict[UUID, dict[str, Any]]:
     stated = {row["victim_class"] for row in tolls}
-    classes = [] if ALL_CLASSES in stated else sorted(map(VictimClass, stated))
+    # The bounds of an incident are those of a toll of all classes, so that none may be missing.
+    every_class = ALL_CLASSES in stated or question.count_policy is CountPolicy.UCDP_RANGE
+    classes = [] if every_class else sorted(map(VictimClass, stated))
     outcomes = sorted({Outcome(row["outcome"]) for row in tolls})
     incidents = {row["incident_id"] for row in tolls}
     of_incidents = sorted(incidents) if None not in incidents else []
     evidence = question.filter.beside_tolls(classes, outcomes, of_incidents)
     every = replace(question, filter=evidence, group_by=(), count_aggregates=False)
-    query = _chain(every) + QUERIES.inside_tolls
+    query = _chain(every, GROUPED_BY_TOLLS) + QUERIES.sums_of_tolls
     asked = [row["event_id"] for row in tolls]
     return {row["toll"]: row for row in await _rows(connection, query, every, position, tolls=asked)}
 
