@@ -4,6 +4,7 @@ that a rebuild finds the same."""
 from typing import Any
 
 from ledger.domain.casualties import CLASS_AND_OUTCOME, CasualtyClaim, TollClaimed
+from projections.casualties.keeping import keep_totals
 from projections.casualties.policies import acled_number
 from projections.history import ReadModel
 
@@ -65,9 +66,10 @@ def _class_and_outcome(claim: Any) -> tuple[str, str]:
 
 CASUALTIES = ReadModel(
     name="casualties",
-    version=2,
+    version=3,
     package="projections.casualties",
     claim_types=CASUALTY_TYPES | FORCE_TYPES,
     columns=COLUMNS,
     extract=casualty_columns,
+    keep=keep_totals,
 )
