@@ -21,6 +21,7 @@ ASSESSMENTS: tuple[dict[str, Any], ...] = (
     {"verification": "fair"},
     {"credibility": 2},
     {"standing": "verified", "verification": "weak"},
+    {"verification": "discounted"},
 )
 CLAIMS = frozenset(each.__name__ for each in CLAIM_TYPES)
 UNDOABLE = frozenset(EVENT_TYPES) - CLAIMS - {"ReportFiled", "PayloadRedacted"}
@@ -80,9 +81,86 @@ def claim_contents(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 
 Step = tuple[str, dict[str, Any]]
 
+OCCURRED: tuple[Any, ...] = (
+    "2020-02-10",
+    "2020-01-15",
+    {"start": "2020-02-03", "end": "2020-02-09", "precision": "week"},
+    {"start": "2020-01-29", "end": "2020-02-02", "precision": "days"},
+    {"start": "2019-12-30", "end": "2020-01-03", "precision": "days"},
+    {"start": "2020-01-01", "end": "2020-12-31", "precision": "year"},
+    {"start": "2018-09-17", "end": "2020-02-12", "precision": "years"},
+)
+PLACES: tuple[dict[str, Any], ...] = (
+    {"name": "Saraqib", "precision": "exact", "country": "Syria", "admin1": "Idlib", "admin2": "Ariha"},
+    {"name": "Ariha", "precision": "admin2", "country": "Syria", "admin1": "Idlib"},
+    {"name": "Idlib", "precision": "admin1"},
+    {"name": "Syria", "precision": "country"},
+)
+COUNTS: tuple[Any, ...] = (
+    *(0, 3, 5),
+    {"qualifier": "about", "stated": 4},
+    {"qualifier": "at_least", "stated": 2},
+    {"qualifier": "at_most", "stated": 9},
+    {"qualifier": "between", "low": 6, "best": 5, "high": 4},
+    {"qualifier": "between", "low": 1, "high": 3},
+    {"qualifier": "vague", "words": "dozens"},
+    {"qualifier": "unknown"},
+)
+ITEMISED = ("TroopsKilled", "TroopsInjured", "CiviliansKilled", "PersonsKilled")
+
 
 @st.composite
-def histories(draw: st.DrawFn, *, redactions: bool = False, most: int = 30) -> list[StoredRecord]:
+def casualty_contents(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+    """A claim of casualties in any of the ways that figures tell apart, a toll, or a claim of the use of force."""
+    kind = draw(st.sampled_from((*ITEMISED, *ITEMISED, "TollClaimed", "TollClaimed", "AttackReported")))
+    content: dict[str, Any] = {
+        "occurred": draw(st.sampled_from(OCCURRED)),
+        "place": draw(st.sampled_from((*PLACES, None))),
+        "verification": draw(st.sampled_from(("reported", "reported", "fair", "discounted"))),
+        "clarity": draw(st.sampled_from(("single", "aggregate"))),
+    }
+    if draw(st.integers(0, 3)) == 0:
+        content["attributions"] = [{"actor_id": draw(st.sampled_from(ACTORS)), "role": "party"}]
+    if kind == "TollClaimed":
+        return kind, content | draw(tolls())
+    content["incident_id"] = draw(st.sampled_from(INCIDENTS))
+    if kind == "AttackReported":
+        return kind, {**content, "attackers": ["russia"]}
+    content["count"] = draw(st.sampled_from(COUNTS))
+    content["perpetrators"] = draw(st.sampled_from(((), ("russia",), ("russia", "turkey"))))
+    if kind == "PersonsKilled":
+        content["victim_class"] = "unknown"
+    if kind.startswith("Troops") or draw(st.booleans()):
+        content["victim_party"] = draw(st.sampled_from(ACTORS))
+    return kind, content
+
+
+@st.composite
+def tolls(draw: st.DrawFn) -> dict[str, Any]:
+    """What is a toll's own: of an incident as a whole, so that it can give bounds, or of an area."""
+    classes = ("troops", "civilians", "unknown", None)
+    outcome = draw(st.sampled_from(("killed", "killed", "injured")))
+    if draw(st.booleans()):
+        best = draw(st.sampled_from((3, 5, 8, 9)))
+        count = {"qualifier": "between", "low": best - 2, "best": best, "high": best + 4}
+        return {"incident_id": draw(st.sampled_from(INCIDENTS)), "outcome": outcome, "count": count}
+    return {
+        "toll_id": "since",
+        "outcome": outcome,
+        "count": draw(st.sampled_from(COUNTS)),
+        "victim_class": draw(st.sampled_from(classes)),
+        "victim_party": draw(st.sampled_from((None, None, *ACTORS))),
+        "perpetrators": draw(st.sampled_from(((), (), ("russia",)))),
+    }
+
+
+Contents = st.SearchStrategy[tuple[str, dict[str, Any]]]
+
+
+@st.composite
+def histories(
+    draw: st.DrawFn, *, redactions: bool = False, most: int = 30, contents: Contents = claim_contents()
+) -> list[StoredRecord]:
     """A ledger's records, the acts among them aimed at anything that was recorded before."""
     records: list[StoredRecord] = []
     reports: list[str] = []
@@ -95,9 +173,9 @@ def histories(draw: st.DrawFn, *, redactions: bool = False, most: int = 30) -> l
             reports.append(f"report-{position}")
             named, content = "ReportFiled", _report(draw, reports[-1])
         else:
-            step = _step(draw, kind, records, reports)
+            step = _step(draw, kind, records, reports, contents)
             if step is None:
-                step = draw(claim_contents())
+                step = draw(contents)
             named, content = step
         held_by = reports[-1] if kind == "report" else draw(st.sampled_from(reports[-3:]))
         records.append(record(position, named, held_by, **content))
@@ -113,7 +191,9 @@ def _report(draw: st.DrawFn, report_id: str) -> dict[str, Any]:
     return content
 
 
-def _step(draw: st.DrawFn, kind: str, records: list[StoredRecord], reports: list[str]) -> Step | None:
+def _step(
+    draw: st.DrawFn, kind: str, records: list[StoredRecord], reports: list[str], contents: Contents
+) -> Step | None:
     """One act; None where there is nothing for it to act on."""
     if kind == "merge":
         one, *others = draw(st.lists(st.sampled_from(INCIDENTS), min_size=2, max_size=3, unique=True))
@@ -137,13 +217,14 @@ def _step(draw: st.DrawFn, kind: str, records: list[StoredRecord], reports: list
         return None
     # Recent ones mostly: acts on acts on acts are where mistakes hide.
     recent = draw(st.sampled_from(chosen[-2:]))
-    return _targeted(draw, kind, recent if draw(st.booleans()) else draw(st.sampled_from(chosen)))
+    target = recent if draw(st.booleans()) else draw(st.sampled_from(chosen))
+    return _targeted(draw, kind, target, contents)
 
 
-def _targeted(draw: st.DrawFn, kind: str, target: str) -> Step | None:
+def _targeted(draw: st.DrawFn, kind: str, target: str, contents: Contents) -> Step | None:
     match kind:
         case "correct":
-            named, content = draw(claim_contents())
+            named, content = draw(contents)
             replacement = {"type": named, **content}
             return "ClaimCorrected", {"target_event_id": target, "reason": "wrong", "replacement": replacement}
         case "retract" | "undo":

@@ -58,7 +58,7 @@ class CasualtyServicer(casualty_service_pb2_grpc.CasualtyServiceServicer):
     async def GetCasualties(self, request: pb.GetCasualtiesRequest, context: Context) -> pb.GetCasualtiesResponse:
         question = question_of(request)
         async with self._answering(CASUALTIES, request, context) as snapshot:
-            answer = await casualties.casualties(snapshot.connection, question, snapshot.position)
+            answer = await casualties.casualties(snapshot.connection, question, snapshot.position, snapshot.taken)
             tolls = [toll.form for toll in answer.tolls]
             forms = await casualties.forms(snapshot.connection, tolls, snapshot.position)
             await add_revisions(snapshot, ledger_name(request.ledger), forms.values())

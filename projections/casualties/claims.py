@@ -4,6 +4,7 @@ that a rebuild finds the same."""
 from typing import Any
 
 from ledger.domain.casualties import CLASS_AND_OUTCOME, CasualtyClaim, TollClaimed
+from projections.casualties.keeping import keep_totals
 from projections.casualties.policies import acled_number
 from projections.history import ReadModel
 
@@ -70,4 +71,5 @@ CASUALTIES = ReadModel(
     claim_types=CASUALTY_TYPES | FORCE_TYPES,
     columns=COLUMNS,
     extract=casualty_columns,
+    keep=keep_totals,
 )

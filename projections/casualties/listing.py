@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from projections.casualties.answering import (
+from projections.casualties.figures import Figure, figure_of
+from projections.casualties.question import KEY_ORDER, SHARED, CountPolicy, Grouping, Question
+from projections.casualties.summing import (
+    CANDIDATES,
     QUERIES,
     Connection,
     FormKey,
@@ -13,8 +16,6 @@ from projections.casualties.answering import (
     of_surviving_incidents,
     rows_of,
 )
-from projections.casualties.figures import Figure, figure_of
-from projections.casualties.question import KEY_ORDER, SHARED, CountPolicy, Grouping, Question
 
 TOLL = "TOLL"
 """In place of a reason: it stands beside the figures and is never a part of one."""
@@ -46,7 +47,7 @@ async def page_of_claims(
     question = replace(question, group_by=tuple(group))
     key = [group.get(grouping) for grouping in KEY_ORDER] if group else None
     page = {"after": after, "limit": limit, "group_key": key, "with_left_out": with_left_out}
-    beginning, end = QUERIES.candidates, QUERIES.page
+    beginning, end = CANDIDATES, QUERIES.page
     if group and not _by_candidates_alone(question):
         beginning, end = chain_of(question), QUERIES.page_of_group
     rows = await rows_of(connection, beginning + end, question, position, **page)

@@ -27,6 +27,7 @@ GRADES = (
 """From the lowest to the highest. What was found not to hold counts only where a question asks for it."""
 
 LOWEST_BY_DEFAULT = Verification.CONTESTED
+ASKED_BY_DEFAULT = GRADES[GRADES.index(LOWEST_BY_DEFAULT) :]
 
 JOINT = " + "
 """Joins several perpetrators of one claim: they are one group of their own, so that nobody is counted twice."""

@@ -1,76 +1,32 @@
 -- The questions about casualties. Every condition of a filter is a parameter that is NULL where nothing is asked, so
 -- one text answers all filters. The beginnings of the others are a chain, of which each link has a form or two:
---   candidates     the claims and tolls that a question is about, each with the reason for which it is left out
+--   held           the claims and tolls that hold at a position, and those that were retracted by then
+--   asked          those of them that a question is about
+--   candidates     the same, each with its group and the reason for which it is left out
 --   itemised       those that can count: claims of single incidents; or these and aggregates
 --   dates          the same, in groups of their periods; or, what is not dated precisely enough, of their intervals
 --   resolution     the same, with one claim taken for each (incident, party, class, outcome)
+--   grouped        the same, each in the group whose sum it belongs to: that of the question; or the tolls it is inside
 --   bounds         low and high of what is taken: as stated; or, where all of an incident counts, those of its whole
 -- Run them unprepared: the planner has to see which parameters are NULL.
 
--- name: candidates
-WITH candidate AS (
+-- name: held
+WITH held AS (
     SELECT c.event_id, c.held_from, c.position, c.form_position, c.incident_id,
            c.victim_party, c.victim_class, c.outcome, c.perpetrators, c.qualifier, c.is_toll,
-           c.occurred_start, c.occurred_end, c.date_precision, c.place_name, c.country, c.admin1, c.admin2,
-           c.aggregate, c.party_claim, c.preferred, c.kind_of_violence, r.source, r.reliability, r.reported,
-           NOT c.actors <@ (SELECT coalesce(array_agg(actor_id), '{}') FROM actors
-                             WHERE held_from <= %(position)s::bigint
-                               AND (held_to IS NULL OR held_to > %(position)s::bigint)) AS unregistered,
-           (%(victim_parties)s::text[] IS NULL OR c.victim_party = ANY (%(victim_parties)s::text[]))
-           AND (%(victim_classes)s::text[] IS NULL OR c.victim_class = ANY (%(victim_classes)s::text[])) AS fits,
-           counted.low, counted.best, counted.high,
-           coalesce(counted.low, counted.best, counted.high) IS NOT NULL AS numbered,
-           ARRAY[
-               CASE WHEN 'party' = ANY (%(groupings)s::text[]) THEN coalesce(c.victim_party, '') END,
-               CASE WHEN 'class' = ANY (%(groupings)s::text[]) THEN c.victim_class END,
-               CASE WHEN 'outcome' = ANY (%(groupings)s::text[]) THEN c.outcome END,
-               CASE WHEN 'perpetrator' = ANY (%(groupings)s::text[])
-                    THEN array_to_string(c.perpetrators, %(joint)s::text) END,
-               CASE WHEN 'admin1' = ANY (%(groupings)s::text[]) THEN coalesce(c.admin1, '') END,
-               CASE WHEN 'admin2' = ANY (%(groupings)s::text[]) THEN coalesce(c.admin2, '') END,
-               CASE WHEN 'country' = ANY (%(groupings)s::text[]) THEN coalesce(c.country, '') END,
-               CASE WHEN 'day' = ANY (%(groupings)s::text[]) THEN to_char(c.occurred_start, 'YYYY-MM-DD') END,
-               CASE WHEN 'week' = ANY (%(groupings)s::text[])
-                    THEN to_char(date_trunc('week', c.occurred_start::timestamp), 'YYYY-MM-DD') END,
-               CASE WHEN 'month' = ANY (%(groupings)s::text[]) THEN to_char(c.occurred_start, 'YYYY-MM') END,
-               CASE WHEN 'year' = ANY (%(groupings)s::text[]) THEN to_char(c.occurred_start, 'YYYY') END,
-               CASE WHEN 'incident' = ANY (%(groupings)s::text[]) THEN coalesce(c.incident_id, '') END,
-               CASE WHEN 'source' = ANY (%(groupings)s::text[]) THEN coalesce(r.source, '') END,
-               CASE WHEN 'verification' = ANY (%(groupings)s::text[]) THEN c.verification END
-           ] AS own_key,
-           CASE
-               WHEN c.held_to <= %(position)s::bigint THEN 'RETRACTED'
-               WHEN c.occurred_start < %(occurred_from)s::date OR c.occurred_end > %(occurred_to)s::date
-                   THEN 'PARTLY_IN_PERIOD'
-               WHEN %(exclude_aggregates)s::boolean AND c.aggregate THEN 'AGGREGATE'
-               WHEN array_position(%(grades)s::text[], c.verification) IS NULL THEN 'VERIFICATION'
-               WHEN c.date_precision > %(max_date_precision)s::int THEN 'DATE_PRECISION'
-               WHEN %(max_place_precision)s::int IS NOT NULL
-                    AND (c.place_precision IS NULL OR c.place_precision > %(max_place_precision)s::int)
-                   THEN 'PLACE_PRECISION'
-               WHEN c.is_toll
-                    AND NOT (%(count_aggregates)s::boolean AND c.aggregate AND c.incident_id IS NOT NULL) THEN NULL
-               WHEN 'day' = ANY (%(groupings)s::text[]) AND c.date_precision > 2
-                 OR 'week' = ANY (%(groupings)s::text[])
-                    AND (c.date_precision > 3 OR date_trunc('week', c.occurred_start::timestamp)
-                                              <> date_trunc('week', c.occurred_end::timestamp))
-                 OR 'month' = ANY (%(groupings)s::text[])
-                    AND (c.date_precision > 4 OR date_trunc('month', c.occurred_start::timestamp)
-                                              <> date_trunc('month', c.occurred_end::timestamp))
-                 OR 'year' = ANY (%(groupings)s::text[])
-                    AND (c.date_precision > 5 OR date_trunc('year', c.occurred_start::timestamp)
-                                              <> date_trunc('year', c.occurred_end::timestamp))
-                   THEN 'DATE_PRECISION'
-           END AS reason
+           c.occurred_start, c.occurred_end, c.date_precision,
+           c.place_name, c.country, c.admin1, c.admin2, c.place_precision,
+           c.aggregate, c.party_claim, c.preferred, c.kind_of_violence, c.verification, c.actors,
+           c.low, c.best, c.high, c.acled_number, r.source, r.reliability, r.reported,
+           c.held_to <= %(position)s::bigint AS retracted,
+           c.date_precision > 4 OR date_trunc('month', c.occurred_start::timestamp)
+                                <> date_trunc('month', c.occurred_end::timestamp) AS of_no_month,
+           c.date_precision > 5 OR date_trunc('year', c.occurred_start::timestamp)
+                                <> date_trunc('year', c.occurred_end::timestamp) AS of_no_year
       FROM claims AS c
       -- A report never changes what it says: its first row tells, whether it was retracted later or not. `<=` for what
       -- is always at least equal, because the planner takes two equal columns for rare and would join row by row.
       LEFT JOIN reports AS r ON r.report_id = c.report_id AND r.held_from <= r.position
-      CROSS JOIN LATERAL (
-          SELECT CASE WHEN %(by_acled)s::boolean THEN c.acled_number ELSE c.low END AS low,
-                 CASE WHEN %(by_acled)s::boolean THEN c.acled_number ELSE c.best END AS best,
-                 CASE WHEN %(by_acled)s::boolean THEN c.acled_number ELSE c.high END AS high
-      ) AS counted
      WHERE c.outcome IS NOT NULL
        AND c.held_from <= %(position)s::bigint
        AND (c.held_to IS NULL OR c.held_to > %(position)s::bigint
@@ -78,6 +34,8 @@ WITH candidate AS (
                AND NOT EXISTS (SELECT FROM claims AS later
                                 WHERE later.event_id = c.event_id
                                   AND later.held_from >= c.held_to AND later.held_from <= %(position)s::bigint))
+
+-- name: asked
        AND ((%(victim_parties)s::text[] IS NULL OR c.victim_party = ANY (%(victim_parties)s::text[]))
             AND (%(victim_classes)s::text[] IS NULL OR c.victim_class = ANY (%(victim_classes)s::text[]))
             -- A whole gives bounds to parts that fit, whether it fits itself or not.
@@ -115,6 +73,66 @@ WITH candidate AS (
             OR c.incident_id IN (SELECT incident_id FROM claims
                                   WHERE parties && %(involving)s::text[] AND held_from <= %(position)s::bigint
                                     AND (held_to IS NULL OR held_to > %(position)s::bigint)))
+)
+
+-- name: candidates
+, candidate AS (
+    SELECT held.event_id, held.held_from, held.position, held.form_position, held.incident_id,
+           held.victim_party, held.victim_class, held.outcome, held.perpetrators, held.qualifier, held.is_toll,
+           held.occurred_start, held.occurred_end, held.date_precision, held.place_name, held.country, held.admin1, held.admin2,
+           held.aggregate, held.party_claim, held.preferred, held.source, held.reliability, held.reported,
+           NOT held.actors <@ (SELECT coalesce(array_agg(actor_id), '{}') FROM actors
+                                WHERE held_from <= %(position)s::bigint
+                                  AND (held_to IS NULL OR held_to > %(position)s::bigint)) AS unregistered,
+           (%(victim_parties)s::text[] IS NULL OR held.victim_party = ANY (%(victim_parties)s::text[]))
+           AND (%(victim_classes)s::text[] IS NULL OR held.victim_class = ANY (%(victim_classes)s::text[])) AS fits,
+           counted.low, counted.best, counted.high,
+           coalesce(counted.low, counted.best, counted.high) IS NOT NULL AS numbered,
+           ARRAY[
+               CASE WHEN 'party' = ANY (%(groupings)s::text[]) THEN coalesce(held.victim_party, '') END,
+               CASE WHEN 'class' = ANY (%(groupings)s::text[]) THEN held.victim_class END,
+               CASE WHEN 'outcome' = ANY (%(groupings)s::text[]) THEN held.outcome END,
+               CASE WHEN 'perpetrator' = ANY (%(groupings)s::text[])
+                    THEN array_to_string(held.perpetrators, %(joint)s::text) END,
+               CASE WHEN 'admin1' = ANY (%(groupings)s::text[]) THEN coalesce(held.admin1, '') END,
+               CASE WHEN 'admin2' = ANY (%(groupings)s::text[]) THEN coalesce(held.admin2, '') END,
+               CASE WHEN 'country' = ANY (%(groupings)s::text[]) THEN coalesce(held.country, '') END,
+               CASE WHEN 'day' = ANY (%(groupings)s::text[]) THEN to_char(held.occurred_start, 'YYYY-MM-DD') END,
+               CASE WHEN 'week' = ANY (%(groupings)s::text[])
+                    THEN to_char(date_trunc('week', held.occurred_start::timestamp), 'YYYY-MM-DD') END,
+               CASE WHEN 'month' = ANY (%(groupings)s::text[]) THEN to_char(held.occurred_start, 'YYYY-MM') END,
+               CASE WHEN 'year' = ANY (%(groupings)s::text[]) THEN to_char(held.occurred_start, 'YYYY') END,
+               CASE WHEN 'incident' = ANY (%(groupings)s::text[]) THEN coalesce(held.incident_id, '') END,
+               CASE WHEN 'source' = ANY (%(groupings)s::text[]) THEN coalesce(held.source, '') END,
+               CASE WHEN 'verification' = ANY (%(groupings)s::text[]) THEN held.verification END
+           ] AS own_key,
+           CASE
+               WHEN held.retracted THEN 'RETRACTED'
+               WHEN held.occurred_start < %(occurred_from)s::date OR held.occurred_end > %(occurred_to)s::date
+                   THEN 'PARTLY_IN_PERIOD'
+               WHEN %(exclude_aggregates)s::boolean AND held.aggregate THEN 'AGGREGATE'
+               WHEN array_position(%(grades)s::text[], held.verification) IS NULL THEN 'VERIFICATION'
+               WHEN held.date_precision > %(max_date_precision)s::int THEN 'DATE_PRECISION'
+               WHEN %(max_place_precision)s::int IS NOT NULL
+                    AND (held.place_precision IS NULL OR held.place_precision > %(max_place_precision)s::int)
+                   THEN 'PLACE_PRECISION'
+               WHEN held.is_toll
+                    AND NOT (%(count_aggregates)s::boolean AND held.aggregate AND held.incident_id IS NOT NULL)
+                   THEN NULL
+               WHEN 'day' = ANY (%(groupings)s::text[]) AND held.date_precision > 2
+                 OR 'week' = ANY (%(groupings)s::text[])
+                    AND (held.date_precision > 3 OR date_trunc('week', held.occurred_start::timestamp)
+                                                 <> date_trunc('week', held.occurred_end::timestamp))
+                 OR 'month' = ANY (%(groupings)s::text[]) AND held.of_no_month
+                 OR 'year' = ANY (%(groupings)s::text[]) AND held.of_no_year
+                   THEN 'DATE_PRECISION'
+           END AS reason
+      FROM held
+      CROSS JOIN LATERAL (
+          SELECT CASE WHEN %(by_acled)s::boolean THEN held.acled_number ELSE held.low END AS low,
+                 CASE WHEN %(by_acled)s::boolean THEN held.acled_number ELSE held.best END AS best,
+                 CASE WHEN %(by_acled)s::boolean THEN held.acled_number ELSE held.high END AS high
+      ) AS counted
 )
 
 -- name: itemised
@@ -203,11 +221,63 @@ WITH candidate AS (
       FROM ranked
 )
 
+-- name: grouped_as_asked
+, grouped AS (
+    SELECT resolved.*, group_key AS sum_key FROM resolved
+)
+
+-- name: grouped_by_tolls_of_incidents
+-- Each toll with what is inside it: a toll of an incident takes the claims of that incident, another one those of its area.
+, toll AS (
+    SELECT event_id, incident_id, victim_party, victim_class, outcome, perpetrators, occurred_start, occurred_end,
+           place_precision, nullif(place_name, '') AS place_name, nullif(country, '') AS country,
+           coalesce(nullif(admin1, ''), place_name) AS admin1, coalesce(nullif(admin2, ''), place_name) AS admin2,
+           nullif(admin1, '') AS stated_admin1
+      FROM claims
+     WHERE event_id = ANY (%(tolls)s::uuid[])
+       AND held_from <= %(position)s::bigint AND (held_to IS NULL OR held_to > %(position)s::bigint)
+), grouped AS (
+    SELECT part.*, ARRAY[toll.event_id::text] AS sum_key
+      FROM toll JOIN resolved AS part ON part.incident_id = toll.incident_id
+
+-- name: grouped_by_tolls_of_areas
+    UNION ALL
+    SELECT part.*, ARRAY[toll.event_id::text] AS sum_key
+      FROM toll JOIN resolved AS part ON toll.incident_id IS NULL
+
+-- name: grouped_by_tolls
+)
+
+-- name: of_its_kind
+-- Whether a claim is of the persons that a toll is of. A toll whose class is unknown is of persons of any class.
+AND part.outcome = toll.outcome
+AND toll.victim_class IN ('all', 'unknown', part.victim_class)
+AND (toll.victim_party IS NULL OR toll.victim_party = part.victim_party)
+AND (cardinality(toll.perpetrators) = 0 OR toll.perpetrators && part.perpetrators)
+
+-- name: in_its_area
+-- Whether a claim's whole interval lies in the period of a toll, and its place in the toll's, at the precision of that.
+AND part.occurred_start >= toll.occurred_start AND part.occurred_end <= toll.occurred_end
+AND CASE
+        WHEN toll.place_precision IS NULL THEN true
+        WHEN toll.place_precision = 6 THEN part.country = coalesce(toll.country, toll.place_name)
+        ELSE (toll.country IS NULL OR coalesce(nullif(part.country, ''), toll.country) = toll.country)
+             AND CASE toll.place_precision
+                     WHEN 4 THEN part.admin1 = toll.admin1 OR part.place_name = toll.admin1
+                     WHEN 3 THEN (part.admin2 = toll.admin2 OR part.place_name = toll.admin2)
+                                 AND (toll.stated_admin1 IS NULL
+                                      OR coalesce(nullif(part.admin1, ''), toll.stated_admin1) = toll.stated_admin1)
+                     ELSE part.place_name = toll.place_name
+                          AND (toll.stated_admin1 IS NULL
+                               OR coalesce(nullif(part.admin1, ''), toll.stated_admin1) = toll.stated_admin1)
+                 END
+    END
+
 -- name: bounds_as_stated
 , bounded AS (
-    SELECT resolved.*, low_by_rule AS low_of_number, high_by_rule AS high_of_number,
+    SELECT grouped.*, low_by_rule AS low_of_number, high_by_rule AS high_of_number,
            low > best AS low_above_best, best > high AS best_above_high, NULL::uuid AS whole_id
-      FROM resolved
+      FROM grouped
 )
 
 -- name: bounds_of_wholes
@@ -221,11 +291,11 @@ WITH candidate AS (
      WHERE is_toll AND victim_class = 'all' AND victim_party IS NULL AND incident_id IS NOT NULL AND reason IS NULL
      ORDER BY incident_id, outcome, source, position DESC
 ), part AS (
-    SELECT resolved.*, whole.whole_id AS own_whole, whole_low, whole_best, whole_high,
+    SELECT grouped.*, whole.whole_id AS own_whole, whole_low, whole_best, whole_high,
            taken AND whole_best = sum(best) FILTER (WHERE taken) OVER of_whole AS covered,
            row_number() OVER (of_whole ORDER BY taken DESC, position) AS number
-      FROM resolved LEFT JOIN whole USING (incident_id, outcome, source)
-    WINDOW of_whole AS (PARTITION BY whole.whole_id, group_key)
+      FROM grouped LEFT JOIN whole USING (incident_id, outcome, source)
+    WINDOW of_whole AS (PARTITION BY whole.whole_id, sum_key)
 ), bounded AS (
     SELECT part.*,
            CASE WHEN NOT coalesce(covered, false) THEN low_by_rule WHEN number = 1 THEN whole_low ELSE 0 END
@@ -296,66 +366,25 @@ SELECT event_id, held_from, incident_id, victim_class, outcome, qualifier, low, 
  LIMIT %(most_tolls)s::int + 1
 
 -- name: tolls_left_out
-SELECT reason, count(*) AS claims FROM candidate WHERE is_toll AND fits AND reason IS NOT NULL GROUP BY reason
+SELECT reason, count(*) AS claims FROM candidate WHERE is_toll AND fits AND reason IS NOT NULL GROUP BY reason ORDER BY reason
 
 -- name: redacted
 -- Claims whose payloads were removed. What they were about is gone too, so no condition of a filter is asked of them.
 SELECT count(*) AS claims FROM redacted_claims
  WHERE position <= %(position)s::bigint AND type = ANY (%(types)s::text[])
 
--- name: inside_tolls
--- For each toll, the sums of the claims inside it. A toll of an incident takes the claims of that incident; another one
--- those whose whole interval lies in its period, at the precision of its place. A toll whose class is unknown is
--- of persons of any class.
-, toll AS (
-    SELECT event_id, incident_id, victim_party, victim_class, outcome, perpetrators, occurred_start, occurred_end,
-           place_precision, nullif(place_name, '') AS place_name, nullif(country, '') AS country,
-           coalesce(nullif(admin1, ''), place_name) AS admin1, coalesce(nullif(admin2, ''), place_name) AS admin2,
-           nullif(admin1, '') AS stated_admin1
-      FROM claims
-     WHERE event_id = ANY (%(tolls)s::uuid[])
-       AND held_from <= %(position)s::bigint AND (held_to IS NULL OR held_to > %(position)s::bigint)
-), inside AS (
-    SELECT toll.event_id AS toll, bounded.*
-      FROM toll JOIN bounded ON bounded.incident_id = toll.incident_id AND NOT bounded.is_toll
-    UNION ALL
-    SELECT toll.event_id AS toll, bounded.*
-      FROM toll
-      JOIN bounded ON toll.incident_id IS NULL AND NOT bounded.is_toll
-       AND bounded.occurred_start >= toll.occurred_start AND bounded.occurred_end <= toll.occurred_end
-       AND CASE
-               WHEN toll.place_precision IS NULL THEN true
-               WHEN toll.place_precision = 6 THEN bounded.country = coalesce(toll.country, toll.place_name)
-               ELSE (toll.country IS NULL OR coalesce(nullif(bounded.country, ''), toll.country) = toll.country)
-                    AND CASE toll.place_precision
-                            WHEN 4 THEN bounded.admin1 = toll.admin1 OR bounded.place_name = toll.admin1
-                            WHEN 3 THEN (bounded.admin2 = toll.admin2 OR bounded.place_name = toll.admin2)
-                                        AND (toll.stated_admin1 IS NULL
-                                             OR coalesce(nullif(bounded.admin1, ''), toll.stated_admin1)
-                                              = toll.stated_admin1)
-                            ELSE bounded.place_name = toll.place_name
-                                 AND (toll.stated_admin1 IS NULL
-                                      OR coalesce(nullif(bounded.admin1, ''), toll.stated_admin1)
-                                       = toll.stated_admin1)
-                        END
-           END
-)
-SELECT inside.toll,
-       (sum(inside.low_of_number) FILTER (WHERE inside.taken))::bigint AS low,
-       (sum(inside.best) FILTER (WHERE inside.taken))::bigint AS best,
-       (CASE WHEN bool_and(inside.high_of_number IS NOT NULL) FILTER (WHERE inside.taken)
-             THEN sum(inside.high_of_number) FILTER (WHERE inside.taken) END)::bigint AS high,
-       CASE WHEN count(*) FILTER (WHERE inside.counts OR inside.taken) = 1
-            THEN min(inside.qualifier) FILTER (WHERE inside.taken) END AS qualifier,
-       count(*) FILTER (WHERE inside.counts) AS claims
-  FROM inside
-  JOIN toll ON toll.event_id = inside.toll
- WHERE inside.outcome = toll.outcome
-   AND toll.victim_class IN ('all', 'unknown', inside.victim_class)
-   AND (toll.victim_party IS NULL OR toll.victim_party = inside.victim_party)
-   AND (cardinality(toll.perpetrators) = 0 OR toll.perpetrators && inside.perpetrators)
- GROUP BY inside.toll
-HAVING count(*) FILTER (WHERE inside.taken) > 0
+-- name: sums_of_tolls
+SELECT sum_key[1]::uuid AS toll,
+       (sum(low_of_number) FILTER (WHERE taken))::bigint AS low,
+       (sum(best) FILTER (WHERE taken))::bigint AS best,
+       (CASE WHEN bool_and(high_of_number IS NOT NULL) FILTER (WHERE taken)
+             THEN sum(high_of_number) FILTER (WHERE taken) END)::bigint AS high,
+       CASE WHEN count(*) FILTER (WHERE counts OR taken) = 1
+            THEN min(qualifier) FILTER (WHERE taken) END AS qualifier,
+       count(*) FILTER (WHERE counts) AS claims
+  FROM bounded
+ GROUP BY sum_key
+HAVING count(*) FILTER (WHERE taken) > 0
 
 -- name: page
 -- A page of the claims that a question is about, tolls too; or of one group of claims that are in it by what they say of

@@ -11,15 +11,17 @@ from ledger.domain.reports import CLAIM_TYPES, ReportFiled, event_from_payload
 from ledger.domain.values import ExternalIds
 from ledger.persistence.records import StoredRecord
 from projections.engine.projection import Connection
+from projections.history.changed import Changed
 from projections.history.forms import Form, HeldForm, RecordedClaim, forms_of, stated_incident
 from projections.history.merging import Merge, Merges, merges_of
 from projections.history.registers import actor_rows, report_rows
-from projections.history.rows import RowBuilder
+from projections.history.rows import COMMON_COLUMNS, RowBuilder
 from projections.history.standing import Act, Span, Standing, trees_of
 from projections.history.statements import COMMON, Table
 from projections.history.touched import Touched
 
 CLAIMS = frozenset(each.__name__ for each in CLAIM_TYPES)
+EVENT_ID, INCIDENT_ID = COMMON_COLUMNS.index("event_id"), COMMON_COLUMNS.index("incident_id")
 
 
 class Fold:
@@ -36,8 +38,9 @@ class Fold:
         self._acts: list[Act] = []
         self._bodies: dict[UUID, str] = {}
 
-    def take(self, records: Sequence[StoredRecord]) -> None:
-        """Take the batch."""
+    def take(self, records: Sequence[StoredRecord]) -> Changed:
+        """Take the batch; answers what it changed."""
+        self._changed = Changed(records[-1].position)
         for record in records:
             self._sort(record)
         Table.OTHER_CLAIMS.copy(self._connection, self._others)
@@ -50,6 +53,8 @@ class Fold:
         self._redact()
         Table.REDACTED_CLAIMS.copy(self._connection, self._redacted)
         self._settle(touched)
+        self._changed.actors |= touched.actors
+        return self._changed
 
     def _sort(self, record: StoredRecord) -> None:
         kind = record.topic
@@ -98,9 +103,12 @@ class Fold:
             if claim is not None:
                 kind = cast(Claim, claim.content).type
                 self._redacted.append((event_id, claim.position, kind, claim.stream))
-        deletes = (COMMON.delete_claims, COMMON.delete_other_claims, COMMON.delete_acts, COMMON.redact_reports)
-        for statement in (COMMON.leave_redacted, *deletes):
+        self._connection.execute(COMMON.leave_redacted, {"events": gone})
+        self._delete_claims(gone)
+        for statement in (COMMON.delete_other_claims, COMMON.delete_acts):
             self._connection.execute(statement, {"events": gone})
+        reports = [row[0] for row in self._connection.execute(COMMON.redact_reports, {"events": gone})]
+        self._changed.take(self._connection.execute(COMMON.claims_of_reports, {"reports": reports}))
 
     def _settle(self, touched: Touched) -> None:
         """Compute anew what acts of this batch concern, and add the new claims."""
@@ -119,8 +127,9 @@ class Fold:
                 concerned[claim.event_id] = claim
             else:
                 plain.append(self._plain_row(claim))
-        settled = self._settle_claims(touched, concerned)
-        Table.CLAIMS.copy(self._connection, [*plain, *settled], self._builder.columns)
+        made = [*plain, *self._settle_claims(touched, concerned)]
+        self._changed.take((row[EVENT_ID], row[INCIDENT_ID]) for row in made)
+        Table.CLAIMS.copy(self._connection, made, self._builder.columns)
 
     def _settle_claims(self, touched: Touched, concerned: dict[UUID, RecordedClaim]) -> list[tuple[Any, ...]]:
         """The rows of all forms of the claims concerned; settles reports, actors and acts on the way."""
@@ -135,7 +144,7 @@ class Fold:
         contents = [claim.content for claim in concerned.values()]
         contents += [getattr(act.event, "replacement", None) for act in acts]
         merges = self._merges_of(sorted({each for each in map(stated_incident, contents) if each}))
-        self._connection.execute(COMMON.delete_claims, {"events": list(concerned)})
+        self._delete_claims(list(concerned))
         return [
             self._builder.row(claim, held)
             for claim in concerned.values()
@@ -146,6 +155,9 @@ class Fold:
                 self._claim_types,
             )
         ]
+
+    def _delete_claims(self, events: list[UUID]) -> None:
+        self._changed.take(self._connection.execute(COMMON.delete_claims, {"events": events}))
 
     def _settle_merges(self) -> set[str]:
         """Compute all merges anew; answers the incidents for which something changed."""

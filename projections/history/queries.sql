@@ -72,7 +72,7 @@ SELECT event_id, position, type, stream
   FROM claims WHERE held_from = position AND form_position = position AND event_id = ANY (%(events)s)
 
 -- name: delete_claims
-DELETE FROM claims WHERE event_id = ANY (%(events)s)
+DELETE FROM claims WHERE event_id = ANY (%(events)s) RETURNING event_id, incident_id
 
 -- name: delete_other_claims
 DELETE FROM other_claims WHERE event_id = ANY (%(events)s)
@@ -98,3 +98,7 @@ DELETE FROM reports WHERE report_id = ANY (%(reports)s)
 UPDATE reports SET source = NULL, reliability = NULL, reported = NULL, reported_at = NULL, title = NULL,
        source_ids = NULL, source_count = NULL
  WHERE event_id = ANY (%(events)s) AND reported IS NOT NULL
+RETURNING report_id
+
+-- name: claims_of_reports
+SELECT event_id, incident_id FROM claims WHERE report_id = ANY (%(reports)s)

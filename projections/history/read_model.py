@@ -10,6 +10,7 @@ from ledger.persistence.queries import Queries
 from ledger.persistence.records import StoredRecord
 from projections.engine.digest import digest_of_schema
 from projections.engine.projection import Connection
+from projections.history.changed import Changed
 from projections.history.fold import Fold
 from projections.history.rows import RowBuilder
 from projections.history.statements import COMMON
@@ -22,13 +23,19 @@ def nothing_more(claim: Any) -> tuple[()]:
     return ()
 
 
+def nothing_kept(connection: Connection, changed: Changed) -> None:
+    """Keeps nothing beyond the common tables."""
+
+
 @dataclass(frozen=True)
 class ReadModel:
     """A projection over the common tables.
 
     `package` holds a `schema.sql` whose query `create_tables` runs after the common tables (typically
     `ALTER TABLE claims ADD COLUMN …`); None adds nothing. `extract` answers the values of `columns` for a
-    claim of one of `claim_types`, in any of its forms; it depends on nothing but the claim.
+    claim of one of `claim_types`, in any of its forms; it depends on nothing but the claim. `keep` brings tables of
+    the read model's own level with the common ones, after the fold of each batch and in its transaction; what it
+    writes depends on what the tables hold then, and not on how the records were cut into batches.
     """
 
     name: str
@@ -37,6 +44,7 @@ class ReadModel:
     claim_types: frozenset[str]
     columns: tuple[str, ...] = ()
     extract: Callable[[Any], tuple[Any, ...]] = nothing_more
+    keep: Callable[[Connection, Changed], None] = nothing_kept
 
     def __post_init__(self) -> None:
         unknown = self.claim_types - ALL_CLAIM_TYPES
@@ -53,7 +61,8 @@ class ReadModel:
     def fold(self, connection: Connection, schema: str, records: Sequence[StoredRecord]) -> None:
         """Take a batch of records, in order; how they are cut into batches makes no difference."""
         connection.execute(COMMON.use_schema, {"schema": schema})
-        Fold(connection, self.claim_types, RowBuilder(self.columns, self.extract)).take(records)
+        changed = Fold(connection, self.claim_types, RowBuilder(self.columns, self.extract)).take(records)
+        self.keep(connection, changed)
 
     def digest(self, connection: Connection, schema: str) -> bytes:
         """Digest of all rows, independent of their order."""

@@ -151,6 +151,25 @@ async def test_another_source_in_place_of_a_part_gives_up_the_whole(
     assert await figure(asking, RANGE) == (9 + 1, 4 + 9 + 1, None)
 
 
+async def test_a_toll_has_the_bounds_of_a_whole_only_where_all_of_it_is_inside(
+    asking: Asking, reports: RecordedReports
+) -> None:
+    two_parts(reports)
+    reports.file("s", toll(40), toll(50, victim_class="troops"), toll(60, victim_class="unknown"))
+    asking.fold(reports)
+    answer = await asking.ask(RANGE)
+    assert [(each.claimed.best, bounds(each.itemised)) for each in answer.tolls] == [
+        (40, (1, 7, None)),  # of civilians: six of the incident's ten, and the one of another
+        (50, (None, 4, None)),
+        (60, (8, 11, 16)),
+    ]
+    reports.file("t", civilians("c", 3), whole("c", 2, 3, 5))
+    reports.file("u", {"type": "ReportRetracted", "target_report_id": "r", "reason": "error"})
+    asking.fold(reports)
+    answer = await asking.ask(RANGE)
+    assert [bounds(each.itemised) for each in answer.tolls] == [(2, 3, 5), (0, 0, 0), (2, 3, 5)]
+
+
 @pytest.mark.parametrize(("low", "high", "flags"), [(12, 15, ["LOW_ABOVE_BEST"]), (7, 9, ["BEST_ABOVE_HIGH"])])
 async def test_a_whole_out_of_order_is_flagged(
     asking: Asking, reports: RecordedReports, low: int, high: int, flags: list[str]

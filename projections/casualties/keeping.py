@@ -1,0 +1,115 @@
+"""Keeps the current totals level with the claims, in the transaction of each batch. It takes away what the
+incidents of the batch counted before and adds what they count now; it answers no question."""
+
+from collections.abc import Sequence
+
+from psycopg.types.json import Jsonb
+
+from ledger.domain.codes import CountQualifier
+from ledger.persistence.queries import Queries
+from projections.casualties.question import (
+    ASKED_BY_DEFAULT,
+    JOINT,
+    MOST_POSITIONS,
+    MOST_TOLLS,
+    Grouping,
+)
+from projections.engine.projection import Connection
+from projections.history.changed import Changed
+
+QUESTIONS = Queries("projections.casualties", "questions.sql")
+TOTALS = Queries("projections.casualties", "totals.sql")
+
+KEPT: tuple[Sequence[Grouping], ...] = (
+    (),
+    (Grouping.PARTY,),
+    (Grouping.CLASS,),
+    (Grouping.OUTCOME,),
+    (Grouping.PARTY, Grouping.CLASS, Grouping.OUTCOME),
+    (Grouping.PERPETRATOR,),
+    (Grouping.COUNTRY,),
+    (Grouping.ADMIN1,),
+    (Grouping.SOURCE,),
+    (Grouping.VERIFICATION,),
+    (Grouping.MONTH,),
+    (Grouping.YEAR,),
+)
+"""The groupings of which totals are kept, in the order of the keys of `current_numbers`."""
+SEPARATOR = "\x1f"
+"""Between the parts of a key of several; no value holds a control character, and it sorts before all others."""
+QUALIFIERS = tuple(CountQualifier)
+"""A total keeps the sum of their numbers; another order is another version of the read model."""
+STRETCH = 4_096
+"""Positions in a stretch: where a first position goes away, as many are looked at to find the next one."""
+
+INSIDE = TOTALS.inside_kept_tolls + QUESTIONS.of_its_kind + "\n" + QUESTIONS.in_its_area + "\n"
+RENEW = "\n".join(
+    (
+        QUESTIONS.held,
+        TOTALS.of_changed,
+        TOTALS.fresh,
+        TOTALS.moved,
+        TOTALS.cells,
+        TOTALS.and_cells_of_tolls,
+        INSIDE,
+        TOTALS.changed,
+        TOTALS.sums,
+        TOTALS.first_positions,
+        TOTALS.unregistered,
+        TOTALS.tolls,
+        TOTALS.what_is_left,
+    )
+)
+TAKE_NEW_TOLLS = "\n".join(
+    (TOTALS.cells_of_new_tolls, INSIDE, TOTALS.that_are_new, TOTALS.changed, TOTALS.sums, TOTALS.done)
+)
+BOUNDS = {
+    "qualifiers": [each.value for each in QUALIFIERS],
+    "stretch": STRETCH,
+    "most_positions": MOST_POSITIONS,
+    "most_tolls": MOST_TOLLS,
+    "kept": len(KEPT),
+}
+
+
+def keep_totals(connection: Connection, changed: Changed) -> None:
+    """Bring the totals level with the claims after a batch."""
+    connection.execute(TOTALS.settings)
+    actors = {"actors": sorted(changed.actors)}
+    if changed.actors:
+        connection.execute(TOTALS.forget_actors, actors)
+    if changed.incidents or changed.claims:
+        _renew(connection, changed)
+    if changed.claims:
+        _keep_tolls(connection)
+    if changed.actors:
+        connection.execute(TOTALS.take_actors, actors)
+
+
+def _renew(connection: Connection, changed: Changed) -> None:
+    asked = {
+        "position": changed.position,
+        "incidents": sorted(changed.incidents),
+        "claims": sorted(changed.claims),
+        "actors": sorted(changed.actors),
+        "grades": list(ASKED_BY_DEFAULT),
+        "joint": JOINT,
+        "separator": SEPARATOR,
+        **BOUNDS,
+    }
+    row = connection.execute(RENEW, asked, prepare=True).fetchone()
+    short, emptied, stretches = row or (False, False, [])
+    if short:
+        connection.execute(TOTALS.fill_positions, BOUNDS)
+    if emptied:
+        for statement in (TOTALS.drop_totals, TOTALS.drop_positions, TOTALS.drop_unregistered, TOTALS.drop_tolls):
+            connection.execute(statement)
+    if stretches:
+        connection.execute(TOTALS.drop_stretches, {"stretches": Jsonb(stretches)})
+
+
+def _keep_tolls(connection: Connection) -> None:
+    """Keep the sums inside the first tolls of areas."""
+    new = [row[0] for row in connection.execute(TOTALS.keep_tolls, BOUNDS)]
+    if new:
+        connection.execute(TAKE_NEW_TOLLS, {"tolls": new, **BOUNDS})

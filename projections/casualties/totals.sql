@@ -1,0 +1,430 @@
+-- Keeps totals level with the claims: what a batch concerns is taken away and counted anew, incident by incident. The
+-- statements are chains like those of questions.sql, and begin with its link `held`:
+--   fresh      the numbers and tolls of these incidents as they stand
+--   moved      these and what stood before, with a sign
+--   cell       each of them in each of its groups, and inside each toll
+--   changed    what that makes of a group; from here on tables are written
+-- Keys are in the order of KEPT (keeping.py): 1 is the group of everything, 11 the month, 12 the year; 0 is inside a toll.
+
+-- name: settings
+-- A batch concerns few rows of large tables, of which the planner may know nothing yet: it shall look them up, and
+-- need not plan anew what is always done in the same way.
+SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+       set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true),
+       set_config('plan_cache_mode', 'force_generic_plan', true), set_config('work_mem', '64MB', true)
+
+-- name: of_changed
+       AND (c.incident_id = ANY (%(incidents)s::text[]) OR c.event_id = ANY (%(claims)s::uuid[]))
+)
+
+-- name: fresh
+-- Which of an incident's claims state no number, no month or no year is its case: where some do, the groupings that
+-- leave these out, or the policy that gives them a number, can take another claim, and have rows of their own.
+, judged AS MATERIALIZED (
+    SELECT held.*, coalesce(low, best, high) IS NOT NULL AS stated,
+           CASE WHEN retracted THEN 'RETRACTED'
+                WHEN array_position(%(grades)s::text[], verification) IS NULL THEN 'VERIFICATION' END AS reason
+      FROM held
+), part AS (
+    SELECT judged.*,
+           bool_or(of_no_month) FILTER (WHERE reason IS NULL AND NOT is_toll) OVER of_incident IS TRUE AS no_month,
+           bool_or(of_no_year) FILTER (WHERE reason IS NULL AND NOT is_toll) OVER of_incident IS TRUE AS no_year,
+           bool_or(NOT stated) FILTER (WHERE reason IS NULL AND NOT is_toll) OVER of_incident IS TRUE AS no_number,
+           max(ARRAY[position, low, best, high])
+               FILTER (WHERE is_toll AND reason IS NULL AND victim_class = 'all' AND victim_party IS NULL)
+               OVER (PARTITION BY incident_id, outcome, source) AS whole
+      FROM judged
+    WINDOW of_incident AS (PARTITION BY incident_id)
+), in_case AS (
+    SELECT part.*, by_any, by_month, by_year, policies, stated OR policies = 2 AS numbered,
+           CASE WHEN reason IS NOT NULL THEN reason
+                WHEN NOT by_any AND (by_month AND of_no_month OR by_year AND of_no_year) THEN 'DATE_PRECISION'
+           END AS left_out
+      FROM part
+      JOIN (VALUES (false, false, true, true, true),
+                   (true, false, true, false, true), (true, false, false, true, false),
+                   (true, true, true, false, false), (true, true, false, true, false), (true, true, false, false, true)
+           ) AS dates (no_month, no_year, by_any, by_month, by_year) USING (no_month, no_year)
+      JOIN (VALUES (false, 3), (true, 1), (true, 2)) AS counting (no_number, policies) USING (no_number)
+     WHERE NOT is_toll
+), ranked AS (
+    SELECT in_case.*,
+           row_number() OVER (same_number ORDER BY numbered DESC, reported DESC NULLS LAST, position DESC) AS rank,
+           count(*) OVER same_number AS claims,
+           count(*) FILTER (WHERE numbered) OVER same_number AS numbered_claims
+      FROM in_case
+    WINDOW same_number AS (PARTITION BY incident_id, policies, by_any, by_month, left_out IS NULL,
+                                        victim_party, victim_class, outcome)
+), fresh AS MATERIALIZED (
+    SELECT incident_id, event_id, position, form_position, policies::smallint,
+           ARRAY[
+               CASE WHEN by_any THEN '' END,
+               CASE WHEN by_any THEN coalesce(victim_party, '') END,
+               CASE WHEN by_any THEN victim_class END,
+               CASE WHEN by_any THEN outcome END,
+               CASE WHEN by_any
+                    THEN concat_ws(%(separator)s::text, coalesce(victim_party, ''), victim_class, outcome) END,
+               CASE WHEN by_any THEN array_to_string(perpetrators, %(joint)s::text) END,
+               CASE WHEN by_any THEN coalesce(country, '') END,
+               CASE WHEN by_any THEN coalesce(admin1, '') END,
+               CASE WHEN by_any THEN coalesce(source, '') END,
+               CASE WHEN by_any THEN verification END,
+               CASE WHEN by_month THEN to_char(occurred_start, 'YYYY-MM') END,
+               CASE WHEN by_year THEN to_char(occurred_start, 'YYYY') END
+           ] AS keys,
+           left_out, left_out IS NULL AND numbered AS counts,
+           CASE WHEN left_out IS NULL THEN greatest(numbered_claims - 1, 0) ELSE 0 END::int AS superseded,
+           CASE WHEN left_out IS NULL THEN claims - numbered_claims ELSE 0 END::int AS unresolved,
+           CASE WHEN left_out IS NULL AND policies <> 2 THEN low END AS low,
+           CASE WHEN left_out IS NULL AND policies <> 2 THEN best END AS best,
+           CASE WHEN left_out IS NULL AND policies <> 2 THEN high END AS high,
+           CASE WHEN left_out IS NULL AND policies <> 1 THEN acled_number END AS acled_number,
+           CASE WHEN left_out IS NULL AND policies <> 2 THEN whole END AS whole,
+           CASE WHEN left_out IS NULL THEN qualifier END AS qualifier,
+           party_claim, aggregate, perpetrators, occurred_start, occurred_end, place_name, admin2, source, actors
+      FROM ranked
+     WHERE left_out IS NOT NULL OR rank = 1
+)
+
+-- name: moved
+, stale AS (
+    DELETE FROM current_numbers WHERE incident_id = ANY (%(incidents)s::text[]) RETURNING *
+), stored AS (
+    INSERT INTO current_numbers SELECT * FROM fresh
+), moved AS (
+    SELECT -1 AS sign, stale.* FROM stale
+     UNION ALL
+    SELECT 1, fresh.* FROM fresh
+), known AS MATERIALIZED (
+    SELECT moved.*,
+           -- 120 bits of a hash: as good as a name, and a number.
+           CASE WHEN counts THEN ('x' || substr(hash, 1, 15))::bit(60)::bigint * 1152921504606846976::numeric
+                                 + ('x' || substr(hash, 16, 15))::bit(60)::bigint END AS source_number,
+           array_agg(keys) FILTER (WHERE counts)
+               OVER (PARTITION BY sign, incident_id, policies, keys[1] IS NULL, keys[11] IS NULL ORDER BY form_position
+                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS keys_before
+      FROM moved CROSS JOIN LATERAL encode(sha256(convert_to(source, 'UTF8')), 'hex') AS hash
+)
+
+-- name: cells
+, cell AS NOT MATERIALIZED (
+    SELECT known.*, grouped.grouping, grouped.key
+      FROM known CROSS JOIN unnest(keys) WITH ORDINALITY AS grouped (key, grouping)
+     WHERE grouped.key IS NOT NULL
+
+-- name: and_cells_of_tolls
+     UNION ALL
+    SELECT known.*, 0, toll.form_position::text
+      FROM known
+
+-- name: inside_kept_tolls
+-- Followed by the conditions of questions.sql.
+      CROSS JOIN LATERAL (
+          SELECT keys[2] AS victim_party, keys[3] AS victim_class, keys[4] AS outcome, keys[7] AS country,
+                 keys[8] AS admin1, known.admin2, known.place_name, known.perpetrators,
+                 known.occurred_start, known.occurred_end
+      ) AS part
+      JOIN kept_tolls AS toll ON keys[1] IS NOT NULL AND left_out IS NULL
+
+-- name: changed
+)
+-- The parts of a whole as in `bounds_of_wholes`.
+, of_whole AS (
+    SELECT part.*,
+           CASE WHEN NOT coalesce(covered, false) THEN low WHEN number = 1 THEN whole[2] ELSE 0 END AS range_low,
+           CASE WHEN NOT coalesce(covered, false) THEN high WHEN number = 1 THEN whole[4] ELSE 0 END AS range_high,
+           CASE WHEN covered THEN whole[2] > whole[3] ELSE low > best END AS range_low_above_best,
+           CASE WHEN covered THEN whole[3] > whole[4] ELSE best > high END AS range_best_above_high
+      FROM (
+          SELECT cell.*, sum(best) OVER same_whole = whole[3] AS covered,
+                 row_number() OVER (same_whole ORDER BY position) AS number
+            FROM cell
+           WHERE whole IS NOT NULL
+          WINDOW same_whole AS (PARTITION BY sign, policies, incident_id, whole[1], grouping, key)
+      ) AS part
+), bounded AS NOT MATERIALIZED (
+    SELECT cell.*, NULL::boolean AS covered, NULL::bigint AS number, low AS range_low, high AS range_high,
+           low > best AS range_low_above_best, best > high AS range_best_above_high
+      FROM cell
+     WHERE whole IS NULL
+     UNION ALL
+    SELECT * FROM of_whole
+), changed AS MATERIALIZED (
+    SELECT grouping::smallint, key, policies,
+           CASE WHEN counts THEN form_position / %(stretch)s::bigint END AS stretch,
+           sum(sign) FILTER (WHERE left_out IS NULL) AS taken,
+           sum(sign) FILTER (WHERE counts) AS claims,
+           sum(sign) FILTER (WHERE counts AND (key = ANY (keys_before[:][grouping:grouping])) IS NOT TRUE) AS incidents,
+           sum(sign * low) AS low, sum(sign) FILTER (WHERE low IS NOT NULL) AS lows,
+           sum(sign * best) AS best, sum(sign) FILTER (WHERE best IS NOT NULL) AS bests,
+           sum(sign * high) AS high, sum(sign) FILTER (WHERE high IS NOT NULL) AS highs,
+           sum(sign * range_low) AS range_low, sum(sign) FILTER (WHERE range_low IS NOT NULL) AS range_lows,
+           sum(sign * range_high) AS range_high, sum(sign) FILTER (WHERE range_high IS NOT NULL) AS range_highs,
+           sum(sign * acled_number) AS acled_number,
+           sum(sign * array_position(%(qualifiers)s::text[], qualifier)) AS qualifiers,
+           sum(sign) FILTER (WHERE counts AND party_claim) AS party_claim,
+           sum(sign) FILTER (WHERE counts AND aggregate) AS aggregate,
+           sum(sign) FILTER (WHERE counts AND low > best) AS low_above_best,
+           sum(sign) FILTER (WHERE counts AND best > high) AS best_above_high,
+           sum(sign) FILTER (WHERE counts AND range_low_above_best) AS range_low_above_best,
+           sum(sign) FILTER (WHERE counts AND range_best_above_high) AS range_best_above_high,
+           sum(sign) FILTER (WHERE source_number IS NOT NULL) AS sources,
+           sum(sign * source_number) AS source_sum,
+           sum(sign * source_number * source_number) AS source_squares,
+           sum(sign) FILTER (WHERE left_out = 'RETRACTED') AS retracted,
+           sum(sign) FILTER (WHERE left_out = 'VERIFICATION') AS verification,
+           sum(sign) FILTER (WHERE left_out = 'DATE_PRECISION') AS date_precision,
+           sum(sign * unresolved) AS unresolved_words,
+           sum(sign * superseded) AS superseded,
+           array_agg(sign * form_position) FILTER (WHERE counts AND grouping > 0) AS moves,
+           min(form_position) FILTER (WHERE counts AND grouping > 0) AS first_move
+      FROM bounded
+     GROUP BY 1, 2, 3, 4
+)
+
+-- name: sums
+, summed AS (
+    INSERT INTO totals AS t
+    SELECT grouping, key, policies,
+           coalesce(sum(taken), 0), coalesce(sum(claims), 0), coalesce(sum(incidents), 0),
+           coalesce(sum(low), 0), coalesce(sum(lows), 0), coalesce(sum(best), 0), coalesce(sum(bests), 0),
+           coalesce(sum(high), 0), coalesce(sum(highs), 0), coalesce(sum(range_low), 0), coalesce(sum(range_lows), 0),
+           coalesce(sum(range_high), 0), coalesce(sum(range_highs), 0), coalesce(sum(acled_number), 0),
+           coalesce(sum(qualifiers), 0), coalesce(sum(party_claim), 0), coalesce(sum(aggregate), 0),
+           coalesce(sum(low_above_best), 0), coalesce(sum(best_above_high), 0),
+           coalesce(sum(range_low_above_best), 0), coalesce(sum(range_best_above_high), 0),
+           coalesce(sum(sources), 0), coalesce(sum(source_sum), 0), coalesce(sum(source_squares), 0),
+           coalesce(sum(retracted), 0), coalesce(sum(verification), 0), coalesce(sum(date_precision), 0),
+           coalesce(sum(unresolved_words), 0), coalesce(sum(superseded), 0)
+      FROM changed
+     GROUP BY grouping, key, policies
+        ON CONFLICT (grouping, key, policies) DO UPDATE
+       SET taken = t.taken + excluded.taken, claims = t.claims + excluded.claims,
+           incidents = t.incidents + excluded.incidents,
+           low = t.low + excluded.low, lows = t.lows + excluded.lows,
+           best = t.best + excluded.best, bests = t.bests + excluded.bests,
+           high = t.high + excluded.high, highs = t.highs + excluded.highs,
+           range_low = t.range_low + excluded.range_low, range_lows = t.range_lows + excluded.range_lows,
+           range_high = t.range_high + excluded.range_high, range_highs = t.range_highs + excluded.range_highs,
+           acled_number = t.acled_number + excluded.acled_number, qualifiers = t.qualifiers + excluded.qualifiers,
+           party_claim = t.party_claim + excluded.party_claim, aggregate = t.aggregate + excluded.aggregate,
+           low_above_best = t.low_above_best + excluded.low_above_best,
+           best_above_high = t.best_above_high + excluded.best_above_high,
+           range_low_above_best = t.range_low_above_best + excluded.range_low_above_best,
+           range_best_above_high = t.range_best_above_high + excluded.range_best_above_high,
+           sources = t.sources + excluded.sources, source_sum = t.source_sum + excluded.source_sum,
+           source_squares = t.source_squares + excluded.source_squares,
+           retracted = t.retracted + excluded.retracted, verification = t.verification + excluded.verification,
+           date_precision = t.date_precision + excluded.date_precision,
+           unresolved_words = t.unresolved_words + excluded.unresolved_words,
+           superseded = t.superseded + excluded.superseded
+    RETURNING taken = 0 AND retracted = 0 AND verification = 0 AND date_precision = 0 AS is_empty
+)
+
+-- name: first_positions
+-- The first positions that a group counts. Those before the last one that is kept are all known; whether what comes
+-- after it is among the first is known only where the group has no more than are kept.
+, stretched AS (
+    INSERT INTO totals_stretches AS t
+    SELECT grouping, key, policies, stretch, claims FROM changed WHERE grouping > 0 AND claims <> 0
+        ON CONFLICT (grouping, key, policies, stretch) DO UPDATE SET claims = t.claims + excluded.claims
+    RETURNING *
+), due AS MATERIALIZED (
+    SELECT changed.grouping, changed.key, changed.policies, changed.moves, kept.positions,
+           coalesce(cardinality(kept.positions), 0) = coalesce(t.claims, 0) AS complete
+      FROM changed
+      LEFT JOIN totals_positions AS kept USING (grouping, key, policies)
+      LEFT JOIN totals AS t USING (grouping, key, policies)
+     WHERE changed.moves IS NOT NULL
+       AND (kept.positions IS NULL OR cardinality(kept.positions) < %(most_positions)s::int
+            OR changed.first_move <= kept.positions[%(most_positions)s::int])
+), standing AS (
+    SELECT grouping, key, policies, place,
+           row_number() OVER (PARTITION BY grouping, key, policies ORDER BY place) AS number
+      FROM (
+          SELECT grouping, key, policies, unnest(min(positions)) AS place, 1 AS sign
+            FROM due GROUP BY grouping, key, policies
+           UNION ALL
+          SELECT grouping, key, policies, abs(move), sign(move)
+            FROM due CROSS JOIN unnest(moves) AS move
+           WHERE complete OR abs(move) <= positions[%(most_positions)s::int]
+      ) AS place
+     GROUP BY grouping, key, policies, place
+    HAVING sum(sign) > 0
+), placed AS (
+    INSERT INTO totals_positions AS t
+    SELECT grouping, key, policies, coalesce(array_agg(place ORDER BY place) FILTER (WHERE place IS NOT NULL), '{}')
+      FROM (
+          SELECT grouping, key, policies, place FROM standing WHERE number <= %(most_positions)s::int
+           UNION ALL
+          SELECT grouping, key, policies, NULL FROM due
+      ) AS place
+     GROUP BY grouping, key, policies
+        ON CONFLICT (grouping, key, policies) DO UPDATE SET positions = excluded.positions
+    RETURNING positions = '{}' AS is_empty
+)
+
+-- name: unregistered
+-- What claims name that the register does not know; `actors` are those whose registration has just changed.
+, unregistered AS (
+    INSERT INTO totals_unregistered AS t
+    SELECT grouping, key, policies, actor_id, sum(sign)
+      FROM known
+      CROSS JOIN unnest(known.actors) AS actor_id
+      CROSS JOIN unnest(known.keys) WITH ORDINALITY AS grouped (key, grouping)
+     WHERE counts AND key IS NOT NULL AND actor_id <> ALL (%(actors)s::text[])
+       AND NOT EXISTS (SELECT FROM actors WHERE actors.actor_id = actor_id.actor_id AND actors.held_to IS NULL)
+     GROUP BY grouping, key, policies, actor_id
+    HAVING sum(sign) <> 0
+        ON CONFLICT (grouping, key, policies, actor_id) DO UPDATE SET claims = t.claims + excluded.claims
+    RETURNING claims = 0 AS is_empty
+)
+
+-- name: tolls
+-- The tolls that hold, and in which groupings they stand beside the figures by ucdp-range: where a whole gives its bounds
+-- to a group, it does not.
+, stale_toll AS (
+    DELETE FROM current_tolls
+     WHERE incident_id = ANY (%(incidents)s::text[]) OR event_id = ANY (%(claims)s::uuid[])
+    RETURNING *
+), fresh_toll AS MATERIALIZED (
+    SELECT event_id, held_from, form_position, incident_id, reason AS left_out, position FROM judged WHERE is_toll
+), stored_toll AS (
+    INSERT INTO current_tolls
+    SELECT event_id, held_from, form_position, incident_id, left_out FROM fresh_toll
+), stale_beside AS (
+    DELETE FROM tolls_beside
+     WHERE (grouping, form_position) IN (SELECT grouping, form_position
+                                           FROM stale_toll CROSS JOIN generate_series(1, %(kept)s::int) AS grouping)
+    RETURNING *
+), fresh_beside AS (
+    INSERT INTO tolls_beside
+    SELECT grouping, form_position, event_id, held_from
+      FROM fresh_toll CROSS JOIN generate_series(1, %(kept)s::int) AS grouping
+     WHERE left_out IS NULL
+       AND (grouping, position) NOT IN (SELECT grouping, whole[1] FROM of_whole WHERE covered AND sign = 1)
+    RETURNING *
+), counted_tolls AS (
+    INSERT INTO totals_of_tolls AS t
+    SELECT grouping, left_out, sum(sign)
+      FROM (
+          SELECT 0 AS grouping, coalesce(left_out, '') AS left_out, -1 AS sign FROM stale_toll
+           UNION ALL
+          SELECT 0, coalesce(left_out, ''), 1 FROM fresh_toll
+           UNION ALL
+          SELECT grouping, '', -1 FROM stale_beside
+           UNION ALL
+          SELECT grouping, '', 1 FROM fresh_beside
+      ) AS moved
+     GROUP BY grouping, left_out
+    HAVING sum(sign) <> 0
+        ON CONFLICT (grouping, left_out) DO UPDATE SET tolls = t.tolls + excluded.tolls
+    RETURNING tolls = 0 AS is_empty
+)
+
+-- name: what_is_left
+-- What has to be done after: whether a group may have lost one of its first positions, with others that are not known;
+-- whether there are rows that say nothing any more; and which stretches hold none.
+SELECT EXISTS (SELECT FROM due CROSS JOIN unnest(moves) AS move
+                WHERE move < 0 AND cardinality(positions) = %(most_positions)s::int) AS short,
+       EXISTS (SELECT is_empty FROM summed WHERE is_empty UNION ALL SELECT is_empty FROM placed WHERE is_empty
+               UNION ALL SELECT is_empty FROM unregistered WHERE is_empty
+               UNION ALL SELECT is_empty FROM counted_tolls WHERE is_empty) AS emptied,
+       ARRAY(SELECT to_jsonb(stretched) FROM stretched WHERE claims = 0) AS stretches
+
+-- name: fill_positions
+-- Where positions are missing, the next ones: in each of the next stretches that hold some, as many as are missing.
+UPDATE totals_positions AS t
+   SET positions = t.positions || found.places
+  FROM (
+      SELECT short.grouping, short.key, short.policies, array_agg(place ORDER BY place) AS places
+        FROM (
+            SELECT kept.grouping, kept.key, kept.policies, coalesce(kept.positions[cardinality(kept.positions)], 0) AS last,
+                   least(%(most_positions)s::int, claims) - cardinality(kept.positions) AS missing
+              FROM totals_positions AS kept JOIN totals USING (grouping, key, policies)
+             WHERE cardinality(kept.positions) < least(%(most_positions)s::int, claims)
+        ) AS short
+        CROSS JOIN LATERAL (
+            SELECT place
+              FROM (SELECT stretch FROM totals_stretches AS s
+                     WHERE s.grouping = short.grouping AND s.key = short.key AND s.policies = short.policies
+                       AND s.stretch >= short.last / %(stretch)s::bigint AND s.claims > 0
+                     ORDER BY stretch LIMIT short.missing + 1) AS next
+              CROSS JOIN LATERAL (
+                  SELECT form_position AS place
+                    FROM current_numbers AS n
+                   WHERE counts AND n.policies = short.policies AND n.keys[short.grouping] = short.key
+                     AND form_position > short.last
+                     AND form_position >= next.stretch * %(stretch)s::bigint
+                     AND form_position < (next.stretch + 1) * %(stretch)s::bigint
+                   ORDER BY form_position LIMIT short.missing
+              ) AS of_stretch
+             ORDER BY place LIMIT short.missing
+        ) AS place
+       GROUP BY short.grouping, short.key, short.policies
+  ) AS found
+ WHERE (t.grouping, t.key, t.policies) = (found.grouping, found.key, found.policies)
+
+-- name: drop_stretches
+DELETE FROM totals_stretches AS t
+ USING jsonb_populate_recordset(NULL::totals_stretches, %(stretches)s) AS empty
+ WHERE (t.grouping, t.key, t.policies, t.stretch) = (empty.grouping, empty.key, empty.policies, empty.stretch)
+
+-- name: drop_totals
+DELETE FROM totals WHERE taken = 0 AND retracted = 0 AND verification = 0 AND date_precision = 0
+
+-- name: drop_positions
+DELETE FROM totals_positions WHERE positions = '{}'
+
+-- name: drop_unregistered
+DELETE FROM totals_unregistered WHERE claims = 0
+
+-- name: drop_tolls
+DELETE FROM totals_of_tolls WHERE tolls = 0
+
+-- name: forget_actors
+DELETE FROM totals_unregistered WHERE actor_id = ANY (%(actors)s::text[])
+
+-- name: take_actors
+-- Actors whose registration was undone: what names them is known from all numbers that stand.
+INSERT INTO totals_unregistered
+SELECT grouping, key, policies, actor_id, count(*)
+  FROM current_numbers AS n
+  CROSS JOIN unnest(n.actors) AS actor_id
+  CROSS JOIN unnest(n.keys) WITH ORDINALITY AS grouped (key, grouping)
+ WHERE counts AND key IS NOT NULL AND actor_id = ANY (%(actors)s::text[])
+   AND NOT EXISTS (SELECT FROM actors WHERE actors.actor_id = actor_id.actor_id AND actors.held_to IS NULL)
+ GROUP BY grouping, key, policies, actor_id
+
+-- name: keep_tolls
+-- The first tolls of areas are kept with their sums; answers which of them are new.
+WITH first AS (
+    SELECT form_position, event_id, held_from FROM current_tolls
+     WHERE left_out IS NULL AND incident_id IS NULL
+     ORDER BY form_position LIMIT %(most_tolls)s::int
+), gone AS (
+    DELETE FROM kept_tolls WHERE form_position NOT IN (SELECT form_position FROM first) RETURNING form_position
+), sums_gone AS (
+    DELETE FROM totals WHERE grouping = 0 AND key IN (SELECT form_position::text FROM gone)
+)
+INSERT INTO kept_tolls
+SELECT first.form_position, victim_party, victim_class, outcome, perpetrators, occurred_start, occurred_end,
+       place_precision, nullif(place_name, ''), nullif(country, ''),
+       coalesce(nullif(admin1, ''), place_name), coalesce(nullif(admin2, ''), place_name), nullif(admin1, '')
+  FROM first JOIN claims USING (event_id, held_from)
+ WHERE first.form_position NOT IN (SELECT form_position FROM kept_tolls)
+RETURNING form_position
+
+-- name: cells_of_new_tolls
+-- Followed by `inside_kept_tolls` and what follows that.
+WITH known AS NOT MATERIALIZED (
+    SELECT 1 AS sign, n.*, NULL::numeric AS source_number, NULL::text[] AS keys_before FROM current_numbers AS n
+), cell AS NOT MATERIALIZED (
+    SELECT known.*, 0::bigint AS grouping, toll.form_position::text AS key
+      FROM known
+
+-- name: that_are_new
+       AND toll.form_position = ANY (%(tolls)s::bigint[])
+
+-- name: done
+SELECT 1
