@@ -42,9 +42,8 @@ class Imported:
     def count(self, change: Change) -> None:
         """Count what is recorded of one row."""
         self.first += change.first
-        gone = not change.first and not change.new and not change.corrected
-        self.gone += gone
-        self.changed += not change.first and not gone
+        self.gone += change.gone
+        self.changed += not change.first and not change.gone
         self.new_claims += change.new
         self.corrected += change.corrected
         self.retracted += change.retracted

@@ -42,6 +42,7 @@ UNPACKED_SUFFIXES = (".gz", ".csv")
     epilog=example(
         "incident-ledger import ucdp-ged GEDEvent_v25_1.csv --release 25.1 --available 2025-06-15",
         "incident-ledger import ucdp-ged GEDEvent_v25_1.csv.gz --check",
+        "incident-ledger import acled acled-syria.csv --release 2025-06-02 --available 2025-06-02",
     ),
 )
 @click.argument("dataset", type=click.Choice(list(DATASETS)))

@@ -24,6 +24,8 @@ class Change:
     report: Report
     first: bool = False
     """Nothing of the row was recorded before."""
+    gone: bool = False
+    """The release no longer has the row."""
     new: int = 0
     corrected: int = 0
     retracted: int = 0
@@ -47,7 +49,8 @@ def change_of(entry: Entry, said: SaidOfRow | None, release: Release) -> Change 
     changed = {**entry.document, "report_id": _later_id(entry, release), "claims": items}
     # What a later release changes was published with it, whenever the row's sources were.
     changed["reported"] = release.available.isoformat()
-    return Change(entry.key, Report.model_validate(changed), False, len(added), len(corrections), len(gone))
+    report = Report.model_validate(changed)
+    return Change(entry.key, report, new=len(added), corrected=len(corrections), retracted=len(gone))
 
 
 def change_of_missing(dataset: Dataset, key: str, said: SaidOfRow, release: Release) -> Change:
@@ -60,7 +63,7 @@ def change_of_missing(dataset: Dataset, key: str, said: SaidOfRow, release: Rele
         "language": "en",
         "claims": [_retraction(each, release) for each in said.claims.values()],
     }
-    return Change(key, Report.model_validate(document), retracted=len(said.claims))
+    return Change(key, Report.model_validate(document), gone=True, retracted=len(said.claims))
 
 
 def missing(

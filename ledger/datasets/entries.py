@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date
+from hashlib import sha256
 from typing import Any, TypeVar
 
 from ledger.datasets.table import Row
@@ -74,6 +75,7 @@ class Seen:
     """In the dataset's own register."""
     name: str
     kind: str
+    """Empty where the dataset does not tell: it is named in claims then, and nobody is registered."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,12 @@ def slug(text: str, longest: int = MAX_NAME) -> str:
     """Text as a part of an id: letters without accents, digits and hyphens."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:longest].strip("-")
+
+
+def tag(text: str) -> str:
+    """Text as a short part of an id that no other text has: itself where it can be, else a part of its digest."""
+    plain = re.fullmatch(r"[a-z0-9]{1,16}", text)
+    return text if plain else sha256(text.encode()).hexdigest()[:16]
 
 
 def cell(cells: Cells, column: str) -> str:

@@ -3,7 +3,7 @@ time. Both follow from the release alone, so that they are the same however ofte
 
 from collections.abc import Iterator, Sequence
 
-from ledger.datasets.entries import Dataset, Document, Release
+from ledger.datasets.entries import Dataset, Document, Release, tag
 from ledger.datasets.survey import Survey
 from ledger.domain.reports import Report
 
@@ -38,11 +38,11 @@ def actors_reports(dataset: Dataset, release: Release, actors: Sequence[Document
     for start in range(0, len(actors), ACTORS_A_REPORT):
         chunk = actors[start : start + ACTORS_A_REPORT]
         # By the first of them: what is left after an import that was cut off is reported under the ids that it had.
-        first = chunk[0]["external_ids"][0]["id"]
+        first = tag(chunk[0]["external_ids"][0]["id"])
         yield Report.model_validate(
             {
                 **_filing(dataset, release),
-                "report_id": f"{dataset.name}:actors:{release.slug}:{first}".lower(),
+                "report_id": f"{dataset.name}:actors:{release.slug}:{first}",
                 "title": f"Actors that {dataset.title} names",
                 "claims": chunk,
             }

@@ -4,7 +4,7 @@ An actor that is registered already is found by the dataset's id, else by its na
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ledger.datasets.entries import Document, Seen, slug
+from ledger.datasets.entries import Document, Seen, slug, tag
 from ledger.domain.actors import ActorRegistered
 
 
@@ -30,8 +30,17 @@ class Register:
             self._names.setdefault(name.casefold(), set()).add(actor.actor_id)
 
     def newcomers(self, seen: Iterable[Seen]) -> list[Document]:
-        """Registrations of the actors that are not known yet, in the order in which they were seen."""
-        return [self._registration(each) for each in seen if not self._is_known(each)]
+        """Registrations of the actors that are not known yet, in the order in which they were seen.
+
+        Those whose kind is not known get an id and no registration; they come last, so that their ids do not depend
+        on whether the others are registered already.
+        """
+        unknown = [each for each in seen if not self._is_known(each)]
+        registrations = [self._registration(each) for each in unknown if each.kind]
+        for each in unknown:
+            if not each.kind:
+                self._take_id(each)
+        return registrations
 
     def _is_known(self, seen: Seen) -> bool:
         if seen.external_id in self.actor_ids:
@@ -45,15 +54,18 @@ class Register:
         return True
 
     def _registration(self, seen: Seen) -> Document:
-        actor_id = slug(seen.name)
-        if not actor_id or actor_id in self._registered:
-            actor_id = "-".join(part for part in (actor_id, self.scheme, slug(seen.external_id)) if part)
-        self._registered.add(actor_id)
-        self.actor_ids[seen.external_id] = actor_id
         return {
             "type": "ActorRegistered",
-            "actor_id": actor_id,
+            "actor_id": self._take_id(seen),
             "name": seen.name,
             "actor_kind": seen.kind,
             "external_ids": [{"scheme": self.scheme, "id": seen.external_id}],
         }
+
+    def _take_id(self, seen: Seen) -> str:
+        actor_id = slug(seen.name)
+        if not actor_id or actor_id in self._registered:
+            actor_id = "-".join(part for part in (actor_id, self.scheme, tag(seen.external_id)) if part)
+        self._registered.add(actor_id)
+        self.actor_ids[seen.external_id] = actor_id
+        return actor_id

@@ -68,7 +68,9 @@ def _look_at(dataset: Dataset, survey: Survey, row: Row) -> None:
         survey.keys.add(key)
         survey.scope = survey.scope.with_row(*dataset.place_and_time(row.cells))
         for seen in dataset.actors_of(row.cells):
-            survey.actors.setdefault(seen.external_id, seen)
+            known = survey.actors.get(seen.external_id)
+            if known is None or (seen.kind and not known.kind):
+                survey.actors[seen.external_id] = seen
     except RowError as error:
         survey.whole = survey.whole and bool(key)
         survey.refuse(row, key, error)
