@@ -1,5 +1,6 @@
 """`casualties` and `claims`: figures with what they rest on, and the claims behind them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -15,6 +16,8 @@ from ledger.cli.parameters import WordOf
 from ledger.cli.session import Session, connected, example
 from ledger.cli.tables import filter_words, print_basis, print_json, print_more
 
+Command = Callable[..., None]
+
 GROUPING = messages.DESCRIPTOR.enum_types_by_name["CasualtyGrouping"]
 POLICIES = {
     "verbatim-1": messages.COUNT_POLICY_VERBATIM_1,
@@ -29,36 +32,31 @@ _with_aggregates = click.option(
 )
 
 
-@click.command(
-    epilog=example(
-        "incident-ledger casualties",
-        "incident-ledger casualties --group-by party --group-by month --outcome killed",
-        "incident-ledger casualties --place Idlib --from 2020-01-01 --max-date-precision week",
-        "incident-ledger casualties --as-of 2020-03-01 --rule most_reliable --json",
-    )
-)
-@casualty_filter_options
-@click.option(
-    "--group-by",
-    multiple=True,
-    type=WordOf(GROUPING),
-    help="Group by this; several times for several [party, class, outcome].",
-)
-@click.option(
-    "--policy", type=click.Choice(list(POLICIES)), help="How words become numbers [verbatim-1: no guess]."
-)
-@click.option("--rule", type=WordOf(RULE), help="How one number comes out of claims that disagree [latest].")
-@_with_aggregates
-@as_of_options
-@connected
-def casualties(session: Session, **options: Any) -> None:
-    """How many were killed, injured, missing or captured, by group.
+def rule_options(function: Command) -> Command:
+    """How words become numbers, and one number out of several."""
+    function = click.option(
+        "--rule", type=WordOf(RULE), help="How one number comes out of claims that disagree [latest]."
+    )(function)
+    return click.option(
+        "--policy", type=click.Choice(list(POLICIES)), help="How words become numbers [verbatim-1: no guess]."
+    )(function)
 
-    Tolls, which are claimed totals, stand beside the itemised claims and are never added to them. `…` is a bound
-    that nobody states, `open` an upper bound that is open; neither is a number.
-    """
-    request = messages.GetCasualtiesRequest(
-        ledger=session.ledger,
+
+def figure_options(function: Command) -> Command:
+    """All that figures are asked with."""
+    grouping = click.option(
+        "--group-by",
+        multiple=True,
+        type=WordOf(GROUPING),
+        help="Group by this; several times for several [party, class, outcome].",
+    )
+    return casualty_filter_options(grouping(rule_options(_with_aggregates(as_of_options(function)))))
+
+
+def figures_request(ledger: str, options: dict[str, Any]) -> messages.GetCasualtiesRequest:
+    """The question of those options."""
+    return messages.GetCasualtiesRequest(
+        ledger=ledger,
         group_by=options.pop("group_by"),
         count_policy=POLICIES.get(options.pop("policy") or "", messages.COUNT_POLICY_UNSPECIFIED),
         resolution_rule=options.pop("rule") or messages.RESOLUTION_RULE_UNSPECIFIED,
@@ -67,6 +65,25 @@ def casualties(session: Session, **options: Any) -> None:
         min_position=options.pop("min_position"),
         filter=casualty_filter(options),
     )
+
+
+@click.command(
+    epilog=example(
+        "incident-ledger casualties",
+        "incident-ledger casualties --group-by party --group-by month --outcome killed",
+        "incident-ledger casualties --place Idlib --from 2020-01-01 --max-date-precision week",
+        "incident-ledger casualties --as-of 2020-03-01 --rule most_reliable --json",
+    )
+)
+@figure_options
+@connected
+def casualties(session: Session, **options: Any) -> None:
+    """How many were killed, injured, missing or captured, by group.
+
+    Tolls, which are claimed totals, stand beside the itemised claims and are never added to them. `…` is a bound
+    that nobody states, `open` an upper bound that is open; neither is a number.
+    """
+    request = figures_request(session.ledger, options)
     answer = session.stub(CasualtyServiceStub).GetCasualties(request, timeout=session.answer_within)
     if session.as_json:
         print_json(session.out, answer)
