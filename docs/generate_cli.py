@@ -80,7 +80,9 @@ them is text."""
 
 def page() -> str:
     """The whole page."""
-    sections = ("\n".join(_section(name, _command(place))) for name, place in COMMANDS.items())
+    sections = (
+        "\n".join(section) for name, place in COMMANDS.items() for section in _sections(name, _command(place))
+    )
     return "\n".join((OPENING, *sections))
 
 
@@ -90,10 +92,17 @@ def _command(place: str) -> click.Command:
     return command
 
 
-def _section(name: str, command: click.Command) -> Iterator[str]:
+def _sections(name: str, command: click.Command) -> Iterator[Iterator[str]]:
+    """The section of a command, and of a group those of its commands below it."""
+    yield _section(name, command, "##")
+    if isinstance(command, click.Group):
+        yield from (_section(f"{name} {each}", command.commands[each], "###") for each in command.commands)
+
+
+def _section(name: str, command: click.Command, level: str) -> Iterator[str]:
     context = click.Context(command, info_name=name)
     options = [each for each in command.params if isinstance(each, click.Option) and not SHARED & set(each.opts)]
-    yield f"## {name}\n"
+    yield f"{level} {name}\n"
     yield f"`{' '.join(('incident-ledger', name, *command.collect_usage_pieces(context)))}`\n"
     yield f"{inspect.cleandoc(command.help or '')}\n"
     if options:

@@ -28,6 +28,10 @@ FILES = (
 )
 
 
+NOT_SERVED = object()
+"""The answer of a server that does not have the method's service."""
+
+
 class CannedServer:
     """Answers by method name: a message, a list for a stream, an error, or a function of the request."""
 
@@ -67,6 +71,8 @@ class CannedServer:
     def _given(self, method: Any, request: Any, context: Any) -> Iterator[Any]:
         self.asked.append((method.name, request))
         found = self.answers.get(method.name, NotImplementedError(method.name))
+        if found is NOT_SERVED:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
         found = found(request) if callable(found) else found
         for each in found if isinstance(found, list) else [found]:
             if isinstance(each, Exception):

@@ -27,7 +27,7 @@ POLICIES = {
 RULE = messages.DESCRIPTOR.enum_types_by_name["ResolutionRule"]
 
 
-def _rule_options(function: Command) -> Command:
+def _all_rule_options(function: Command) -> Command:
     """By which rules claims become figures."""
     function = click.option(
         "--spread-imprecise-dates",
@@ -37,12 +37,7 @@ def _rule_options(function: Command) -> Command:
     function = click.option(
         "--with-aggregates", is_flag=True, help="Also count tolls of one incident that cannot be taken apart."
     )(function)
-    function = click.option(
-        "--rule", type=WordOf(RULE), help="How one number comes out of claims that disagree [latest]."
-    )(function)
-    return click.option(
-        "--policy", type=click.Choice(list(POLICIES)), help="How words become numbers [verbatim-1: no guess]."
-    )(function)
+    return rule_options(function)
 
 
 def _rules(options: dict[str, Any]) -> dict[str, Any]:
@@ -57,6 +52,37 @@ def _rules(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def rule_options(function: Command) -> Command:
+    """How words become numbers, and one number out of several."""
+    function = click.option(
+        "--rule", type=WordOf(RULE), help="How one number comes out of claims that disagree [latest]."
+    )(function)
+    return click.option(
+        "--policy", type=click.Choice(list(POLICIES)), help="How words become numbers [verbatim-1: no guess]."
+    )(function)
+
+
+def figure_options(function: Command) -> Command:
+    """All that figures are asked with."""
+    grouping = click.option(
+        "--group-by",
+        multiple=True,
+        type=WordOf(GROUPING),
+        help="Group by this; several times for several [party, class, outcome].",
+    )
+    return casualty_filter_options(grouping(_all_rule_options(as_of_options(function))))
+
+
+def figures_request(ledger: str, options: dict[str, Any]) -> messages.GetCasualtiesRequest:
+    """The question of those options."""
+    return messages.GetCasualtiesRequest(
+        ledger=ledger,
+        group_by=options.pop("group_by"),
+        **_rules(options),
+        filter=casualty_filter(options),
+    )
+
+
 @click.command(
     epilog=example(
         "incident-ledger casualties",
@@ -65,15 +91,7 @@ def _rules(options: dict[str, Any]) -> dict[str, Any]:
         "incident-ledger casualties --as-of 2020-03-01 --rule most_reliable --json",
     )
 )
-@casualty_filter_options
-@click.option(
-    "--group-by",
-    multiple=True,
-    type=WordOf(GROUPING),
-    help="Group by this; several times for several [party, class, outcome].",
-)
-@_rule_options
-@as_of_options
+@figure_options
 @connected
 def casualties(session: Session, **options: Any) -> None:
     """How many were killed, injured, missing or captured, by group.
@@ -81,12 +99,7 @@ def casualties(session: Session, **options: Any) -> None:
     Tolls, which are claimed totals, stand beside the itemised claims and are never added to them. `…` is a bound
     that nobody states, `open` an upper bound that is open; neither is a number.
     """
-    request = messages.GetCasualtiesRequest(
-        ledger=session.ledger,
-        group_by=options.pop("group_by"),
-        **_rules(options),
-        filter=casualty_filter(options),
-    )
+    request = figures_request(session.ledger, options)
     answer = session.stub(CasualtyServiceStub).GetCasualties(request, timeout=session.answer_within)
     if session.as_json:
         print_json(session.out, answer)
@@ -105,7 +118,7 @@ def casualties(session: Session, **options: Any) -> None:
     "--group", multiple=True, metavar="KEY=VALUE", help="Only those of a figure: its key, every part of it."
 )
 @click.option("--with-left-out", is_flag=True, help="Also those that the figures leave out, with the reason.")
-@_rule_options
+@_all_rule_options
 @as_of_options
 @limit_option
 @connected

@@ -1,5 +1,6 @@
 """`incidents` and `incident`: what happened, with everything that is claimed of it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -14,13 +15,23 @@ from ledger.cli.paging import whole
 from ledger.cli.session import Session, connected, example
 from ledger.cli.tables import print_basis, print_below, print_json, print_more, print_table, table
 
+Command = Callable[..., None]
+
+
+def incident_filter_options(function: Command) -> Command:
+    """Which incidents: those with a claim that meets all conditions."""
+    function = precision_options(function)
+    for flag, name, text in (
+        ("--type", "types", "With a claim of this type, for example AttackReported."),
+        ("--actor", "actor_ids", "With this actor in any role."),
+        ("--place", "places", "At a place of this name, at any level."),
+    ):
+        function = click.option(flag, name, multiple=True, help=text)(function)
+    return occurred_options(function)
+
 
 @click.command(epilog=example("incident-ledger incidents --place Idlib --from 2020-02-01 --to 2020-02-29"))
-@occurred_options
-@click.option("--place", "places", multiple=True, help="At a place of this name, at any level.")
-@click.option("--actor", "actor_ids", multiple=True, help="With this actor in any role.")
-@click.option("--type", "types", multiple=True, help="With a claim of this type, for example AttackReported.")
-@precision_options
+@incident_filter_options
 @as_of_options
 @limit_option
 @connected

@@ -112,17 +112,22 @@ def says(kind: Any, **content: Any) -> Any:
 # Every command
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "serve"])
+WITHIN_EXPORT = ("export incidents", "export casualties")
+
+
+@pytest.mark.parametrize("name", [name for name in (*COMMANDS, *WITHIN_EXPORT) if name != "serve"])
 def test_help_has_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run([name, "--help"]) == 0
+    assert run([*name.split(), "--help"]) == 0
     out = capsys.readouterr().out
     assert "Example" in out
     assert f"incident-ledger {name}" in out
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in ("serve", "provision")])
+@pytest.mark.parametrize(
+    "name", [name for name in (*COMMANDS, *WITHIN_EXPORT) if name not in ("serve", "provision", "export")]
+)
 def test_a_command_takes_the_shared_options(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    run([name, "--help"])
+    run([*name.split(), "--help"])
     out = capsys.readouterr().out
     assert all(option in out for option in ("--address", "--ledger", "--json", "--timeout"))
 

@@ -1,0 +1,130 @@
+"""What an export rests on and what it leaves out, told beside the data: ledger, position, rules, filter, numbers.
+It lists ids up to a bound and counts all."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from rich.console import Console
+
+from ledger.cli import wording
+from ledger.cli.tables import basis_line, filter_words
+
+MOST_LISTED = 1_000
+"""Ids that are listed under one reason; the others are counted."""
+REDACTED = "REDACTED"
+"""Counted by the server for its whole answer, whatever was asked: every page has the same number."""
+
+
+@dataclass
+class Listed:
+    """How many incidents something is true of, and which: the first of them."""
+
+    count: int = 0
+    incident_ids: list[str] = field(default_factory=list)
+
+    def add(self, incident_id: str) -> None:
+        """One more."""
+        self.count += 1
+        if self.count <= MOST_LISTED:
+            self.incident_ids.append(incident_id)
+
+
+@dataclass
+class Account:
+    """Grows with the export; told when it is complete."""
+
+    ledger: str
+    export: str
+    file_format: str
+    filter: Message
+    details: dict[str, Any] = field(default_factory=dict)
+    """What belongs to one kind of export alone: policy, rule, grouping, tolls, root."""
+    basis: Any = None
+    rows: int = 0
+    left_out: dict[str, Listed] = field(default_factory=dict)
+    notes: dict[str, Listed] = field(default_factory=dict)
+    claims_left_out: Counter[str] = field(default_factory=Counter)
+    descriptions: dict[str, str] = field(default_factory=dict)
+
+    def leave_out(self, reason: str, incident_id: str) -> None:
+        """An incident has no row."""
+        self.left_out.setdefault(reason, Listed()).add(incident_id)
+
+    def note(self, reason: str, incident_id: str) -> None:
+        """An incident's row is to be read with care."""
+        self.notes.setdefault(reason, Listed()).add(incident_id)
+
+    def take_left_out(self, left_out: Any) -> None:
+        """Claims that an answer leaves out."""
+        for each in left_out:
+            self.descriptions[each.reason] = each.description
+            others = 0 if each.reason == REDACTED else self.claims_left_out[each.reason]
+            self.claims_left_out[each.reason] = others + each.claims
+
+    def document(self) -> dict[str, Any]:
+        """For machines."""
+        basis = self.basis
+        recorded = basis.as_of_recorded_at.ToJsonString() if basis.HasField("as_of_recorded_at") else None
+        return {
+            "ledger": self.ledger,
+            "as_of_position": basis.as_of_position,
+            "as_of_recorded_at": recorded,
+            **({"stale": True} if basis.stale else {}),
+            "export": self.export,
+            "format": self.file_format,
+            **self.details,
+            "filter": MessageToDict(self.filter, preserving_proto_field_name=True),
+            "rows": self.rows,
+            "left_out": self._listed(self.left_out),
+            "claims_left_out": [
+                {"reason": reason, "claims": claims, "description": self.descriptions[reason]}
+                for reason, claims in sorted(self.claims_left_out.items())
+            ],
+            "notes": self._listed(self.notes),
+            "written_by": f"incident-ledger {version('incident-ledger')}",
+        }
+
+    def print(self, console: Console) -> None:
+        """For people."""
+        for line in self._lines():
+            console.print(wording.visible(line), style="dim", soft_wrap=True)
+        if self.basis.stale:
+            console.print("Stale: the read model is halted; newer events may be missing here.", style="bold")
+
+    def _listed(self, listed: Mapping[str, Listed]) -> list[dict[str, Any]]:
+        return [
+            {
+                "reason": reason,
+                "incidents": each.count,
+                "description": self.descriptions.get(reason, ""),
+                "incident_ids": each.incident_ids,
+                **({"incident_ids_listed": MOST_LISTED} if each.count > MOST_LISTED else {}),
+            }
+            for reason, each in sorted(listed.items())
+        ]
+
+    def _lines(self) -> Iterator[str]:
+        said = self.details
+        parts = [f"policy {said['count_policy']}", f"rule {said['resolution_rule']}", filter_words(self.filter)]
+        parts += ["aggregates counted"] if said["count_aggregates"] else []
+        parts += [f"root {said['root_hash']}"] if "root_hash" in said else []
+        yield f"{wording.number(self.rows)} {'row' if self.rows == 1 else 'rows'}. {basis_line(self.basis, *parts)}"
+        if said.get("tolls"):
+            tolls = wording.number(len(said["tolls"]))
+            yield f"Tolls, in no row: {tolls}; the metadata has them beside the figures."
+        for reason, each in sorted(self.left_out.items()):
+            yield f"Left out: {_incidents(each.count)} ({reason}): {self.descriptions[reason]}"
+        for reason, claims in sorted(self.claims_left_out.items()):
+            number = f"{wording.number(claims)} {'claim' if claims == 1 else 'claims'}"
+            yield f"Left out of the figures: {number} ({reason}): {self.descriptions[reason]}"
+        for reason, each in sorted(self.notes.items()):
+            yield f"Note: {_incidents(each.count)} ({reason}): {self.descriptions[reason]}"
+
+
+def _incidents(count: int) -> str:
+    return f"{wording.number(count)} {'incident' if count == 1 else 'incidents'}"
