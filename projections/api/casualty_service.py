@@ -18,6 +18,7 @@ from projections.api.casualty_answers import (
     left_out_to_proto,
     links_to_proto,
     parts_to_proto,
+    redacted_to_proto,
     summary_to_proto,
     toll_to_proto,
 )
@@ -106,7 +107,9 @@ class CasualtyServicer(casualty_service_pb2_grpc.CasualtyServiceServicer):
             connection, position = snapshot.connection, snapshot.position
             found = await incidents.page_of_incidents(connection, question, position, after, size + 1)
             response = pb.ListIncidentsResponse(
-                basis=basis(snapshot), incidents=[summary_to_proto(summary) for summary in found[:size]]
+                basis=basis(snapshot),
+                incidents=[summary_to_proto(summary) for summary in found[:size]],
+                left_out=redacted_to_proto(await incidents.redacted(connection, position)),
             )
             if len(found) > size:
                 last = found[size - 1]
@@ -128,4 +131,5 @@ class CasualtyServicer(casualty_service_pb2_grpc.CasualtyServiceServicer):
                 claims=claims_to_proto(found.forms, forms),
                 former_claims=claims_to_proto(found.former_forms, forms),
                 links=links_to_proto(found.links),
+                left_out=redacted_to_proto(found.redacted),
             )

@@ -18,6 +18,7 @@ from projections.casualties.claims import ALL_CLASSES, CASUALTY_TYPES
 from projections.casualties.figures import (
     NO_CLAIMS,
     REDACTED,
+    REDACTED_ACT,
     Figure,
     LeftOut,
     figure_of,
@@ -95,7 +96,8 @@ async def casualties(connection: Connection, question: Question, position: int) 
     tolls, tolls_left_out = await _tolls(connection, question, position)
     total = Counter({each.reason: each.claims for each in left_out}) + Counter(tolls_left_out)
     (redacted,) = await rows_of(connection, QUERIES.redacted, question, position, types=list(CASUALTY_TYPES))
-    total += Counter({REDACTED: redacted["claims"]})  # of the whole answer: nothing tells their group
+    # Of the whole answer: nothing tells their group.
+    total += Counter({REDACTED: redacted["claims"], REDACTED_ACT: redacted["acts"]})
     return Casualties(figures, tolls, [LeftOut(reason, claims) for reason, claims in total.items()])
 
 

@@ -65,7 +65,7 @@ def _class_and_outcome(claim: Any) -> tuple[str, str]:
 
 CASUALTIES = ReadModel(
     name="casualties",
-    version=2,
+    version=3,
     package="projections.casualties",
     claim_types=CASUALTY_TYPES | FORCE_TYPES,
     columns=COLUMNS,

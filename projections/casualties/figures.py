@@ -145,11 +145,14 @@ REASONS = MappingProxyType(
 
 REDACTED = "REDACTED"
 """Why claims are left out that cannot be read any more; counted for the whole answer alone."""
+REDACTED_ACT = "REDACTED_ACT"
+"""Why an earlier answer is not what it was: acts stood then that cannot be read any more."""
 
 DESCRIPTIONS = MappingProxyType(
     {
         "RETRACTED": "The claim, or its report, was retracted.",
         REDACTED: "The claim's payload was removed; whether the question is about it cannot be told any more.",
+        REDACTED_ACT: "An act stood then whose payload was removed later: the answer is as if it had not been.",
         "PARTLY_IN_PERIOD": "The claim's interval begins before or ends after the period asked for.",
         "AGGREGATE": "The claim is an aggregate that cannot be taken apart; the question leaves those out.",
         "VERIFICATION": "The claim's verification is below the grade asked for; without one, discounted claims.",

@@ -295,8 +295,16 @@ SELECT reason, count(*) AS claims FROM candidate WHERE is_toll AND reason IS NOT
 
 -- name: redacted
 -- Claims whose payloads were removed. What they were about is gone too, so no condition of a filter is asked of them.
-SELECT count(*) AS claims FROM redacted_claims
- WHERE position <= %(position)s::bigint AND type = ANY (%(types)s::text[])
+-- And acts that stood at the position and whose payloads were removed later.
+SELECT (SELECT count(*) FROM redacted_claims
+         WHERE position <= %(position)s::bigint AND type = ANY (%(types)s::text[])) AS claims,
+       (SELECT count(*) FROM redacted_acts AS gone
+         WHERE position <= %(position)s::bigint
+           AND EXISTS (SELECT FROM acts WHERE acts.target_event_id = gone.event_id AND type = 'PayloadRedacted'
+                                          AND acts.position > %(position)s::bigint)
+           AND NOT EXISTS (SELECT FROM acts WHERE acts.target_event_id = gone.event_id AND type = 'ClaimRetracted'
+                                              AND held_from <= %(position)s::bigint
+                                              AND (held_to IS NULL OR held_to > %(position)s::bigint))) AS acts
 
 -- name: inside_tolls
 -- For each toll, the sums of the claims inside it. A toll of an incident takes the claims of that incident; another one

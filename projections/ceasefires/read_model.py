@@ -37,7 +37,7 @@ def _act(act: ActReference) -> str:
 
 CEASEFIRES = ReadModel(
     name="ceasefires",
-    version=1,
+    version=2,
     package="projections.ceasefires",
     claim_types=frozenset((*ABOUT, *SPEAKING)),
     columns=(

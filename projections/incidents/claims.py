@@ -42,7 +42,7 @@ def _of_incidents() -> frozenset[str]:
 
 INCIDENTS_READ_MODEL = ReadModel(
     name="incidents",
-    version=1,
+    version=2,
     package="projections.incidents",
     claim_types=_of_incidents(),
     columns=COLUMNS,

@@ -22,7 +22,7 @@ def extract(claim: Claim) -> tuple[Any, ...]:
 
 THREATS = ReadModel(
     name="threats",
-    version=1,
+    version=2,
     package="projections.threats",
     claim_types=frozenset(each.__name__ for each in CLAIM_TYPES if each.subject == THREAT_STREAMS),
     columns=("threat_id", "threat_kind", "deadline", "issued_by", "against"),

@@ -1000,6 +1000,7 @@ class ListIncidentsResponse(message.Message):
     BASIS_FIELD_NUMBER: builtins.int
     INCIDENTS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    LEFT_OUT_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
     """Token of the next page; empty on the last."""
     @builtins.property
@@ -1010,16 +1011,23 @@ class ListIncidentsResponse(message.Message):
     def incidents(self) -> containers.RepeatedCompositeFieldContainer[IncidentSummary]:
         """The incidents, by first day and id."""
 
+    @builtins.property
+    def left_out(self) -> containers.RepeatedCompositeFieldContainer[records_pb2.LeftOut]:
+        """Claims about incidents that were redacted, whatever was asked for: what they said is gone. Also acts, as of positions at
+        which they stood.
+        """
+
     def __init__(
         self,
         *,
         basis: records_pb2.AnswerBasis | None = ...,
         incidents: abc.Iterable[IncidentSummary] | None = ...,
         next_page_token: builtins.str = ...,
+        left_out: abc.Iterable[records_pb2.LeftOut] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["basis", b"basis"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["basis", b"basis", "incidents", b"incidents", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["basis", b"basis", "incidents", b"incidents", "left_out", b"left_out", "next_page_token", b"next_page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1100,6 +1108,7 @@ class GetIncidentResponse(message.Message):
     CLAIMS_FIELD_NUMBER: builtins.int
     FORMER_CLAIMS_FIELD_NUMBER: builtins.int
     LINKS_FIELD_NUMBER: builtins.int
+    LEFT_OUT_FIELD_NUMBER: builtins.int
     @builtins.property
     def basis(self) -> records_pb2.AnswerBasis:
         """What the answer rests on."""
@@ -1120,6 +1129,10 @@ class GetIncidentResponse(message.Message):
     def links(self) -> containers.RepeatedCompositeFieldContainer[IncidentLink]:
         """Links, both ways."""
 
+    @builtins.property
+    def left_out(self) -> containers.RepeatedCompositeFieldContainer[records_pb2.LeftOut]:
+        """Claims that were recorded of it and redacted: what they said is gone. Also acts, as of positions at which they stood."""
+
     def __init__(
         self,
         *,
@@ -1128,9 +1141,10 @@ class GetIncidentResponse(message.Message):
         claims: abc.Iterable[ClaimRecord] | None = ...,
         former_claims: abc.Iterable[ClaimRecord] | None = ...,
         links: abc.Iterable[IncidentLink] | None = ...,
+        left_out: abc.Iterable[records_pb2.LeftOut] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["basis", b"basis", "incident", b"incident"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["basis", b"basis", "claims", b"claims", "former_claims", b"former_claims", "incident", b"incident", "links", b"links"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["basis", b"basis", "claims", b"claims", "former_claims", b"former_claims", "incident", b"incident", "left_out", b"left_out", "links", b"links"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
