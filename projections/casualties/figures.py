@@ -99,6 +99,7 @@ FLAGS = MappingProxyType(
         "best_above_high": "BEST_ABOVE_HIGH",
         "unregistered_actor": "UNREGISTERED_ACTOR",
         "imprecise_date": "IMPRECISE_DATE",
+        "imprecise_place": "IMPRECISE_PLACE",
     }
 )
 """The columns of a figure's row that are flags, and their fixed words."""
@@ -106,7 +107,7 @@ FLAGS = MappingProxyType(
 
 def flags_of(row: Mapping[str, Any]) -> list[str]:
     """The flags that a figure carries; a sum can contradict itself where none of its claims does."""
-    raised = {word for column, word in FLAGS.items() if row[column]}
+    raised = {word for column, word in FLAGS.items() if row.get(column)}
     low, best, high = row["low"], row["best"], row["high"]
     if low is not None and best is not None and low > best:
         raised.add("LOW_ABOVE_BEST")

@@ -11,7 +11,7 @@
 WITH candidate AS (
     SELECT c.event_id, c.held_from, c.position, c.form_position, c.incident_id,
            c.victim_party, c.victim_class, c.outcome, c.perpetrators, c.qualifier, c.is_toll,
-           c.occurred_start, c.occurred_end, c.date_precision, c.place_name, c.country, c.admin1, c.admin2,
+           c.occurred_start, c.occurred_end, c.date_precision, c.place_precision, c.place_name, c.country, c.admin1, c.admin2,
            c.aggregate, c.party_claim, c.preferred, c.kind_of_violence, r.source, r.reliability, r.reported,
            NOT c.actors <@ (SELECT coalesce(array_agg(actor_id), '{}') FROM actors
                              WHERE held_from <= %(position)s::bigint
@@ -253,6 +253,9 @@ SELECT group_key,
        coalesce(bool_or(low_above_best) FILTER (WHERE counts), false) AS low_above_best,
        coalesce(bool_or(best_above_high) FILTER (WHERE counts), false) AS best_above_high,
        coalesce(bool_or(unregistered) FILTER (WHERE counts), false) AS unregistered_actor,
+       -- Of claims that are in a box or circle by a point that stands for a larger area.
+       coalesce(bool_or(place_precision > 2) FILTER (WHERE counts), false)
+           AND coalesce(%(south)s::float8, %(radius_km)s::float8) IS NOT NULL AS imprecise_place,
        count(*) FILTER (WHERE left_out = 'RETRACTED') AS retracted,
        count(*) FILTER (WHERE left_out = 'PARTLY_IN_PERIOD') AS partly_in_period,
        count(*) FILTER (WHERE left_out = 'AGGREGATE') AS aggregates,

@@ -287,11 +287,13 @@ class CasualtyFilter(message.Message):
 
     @builtins.property
     def box(self) -> GeoBox:
-        """Within a box."""
+        """With a point within a box. The point may stand for a larger area; ask for a place precision to have only places that are
+        known.
+        """
 
     @builtins.property
     def circle(self) -> GeoCircle:
-        """Within a circle."""
+        """With a point within a circle; the same holds."""
 
     @builtins.property
     def incident_ids(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
@@ -510,7 +512,8 @@ class CasualtyFigure(message.Message):
     @builtins.property
     def flags(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Fixed words: `PARTY_CLAIM` (all claims are a party's own), `SINGLE_SOURCE`, `AGGREGATE`, `LOW_ABOVE_BEST`,
-        `BEST_ABOVE_HIGH`, `UNREGISTERED_ACTOR`, `IMPRECISE_DATE` (of an interval, where imprecise dates are spread).
+        `BEST_ABOVE_HIGH`, `UNREGISTERED_ACTOR`, `IMPRECISE_DATE` (of an interval, where imprecise dates are spread),
+        `IMPRECISE_PLACE` (in a box or circle by a point that stands for a larger area).
         """
 
     @builtins.property
