@@ -1,5 +1,5 @@
-"""Redaction, over gRPC against a server process: what was removed is in no answer as of any position and in no table
-any more; what is left says so, and every proof stays. No act is lost silently."""
+"""Redaction, over gRPC against a server process: what was removed is in no answer as of any position and in no
+table any more; what is left says so, and every proof stays. No act is lost silently."""
 
 from __future__ import annotations
 
