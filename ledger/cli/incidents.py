@@ -13,7 +13,15 @@ from ledger.cli.claim_tables import print_claims
 from ledger.cli.options import as_of_options, limit_option, occurred_options, precision_options
 from ledger.cli.paging import whole
 from ledger.cli.session import Session, connected, example
-from ledger.cli.tables import print_basis, print_below, print_json, print_more, print_table, table
+from ledger.cli.tables import (
+    print_basis,
+    print_below,
+    print_json,
+    print_left_out,
+    print_more,
+    print_table,
+    table,
+)
 
 Command = Callable[..., None]
 
@@ -54,6 +62,7 @@ def incidents(session: Session, limit: int, **options: Any) -> None:
         )
     print_table(session.out, made, "No incident fits.")
     print_basis(session.out, answer.basis)
+    print_left_out(session.out, answer.left_out)
     print_more(session.out, answer)
 
 
@@ -76,6 +85,7 @@ def incident(session: Session, incident_id: str, **options: Any) -> None:
         print_claims(session.out, answer.former_claims, "", title="Former claims, corrected or retracted")
     _print_links(session.out, answer.links)
     print_basis(session.out, answer.basis)
+    print_left_out(session.out, answer.left_out)
 
 
 def _print_summary(console: Console, found: Any) -> None:

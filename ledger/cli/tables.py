@@ -121,7 +121,8 @@ def left_out_lines(left_out: Iterable[Any]) -> list[str]:
     lines = []
     for each in left_out:
         why = each.description or each.reason.lower().replace("_", " ")
-        lines.append(f"{each.claims} claim{'' if each.claims == 1 else 's'} ({each.reason}): {why}")
+        what = "act" if each.reason == "REDACTED_ACT" else "claim"
+        lines.append(f"{each.claims} {what}{'' if each.claims == 1 else 's'} ({each.reason}): {why}")
     return lines
 
 

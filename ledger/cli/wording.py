@@ -23,6 +23,7 @@ FLAGS = {
     "BEST_ABOVE_HIGH": "best is above high",
     "UNREGISTERED_ACTOR": "unregistered actor",
     "IMPRECISE_DATE": "imprecise date",
+    "IMPRECISE_PLACE": "imprecise place",
 }
 
 _NUMBER_BEFORE = {

@@ -145,7 +145,8 @@ class PreferredClaimChosen(DomainEvent):
 
 
 class PayloadRedacted(TargetedAct):
-    """A payload is removed for good; envelope, leaf and proofs stay."""
+    """A payload is removed for good; envelope, leaf and proofs stay. An act that holds is retracted first and filed
+    again without what must go, because what it does would be lost."""
 
     type: Literal["PayloadRedacted"]
     rule: Annotated[Word, Field(min_length=1)]

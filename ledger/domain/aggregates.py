@@ -13,6 +13,7 @@ from ledger.domain.acts import (
     PayloadRedacted,
     PreferredClaimChosen,
     ReportRetracted,
+    TargetedAct,
 )
 from ledger.domain.agreements import CeasefireViolated
 from ledger.domain.claim import AGREEMENTS, INCIDENTS, REPORTS, THREATS, Claim
@@ -71,6 +72,8 @@ class Stream:
                 why=f"a {target.type} cannot be retracted; a whole report is, by ReportRetracted"
             )
         self._must_hold(target)
+        if isinstance(target.event, ClaimRetracted) and self._is_redacted(target.event.target_event_id):
+            raise NotPossibleError(why="what it retracted is redacted, so that nothing can be restored")
 
     def assess(self, act: ClaimAssessed) -> None:
         """Lets a claim be assessed."""
@@ -79,12 +82,29 @@ class Stream:
             raise NotPossibleError(why=f"`standing` is of violations, and the target is a {claim.type}; drop it")
 
     def redact(self, act: PayloadRedacted) -> None:
-        """Lets a payload be removed, once."""
+        """Lets a payload be removed, once; that of an act only where the act does nothing any more, because what it
+        did is lost with it."""
         target = self._target(act.target_event_id)
         if target.type == "PayloadRedacted":
             raise NotPossibleError(why="a redaction cannot itself be redacted; who did it and why stays on record")
         if target.event is None or target.event_id in self._redacted:
             raise NotPossibleError(why="the payload is redacted already")
+        if self._does_something(target):
+            raise NotPossibleError(
+                why=f"the {target.type} {target.event_id} holds, and what it does would be lost with its payload: "
+                "retract it, file it again without what must go, and redact it then; one report can hold all three"
+            )
+
+    def _does_something(self, target: Recorded) -> bool:
+        """Whether it is an act that holds, on something that can still be read."""
+        if target.type == "ReportFiled" or isinstance(target.event, Claim):
+            return False
+        on_what_is_gone = isinstance(target.event, TargetedAct) and self._is_redacted(target.event.target_event_id)
+        return self.holds(target.event_id) and not on_what_is_gone
+
+    def _is_redacted(self, event_id: str) -> bool:
+        target = self._events.get(UUID(event_id))
+        return UUID(event_id) in self._redacted or (target is not None and target.event is None)
 
     def _target(self, event_id: str) -> Recorded:
         target = self._events.get(UUID(event_id))

@@ -19,6 +19,7 @@ from projections.api.casualty_answers import (
     left_out_to_proto,
     links_to_proto,
     parts_to_proto,
+    redacted_to_proto,
     summaries_with_claims,
     summary_to_proto,
     toll_to_proto,
@@ -110,7 +111,11 @@ class CasualtyServicer(casualty_service_pb2_grpc.CasualtyServiceServicer):
             listed = [summary_to_proto(summary) for summary in found[:size]]
             if request.with_claims:
                 listed = await self._with_claims(snapshot, ledger_name(request.ledger), found[:size])
-            response = pb.ListIncidentsResponse(basis=basis(snapshot), incidents=listed)
+            response = pb.ListIncidentsResponse(
+                basis=basis(snapshot),
+                incidents=listed,
+                left_out=redacted_to_proto(await incidents.redacted(connection, position)),
+            )
             if len(found) > len(listed):
                 last = found[len(listed) - 1]
                 response.next_page_token = write_token(request, position, (last.first_day, last.incident_id))
@@ -144,4 +149,5 @@ class CasualtyServicer(casualty_service_pb2_grpc.CasualtyServiceServicer):
                 claims=claims_to_proto(found.forms, forms),
                 former_claims=claims_to_proto(found.former_forms, forms),
                 links=links_to_proto(found.links),
+                left_out=redacted_to_proto(found.redacted),
             )

@@ -10,6 +10,7 @@ from projections.casualties import current, summing
 from projections.casualties.figures import (
     NO_CLAIMS,
     REDACTED,
+    REDACTED_ACT,
     Figure,
     LeftOut,
     figure_of,
@@ -89,7 +90,8 @@ async def casualties(
         left_out["TOO_MANY_TOLLS"] = tolls[MOST_TOLLS]["in_all"] - MOST_TOLLS
     total = Counter({each.reason: each.claims for each in left_out_of(whole)}) + Counter(left_out)
     # Of the whole answer: nothing tells their group.
-    total += Counter({REDACTED: await summing.redacted(connection, position)})
+    claims, acts = await summing.redacted(connection, position)
+    total += Counter({REDACTED: claims, REDACTED_ACT: acts})
     return Casualties(
         [_group_figure(row, question) for row in groups],
         [_beside(row, inside.get(row["event_id"])) for row in tolls[:MOST_TOLLS]],

@@ -99,6 +99,7 @@ FLAGS = MappingProxyType(
         "best_above_high": "BEST_ABOVE_HIGH",
         "unregistered_actor": "UNREGISTERED_ACTOR",
         "imprecise_date": "IMPRECISE_DATE",
+        "imprecise_place": "IMPRECISE_PLACE",
     }
 )
 """The columns of a figure's row that are flags, and their fixed words."""
@@ -106,7 +107,7 @@ FLAGS = MappingProxyType(
 
 def flags_of(row: Mapping[str, Any]) -> list[str]:
     """The flags that a figure carries; a sum can contradict itself where none of its claims does."""
-    raised = {word for column, word in FLAGS.items() if row[column]}
+    raised = {word for column, word in FLAGS.items() if row.get(column)}
     low, best, high = row["low"], row["best"], row["high"]
     if low is not None and best is not None and low > best:
         raised.add("LOW_ABOVE_BEST")
@@ -145,11 +146,14 @@ REASONS = MappingProxyType(
 
 REDACTED = "REDACTED"
 """Why claims are left out that cannot be read any more; counted for the whole answer alone."""
+REDACTED_ACT = "REDACTED_ACT"
+"""Why an earlier answer is not what it was: acts stood then that cannot be read any more."""
 
 DESCRIPTIONS = MappingProxyType(
     {
         "RETRACTED": "The claim, or its report, was retracted.",
         REDACTED: "The claim's payload was removed; whether the question is about it cannot be told any more.",
+        REDACTED_ACT: "An act stood then whose payload was removed later: the answer is as if it had not been.",
         "PARTLY_IN_PERIOD": "The claim's interval begins before or ends after the period asked for.",
         "AGGREGATE": "The claim is an aggregate that cannot be taken apart; the question leaves those out.",
         "VERIFICATION": "The claim's verification is below the grade asked for; without one, discounted claims.",

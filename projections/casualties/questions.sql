@@ -79,7 +79,7 @@ WITH held AS (
 , candidate AS (
     SELECT held.event_id, held.held_from, held.position, held.form_position, held.incident_id,
            held.victim_party, held.victim_class, held.outcome, held.perpetrators, held.qualifier, held.is_toll,
-           held.occurred_start, held.occurred_end, held.date_precision, held.place_name, held.country, held.admin1, held.admin2,
+           held.occurred_start, held.occurred_end, held.date_precision, held.place_precision, held.place_name, held.country, held.admin1, held.admin2,
            held.aggregate, held.party_claim, held.preferred, held.source, held.reliability, held.reported,
            NOT held.actors <@ (SELECT coalesce(array_agg(actor_id), '{}') FROM actors
                                 WHERE held_from <= %(position)s::bigint
@@ -328,6 +328,9 @@ SELECT group_key,
        coalesce(bool_or(low_above_best) FILTER (WHERE counts), false) AS low_above_best,
        coalesce(bool_or(best_above_high) FILTER (WHERE counts), false) AS best_above_high,
        coalesce(bool_or(unregistered) FILTER (WHERE counts), false) AS unregistered_actor,
+       -- Of claims that are in a box or circle by a point that stands for a larger area.
+       coalesce(bool_or(place_precision > 2) FILTER (WHERE counts), false)
+           AND coalesce(%(south)s::float8, %(radius_km)s::float8) IS NOT NULL AS imprecise_place,
        count(*) FILTER (WHERE left_out = 'RETRACTED') AS retracted,
        count(*) FILTER (WHERE left_out = 'PARTLY_IN_PERIOD') AS partly_in_period,
        count(*) FILTER (WHERE left_out = 'AGGREGATE') AS aggregates,
@@ -370,8 +373,16 @@ SELECT reason, count(*) AS claims FROM candidate WHERE is_toll AND fits AND reas
 
 -- name: redacted
 -- Claims whose payloads were removed. What they were about is gone too, so no condition of a filter is asked of them.
-SELECT count(*) AS claims FROM redacted_claims
- WHERE position <= %(position)s::bigint AND type = ANY (%(types)s::text[])
+-- And acts that stood at the position and whose payloads were removed later.
+SELECT (SELECT count(*) FROM redacted_claims
+         WHERE position <= %(position)s::bigint AND type = ANY (%(types)s::text[])) AS claims,
+       (SELECT count(*) FROM redacted_acts AS gone
+         WHERE position <= %(position)s::bigint
+           AND EXISTS (SELECT FROM acts WHERE acts.target_event_id = gone.event_id AND type = 'PayloadRedacted'
+                                          AND acts.position > %(position)s::bigint)
+           AND NOT EXISTS (SELECT FROM acts WHERE acts.target_event_id = gone.event_id AND type = 'ClaimRetracted'
+                                              AND held_from <= %(position)s::bigint
+                                              AND (held_to IS NULL OR held_to > %(position)s::bigint))) AS acts
 
 -- name: sums_of_tolls
 SELECT sum_key[1]::uuid AS toll,

@@ -70,11 +70,11 @@ async def inside(
     return {row["toll"]: row for row in await rows_of(connection, query, every, position, tolls=asked)}
 
 
-async def redacted(connection: Connection, position: int) -> int:
-    """How many claims of casualties are gone by redactions."""
+async def redacted(connection: Connection, position: int) -> tuple[int, int]:
+    """How many claims of casualties are gone by redactions, and how many acts that stood then."""
     asked = {"position": position, "types": list(CASUALTY_TYPES)}
     row = await (await connection.execute(QUERIES.redacted, asked)).fetchone()
-    return int(row[0]) if row else 0
+    return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
 async def forms(connection: Connection, keys: Sequence[FormKey], position: int) -> dict[FormKey, dict[str, Any]]:

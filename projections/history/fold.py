@@ -34,6 +34,8 @@ class Fold:
         self._claims: dict[UUID, RecordedClaim] = {}
         self._others: list[tuple[Any, ...]] = []
         self._redacted: list[tuple[Any, ...]] = []
+        self._redacted_acts: list[tuple[Any, ...]] = []
+        self._streams: dict[UUID, str] = {}
         self._reports: list[tuple[Any, ...]] = []
         self._acts: list[Act] = []
         self._bodies: dict[UUID, str] = {}
@@ -52,6 +54,7 @@ class Fold:
         touched = Touched.by(self._connection, self._acts)
         self._redact()
         Table.REDACTED_CLAIMS.copy(self._connection, self._redacted)
+        Table.REDACTED_ACTS.copy(self._connection, self._redacted_acts)
         self._settle(touched)
         self._changed.actors |= touched.actors
         return self._changed
@@ -63,6 +66,8 @@ class Fold:
                 self._reports.append(_report_row(record, None))
             elif kind in self._claim_types:
                 self._redacted.append((record.event_id, record.position, kind, record.stream))
+            elif kind not in CLAIMS:
+                self._redacted_acts.append((record.event_id, record.position, kind, record.stream))
         elif kind in self._claim_types:
             claim = cast(Claim, event_from_payload(kind, record.state))
             self._claims[record.event_id] = _recorded(record, claim)
@@ -92,10 +97,12 @@ class Fold:
             )
         )
         self._bodies[record.event_id] = record.state.decode()
+        self._streams[record.event_id] = record.stream
 
     def _redact(self) -> None:
         """Delete what came from payloads that are no longer there, wherever it got to."""
-        gone = [act.target_event_id for act in self._acts if act.type == "PayloadRedacted" and act.target_event_id]
+        redactions = [act for act in self._acts if act.type == "PayloadRedacted"]
+        gone = [act.target_event_id for act in redactions if act.target_event_id]
         if not gone:
             return
         for event_id in gone:
@@ -103,11 +110,13 @@ class Fold:
             if claim is not None:
                 kind = cast(Claim, claim.content).type
                 self._redacted.append((event_id, claim.position, kind, claim.stream))
-        self._connection.execute(COMMON.leave_redacted, {"events": gone})
+        asked = {"events": gone, "streams": [self._streams[act.event_id] for act in redactions]}
+        for statement in (COMMON.leave_redacted, COMMON.leave_redacted_acts):
+            self._connection.execute(statement, asked)
         self._delete_claims(gone)
         for statement in (COMMON.delete_other_claims, COMMON.delete_acts):
-            self._connection.execute(statement, {"events": gone})
-        reports = [row[0] for row in self._connection.execute(COMMON.redact_reports, {"events": gone})]
+            self._connection.execute(statement, asked)
+        reports = [row[0] for row in self._connection.execute(COMMON.redact_reports, asked)]
         self._changed.take(self._connection.execute(COMMON.claims_of_reports, {"reports": reports}))
 
     def _settle(self, touched: Touched) -> None:

@@ -71,6 +71,13 @@ INSERT INTO redacted_claims (event_id, position, type, stream)
 SELECT event_id, position, type, stream
   FROM claims WHERE held_from = position AND form_position = position AND event_id = ANY (%(events)s)
 
+-- name: leave_redacted_acts
+-- The same of acts, each in the stream of its redaction.
+INSERT INTO redacted_acts (event_id, position, type, stream)
+SELECT DISTINCT acts.event_id, acts.position, acts.type, gone.stream
+  FROM unnest(%(events)s::uuid[], %(streams)s::text[]) AS gone (event_id, stream)
+  JOIN acts ON acts.event_id = gone.event_id
+
 -- name: delete_claims
 DELETE FROM claims WHERE event_id = ANY (%(events)s) RETURNING event_id, incident_id
 

@@ -66,6 +66,15 @@ CREATE TABLE redacted_claims (
 );
 CREATE INDEX redacted_claims_stream ON redacted_claims (stream);
 
+-- Acts whose payloads were removed: what they did is gone too, so that as of positions at which they stood the record
+-- reads as if they had not been. The ledger lets an act go only when it does nothing any more.
+CREATE TABLE redacted_acts (
+    event_id uuid PRIMARY KEY,
+    position bigint NOT NULL,
+    type     text COLLATE "C" NOT NULL,
+    stream   text COLLATE "C" NOT NULL
+);
+
 -- A report, while it is not retracted. Of a redacted report only ids, positions and time of recording are left.
 CREATE TABLE reports (
     report_id   text COLLATE "C" NOT NULL,

@@ -24,6 +24,7 @@ class Table(Enum):
     CLAIMS = ("claims",)
     OTHER_CLAIMS = ("other_claims", "event_id", "position", "stream", "report_id", "recorded_at")
     REDACTED_CLAIMS = ("redacted_claims", "event_id", "position", "type", "stream")
+    REDACTED_ACTS = ("redacted_acts", "event_id", "position", "type", "stream")
     REPORTS = ("reports", *_REPORT, "recorded_at", "held_from", "held_to")
     ACTS = ("acts", *_ACT, "held_from", "held_to", "body")
     MERGES = ("merges", "merged_incident_id", "incident_id", "held_from", "held_to")

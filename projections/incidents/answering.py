@@ -82,13 +82,22 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Redacted:
+    """How much cannot be read any more: claims, and acts that stood."""
+
+    claims: int
+    acts: int
+
+
+@dataclass(frozen=True)
 class Incident:
-    """One incident: the forms of its claims that hold, those that no longer do, and its links."""
+    """One incident: the forms of its claims that hold, those that no longer do, links, and what was redacted."""
 
     summary: Summary
     forms: Sequence[FormKey]
     former_forms: Sequence[FormKey]
     links: Sequence[Link]
+    redacted: Redacted
 
 
 @dataclass(frozen=True)
@@ -108,8 +117,8 @@ async def incident(connection: Connection, incident_id: str, position: int) -> I
     family = [surviving, *summary.merged_incident_ids]
     within = {"family": family, "position": position}
     forms = await _rows(connection, QUERIES.forms_of_incidents, {**within, "limit": MOST_FORMS})
-    streams = [f"{INCIDENTS}{each}" for each in family]
-    if not forms and not await _rows(connection, QUERIES.redacted, {"streams": streams, "position": position}):
+    gone = await redacted(connection, position, family)
+    if not forms and not gone.claims:
         raise NotFoundError(kind="incident", id=incident_id)
     links = await _rows(connection, QUERIES.links, {**within, "limit": MOST_LINKS})
     return Incident(
@@ -117,7 +126,15 @@ async def incident(connection: Connection, incident_id: str, position: int) -> I
         forms=[(row["event_id"], row["held_from"]) for row in forms if row["holds"]],
         former_forms=[(row["event_id"], row["held_from"]) for row in forms if not row["holds"]],
         links=[Link(**row) for row in links],
+        redacted=gone,
     )
+
+
+async def redacted(connection: Connection, position: int, incident_ids: Sequence[str] | None = None) -> Redacted:
+    """What of these incidents, or of all, was redacted."""
+    streams = None if incident_ids is None else [f"{INCIDENTS}{each}" for each in incident_ids]
+    (row,) = await _rows(connection, QUERIES.redacted, {"streams": streams, "position": position})
+    return Redacted(**row)
 
 
 async def page_of_incidents(

@@ -14,8 +14,21 @@ SELECT incident_id, array_agg(merged_incident_id ORDER BY merged_incident_id) AS
  GROUP BY incident_id
 
 -- name: redacted
--- Whether claims about these incidents were removed: their streams still name what they were about.
-SELECT 1 FROM redacted_claims WHERE stream = ANY (%(streams)s::text[]) AND position <= %(position)s::bigint LIMIT 1
+-- Claims about these incidents (or about any) whose payloads were removed: their streams still name what they were about.
+-- And acts that stood at the position and whose payloads were removed later.
+SELECT (SELECT count(*) FROM redacted_claims
+         WHERE position <= %(position)s::bigint
+           AND CASE WHEN %(streams)s::text[] IS NULL THEN stream LIKE 'incidents/%%'
+                    ELSE stream = ANY (%(streams)s::text[]) END) AS claims,
+       (SELECT count(*) FROM redacted_acts AS gone
+         WHERE position <= %(position)s::bigint
+           AND CASE WHEN %(streams)s::text[] IS NULL THEN stream LIKE 'incidents/%%'
+                    ELSE stream = ANY (%(streams)s::text[]) END
+           AND EXISTS (SELECT FROM acts WHERE acts.target_event_id = gone.event_id AND type = 'PayloadRedacted'
+                                          AND acts.position > %(position)s::bigint)
+           AND NOT EXISTS (SELECT FROM acts WHERE acts.target_event_id = gone.event_id AND type = 'ClaimRetracted'
+                                              AND held_from <= %(position)s::bigint
+                                              AND (held_to IS NULL OR held_to > %(position)s::bigint))) AS acts
 
 -- name: forms_of_incidents
 -- The last row of each form that a claim about these incidents ever had; a form that came back holds again.

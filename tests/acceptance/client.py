@@ -10,10 +10,17 @@ from typing import Any
 
 import grpc
 
-from incident.ledger.v1 import casualty_service_pb2, ceasefire_service_pb2, ledger_service_pb2, records_pb2
+from incident.ledger.v1 import (
+    casualty_service_pb2,
+    ceasefire_service_pb2,
+    ledger_service_pb2,
+    projection_service_pb2,
+    records_pb2,
+)
 from incident.ledger.v1.casualty_service_pb2_grpc import CasualtyServiceStub
 from incident.ledger.v1.ceasefire_service_pb2_grpc import CeasefireServiceStub
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from incident.ledger.v1.projection_service_pb2_grpc import ProjectionServiceStub
 from ledger.api.messages import report_to_proto
 from ledger.cli.report_files import read_report_files
 from ledger.domain.reports import Report
@@ -121,6 +128,14 @@ class Client:
 
     def _common(self) -> dict[str, Any]:
         return {"ledger": self.ledger, "min_position": self.position}
+
+
+def rebuilt(client: Client, projection: str) -> projection_service_pb2.RebuildProgress:
+    """RebuildProjection; the last progress."""
+    request = projection_service_pb2.RebuildProjectionRequest(ledger=client.ledger, name=projection)
+    told = [each.progress for each in ProjectionServiceStub(client.channel).RebuildProjection(request)]
+    assert told[-1].phase == projection_service_pb2.REBUILD_PHASE_DONE, told[-1]
+    return told[-1]
 
 
 def by_key(

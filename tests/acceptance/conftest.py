@@ -12,7 +12,7 @@ import pytest
 from incident.ledger.v1 import records_pb2 as records
 from seeds import ucdp
 from tests.acceptance.client import Client, reports_in
-from tests.postgres import Cluster
+from tests.postgres import Cluster, Database
 from tests.served import ServiceProcess, serving
 
 ACTORS = ucdp.FOLDER / "01-actors.yaml"
@@ -35,12 +35,16 @@ class FoundingCase:
 
 
 @pytest.fixture(scope="module")
-def server(cluster: Cluster) -> Iterator[ServiceProcess]:
+def server_database(cluster: Cluster) -> Iterator[Database]:
+    """The database of the server process, to look into what is stored."""
+    with cluster.database() as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def server(server_database: Database) -> Iterator[ServiceProcess]:
     """A server process on a database of its own."""
-    with (
-        cluster.database() as database,
-        serving(environment={"LEDGER_DATABASE_URL": database.service_url}) as running,
-    ):
+    with serving(environment={"LEDGER_DATABASE_URL": server_database.service_url}) as running:
         yield running
 
 

@@ -38,7 +38,7 @@ from projections.casualties.question import (
     ResolutionRule,
 )
 from projections.incidents import INCIDENTS_READ_MODEL
-from projections.incidents.answering import incident
+from projections.incidents.answering import Redacted, incident
 from tests.folded import RecordedReports, folded
 from tests.postgres import Database
 
@@ -828,6 +828,23 @@ async def test_what_was_redacted_is_told(asking: Asking, reports: RecordedReport
         assert left_out(await asking.ask(ALL, position=1)) == {}
 
 
+async def test_an_act_that_was_redacted_is_told_as_of_when_it_stood(
+    asking: Asking, reports: RecordedReports
+) -> None:
+    (five,) = reports.file("r", troops("a", 5))
+    retracting = {"type": "ClaimRetracted", "target_event_id": str(five), "reason": "error"}
+    (retraction,) = reports.file("x", {**retracting, "note": "It names a victim."})  # at 4
+    undoing = {"type": "ClaimRetracted", "target_event_id": str(retraction), "reason": "error"}
+    redaction = {"type": "PayloadRedacted", "rule": "privacy", "reason": "a name"}
+    reports.file("y", undoing, retracting, {**redaction, "target_event_id": str(retraction)})  # at 6, 7, 8
+    for batch in (1, 1_000):
+        asking.fold(reports, batch)
+        told = [left_out(await asking.ask(position=position)) for position in range(1, 9)]
+        stood, retracted = {"REDACTED_ACT": 1}, {"RETRACTED": 1}
+        assert told == [{}, {}, {}, stood, stood, {}, retracted, retracted]
+        assert await best_at_each_position(asking) == [0, 5, 5, 5, 5, 5, 0, 0]
+
+
 async def test_an_incident_whose_claims_were_all_redacted_is_found_empty(
     asking: Asking, reports: RecordedReports
 ) -> None:
@@ -839,6 +856,7 @@ async def test_an_incident_whose_claims_were_all_redacted_is_found_empty(
     await asking.connection.execute("SELECT set_config('search_path', %s, false)", [schema])
     found = await incident(asking.connection, "a", reports.position)
     assert (found.summary.incident_id, found.summary.claims, found.forms, found.former_forms) == ("a", 0, [], [])
+    assert found.redacted == Redacted(claims=1, acts=0)
     for unknown, position in (("a", 1), ("b", reports.position)):
         with pytest.raises(NotFoundError):
             await incident(asking.connection, unknown, position)

@@ -390,6 +390,19 @@ async def test_an_incident_that_no_claim_holds_of_is_shown_without_a_date(servic
     assert [each.event.event_id for each in answer.former_claims] == [claimed]
 
 
+async def test_an_incident_whose_claims_were_redacted_says_so(service: Service) -> None:
+    (claimed,) = service.file("r", troops("a", 5))
+    redaction = {"type": "PayloadRedacted", "target_event_id": claimed, "rule": "privacy", "reason": "a name"}
+    service.file("x", redaction)
+    answer = await service.incident("a")
+    assert (answer.incident.claims, len(answer.claims), len(answer.former_claims)) == (0, 0, 0)
+    listed = await service.incidents()
+    assert list(listed.incidents) == []
+    for each in (answer, listed, await service.casualties()):
+        assert [(told.reason, told.claims) for told in each.left_out] == [("REDACTED", 1)]
+        assert each.left_out[0].description.endswith(".")
+
+
 async def test_what_is_not_there_is_not_found(service: Service) -> None:
     service.file("r", troops("a", 5))
     assert await refused(service.incident("unheard-of")) == (grpc.StatusCode.NOT_FOUND, [])

@@ -146,8 +146,10 @@ FILTERS = (
     ClaimFilter(incident_ids=["a", "b"]),
 )
 GROUPINGS = st.one_of(
-    st.lists(st.sampled_from(among), min_size=1, max_size=3, unique=True).map(tuple)
-    for among in (sorted(SHARED), tuple(Grouping))
+    [
+        st.lists(st.sampled_from(among), min_size=1, max_size=3, unique=True).map(tuple)
+        for among in (sorted(SHARED), tuple(Grouping))
+    ]
 )
 QUESTIONS = st.builds(
     Question,

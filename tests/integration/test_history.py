@@ -90,7 +90,10 @@ class Tables:
         return found
 
     def everything(self) -> dict[str, set[str]]:
-        tables = ("claims", "other_claims", "redacted_claims", "reports", "acts", "merges", "actors")
+        tables = (
+            *("claims", "other_claims", "redacted_claims", "redacted_acts"),
+            *("reports", "acts", "merges", "actors"),
+        )
         return {table: {row for (row,) in self.rows(f"SELECT t::text FROM {table} t")} for table in tables}
 
 
@@ -150,6 +153,9 @@ def test_a_redaction_ends_where_a_rebuild_begins(
     assert rebuilt.claims(last) == expected_claims(redacted(records), model.claim_types)
     left = rebuilt.rows("SELECT event_id, position, type, stream FROM redacted_claims ORDER BY position")
     gone = [each for each in redacted(records) if each.redacted and each.topic in model.claim_types]
+    assert left == [(each.event_id, each.position, each.topic, each.stream) for each in gone]
+    left = rebuilt.rows("SELECT event_id, position, type, stream FROM redacted_acts ORDER BY position")
+    gone = [each for each in redacted(records) if each.redacted and each.topic not in CLAIMS | {"ReportFiled"}]
     assert left == [(each.event_id, each.position, each.topic, each.stream) for each in gone]
 
 

@@ -22,10 +22,12 @@ from projections.incidents.answering import (
     Incident,
     IncidentFilter,
     PageKey,
+    Redacted,
     Summary,
     forms,
     incident,
     page_of_incidents,
+    redacted,
 )
 from tests.folded import RecordedReports, folded
 from tests.histories import expected_claims, histories
@@ -302,6 +304,28 @@ async def test_forms_are_told_as_they_were_known(asking: Asking, reports: Record
     assert (now["form_event_id"], now["report_id"], now["form_report_id"]) == (correction, "r", "c")
     assert now["form_recorded_at"] > now["recorded_at"]
     assert now["unregistered"] is True
+
+
+async def test_what_was_redacted_is_told_of_each_incident_and_of_all(
+    asking: Asking, reports: RecordedReports
+) -> None:
+    one, two = reports.file("r", troops("a", 5), troops("b", 7))
+    (merge,) = reports.file("m", merging("a", "b"))  # at 5
+    (toll,) = reports.file(
+        "t",
+        {"type": "TollClaimed", "toll_id": "t", "victim_class": "civilians", "outcome": "killed", "count": 1}
+        | {"occurred": "2020-02-10"},
+    )
+    redaction = {"type": "PayloadRedacted", "rule": "privacy", "reason": "a name"}
+    redactions = [{**redaction, "target_event_id": str(each)} for each in (merge, two, toll)]
+    reports.file("u", retracting(merge), *redactions)
+    await asking.fold(reports)
+    told = {at: await redacted(asking.connection, at) for at in (2, 3, 4, 5, 8, 9, 12)}
+    nothing, claim_only, both = Redacted(0, 0), Redacted(1, 0), Redacted(1, 1)
+    assert told == {2: nothing, 3: claim_only, 4: claim_only, 5: both, 8: both, 9: claim_only, 12: claim_only}
+    assert [(await asking.about(each)).redacted for each in "ab"] == [nothing, claim_only]
+    assert (await asking.about("a", 5)).redacted == Redacted(0, 1)
+    assert [event_id for event_id, _ in (await asking.about("a")).forms] == [one]
 
 
 def several(reports: RecordedReports) -> None:

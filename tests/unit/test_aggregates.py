@@ -209,6 +209,59 @@ def test_a_retraction_without_its_payload_undoes_nothing(incident: Told) -> None
     assert incident.holds(claim), "what it named is gone for good, so nobody can tell what it retracted"
 
 
+def test_an_act_that_holds_is_not_redacted_because_what_it_does_would_be_lost(incident: Told) -> None:
+    claim = incident.claim()
+    correction, assessment = incident.correct(claim), incident.assess(claim, credibility=3)
+    retraction = incident.retract(claim)
+    for act in (correction, assessment, retraction):
+        with pytest.raises(NotPossibleError, match="file it again without what must go"):
+            incident.redact(act)
+    undoing = incident.retract(retraction)
+    again = incident.retract(claim)
+    incident.redact(retraction)
+    assert not incident.holds(claim), "it is retracted by the one that was filed again"
+    with pytest.raises(NotPossibleError, match="nothing can be restored"):
+        incident.retract(undoing)
+    incident.redact(undoing)
+    with pytest.raises(NotPossibleError, match="holds, and what it does would be lost"):
+        incident.redact(again)
+
+
+def test_an_act_on_a_redacted_claim_does_nothing_and_can_be_redacted(incident: Told) -> None:
+    claim = incident.claim()
+    correction, retraction = incident.correct(claim), incident.retract(claim)
+    incident.redact(claim)
+    incident.redact(correction)
+    incident.redact(retraction)
+
+
+def test_after_its_payload_is_gone_an_undoing_is_known_by_its_target(incident: Told) -> None:
+    claim = incident.claim()
+    gone = incident.record(None, "ClaimCorrected")
+    undoing = incident.record(told("ClaimRetracted", gone))
+    with pytest.raises(NotPossibleError, match="nothing can be restored"):
+        incident.retract(undoing)
+    incident.redact(undoing)
+    assert incident.holds(claim)
+
+
+def test_a_filing_is_redacted_while_its_report_holds_and_its_retraction_is_not(report: Told) -> None:
+    report.redact(1)
+    retraction = report.retract_report()
+    with pytest.raises(NotPossibleError, match="holds, and what it does would be lost"):
+        report.redact(retraction)
+    report.retract(retraction)
+    report.redact(retraction)
+
+
+def test_a_merge_is_redacted_only_where_it_does_not_hold(incident: Told) -> None:
+    merged = incident.record(merge("idlib-2020-02-10", "b"))
+    with pytest.raises(NotPossibleError, match=r"IncidentsMerged .* holds"):
+        incident.redact(merged)
+    incident.retract(merged)
+    incident.redact(merged)
+
+
 def test_a_report_is_retracted_once_until_that_is_undone(report: Told) -> None:
     retraction = report.retract_report()
     with pytest.raises(NotPossibleError, match="is retracted already"):

@@ -287,11 +287,13 @@ class CasualtyFilter(message.Message):
 
     @builtins.property
     def box(self) -> GeoBox:
-        """Within a box."""
+        """With a point within a box. The point may stand for a larger area; ask for a place precision to have only places that are
+        known.
+        """
 
     @builtins.property
     def circle(self) -> GeoCircle:
-        """Within a circle."""
+        """With a point within a circle; the same holds."""
 
     @builtins.property
     def incident_ids(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
@@ -510,7 +512,8 @@ class CasualtyFigure(message.Message):
     @builtins.property
     def flags(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Fixed words: `PARTY_CLAIM` (all claims are a party's own), `SINGLE_SOURCE`, `AGGREGATE`, `LOW_ABOVE_BEST`,
-        `BEST_ABOVE_HIGH`, `UNREGISTERED_ACTOR`, `IMPRECISE_DATE` (of an interval, where imprecise dates are spread).
+        `BEST_ABOVE_HIGH`, `UNREGISTERED_ACTOR`, `IMPRECISE_DATE` (of an interval, where imprecise dates are spread),
+        `IMPRECISE_PLACE` (in a box or circle by a point that stands for a larger area).
         """
 
     @builtins.property
@@ -1010,6 +1013,7 @@ class ListIncidentsResponse(message.Message):
     BASIS_FIELD_NUMBER: builtins.int
     INCIDENTS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    LEFT_OUT_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
     """Token of the next page; empty on the last."""
     @builtins.property
@@ -1020,16 +1024,23 @@ class ListIncidentsResponse(message.Message):
     def incidents(self) -> containers.RepeatedCompositeFieldContainer[IncidentSummary]:
         """The incidents, by first day and id."""
 
+    @builtins.property
+    def left_out(self) -> containers.RepeatedCompositeFieldContainer[records_pb2.LeftOut]:
+        """Claims about incidents that were redacted, whatever was asked for: what they said is gone. Also acts, as of positions at
+        which they stood.
+        """
+
     def __init__(
         self,
         *,
         basis: records_pb2.AnswerBasis | None = ...,
         incidents: abc.Iterable[IncidentSummary] | None = ...,
         next_page_token: builtins.str = ...,
+        left_out: abc.Iterable[records_pb2.LeftOut] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["basis", b"basis"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["basis", b"basis", "incidents", b"incidents", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["basis", b"basis", "incidents", b"incidents", "left_out", b"left_out", "next_page_token", b"next_page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1110,6 +1121,7 @@ class GetIncidentResponse(message.Message):
     CLAIMS_FIELD_NUMBER: builtins.int
     FORMER_CLAIMS_FIELD_NUMBER: builtins.int
     LINKS_FIELD_NUMBER: builtins.int
+    LEFT_OUT_FIELD_NUMBER: builtins.int
     @builtins.property
     def basis(self) -> records_pb2.AnswerBasis:
         """What the answer rests on."""
@@ -1130,6 +1142,10 @@ class GetIncidentResponse(message.Message):
     def links(self) -> containers.RepeatedCompositeFieldContainer[IncidentLink]:
         """Links, both ways."""
 
+    @builtins.property
+    def left_out(self) -> containers.RepeatedCompositeFieldContainer[records_pb2.LeftOut]:
+        """Claims that were recorded of it and redacted: what they said is gone. Also acts, as of positions at which they stood."""
+
     def __init__(
         self,
         *,
@@ -1138,9 +1154,10 @@ class GetIncidentResponse(message.Message):
         claims: abc.Iterable[ClaimRecord] | None = ...,
         former_claims: abc.Iterable[ClaimRecord] | None = ...,
         links: abc.Iterable[IncidentLink] | None = ...,
+        left_out: abc.Iterable[records_pb2.LeftOut] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["basis", b"basis", "incident", b"incident"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["basis", b"basis", "claims", b"claims", "former_claims", b"former_claims", "incident", b"incident", "links", b"links"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["basis", b"basis", "claims", b"claims", "former_claims", b"former_claims", "incident", b"incident", "left_out", b"left_out", "links", b"links"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -498,7 +498,7 @@ class LeftOut(message.Message):
     reason: builtins.str
     """A fixed word, for example `DATE_PRECISION`, `UNRESOLVED_WORDS`, `RETRACTED`."""
     claims: builtins.int
-    """How many claims."""
+    """How many claims; of `REDACTED_ACT`, how many acts of the record."""
     description: builtins.str
     """A sentence for a person."""
     def __init__(
