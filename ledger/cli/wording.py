@@ -22,6 +22,7 @@ FLAGS = {
     "LOW_ABOVE_BEST": "low is above best",
     "BEST_ABOVE_HIGH": "best is above high",
     "UNREGISTERED_ACTOR": "unregistered actor",
+    "BOUNDS_OF_WHOLES": "bounds of whole incidents",
 }
 
 _NUMBER_BEFORE = {

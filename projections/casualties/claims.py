@@ -1,6 +1,7 @@
 """What the casualties read model takes from a claim: who, how many, and by whom. It depends on the claim alone, so
 that a rebuild finds the same."""
 
+from functools import cache
 from typing import Any
 
 from ledger.domain.casualties import CLASS_AND_OUTCOME, CasualtyClaim, TollClaimed
@@ -33,7 +34,7 @@ COLUMNS = (
 
 def casualty_columns(claim: Any) -> tuple[Any, ...]:
     """The values of COLUMNS for an itemised claim, a toll, or a claim of the use of force."""
-    parties = sorted({claim_party for role in ROLES for claim_party in getattr(claim, role, ())} | _victims(claim))
+    parties = sorted({party for role in _roles(type(claim)) for party in getattr(claim, role)} | _victims(claim))
     if not isinstance(claim, CasualtyClaim | TollClaimed):
         return (None, None, None, [], None, None, None, None, None, False, parties)
     is_toll = isinstance(claim, TollClaimed)
@@ -50,6 +51,12 @@ def casualty_columns(claim: Any) -> tuple[Any, ...]:
         is_toll,
         parties,
     )
+
+
+@cache
+def _roles(claim_type: type[Any]) -> tuple[str, ...]:
+    """Those of ROLES that a type of claim has; to ask a claim for the others takes a tenth of the fold's time."""
+    return tuple(role for role in ROLES if role in claim_type.model_fields)
 
 
 def _victims(claim: Any) -> set[str]:

@@ -98,6 +98,7 @@ FLAGS = MappingProxyType(
         "low_above_best": "LOW_ABOVE_BEST",
         "best_above_high": "BEST_ABOVE_HIGH",
         "unregistered_actor": "UNREGISTERED_ACTOR",
+        "bounds_of_wholes": "BOUNDS_OF_WHOLES",
     }
 )
 """The columns of a figure's row that are flags, and their fixed words."""
