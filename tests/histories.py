@@ -155,11 +155,12 @@ def tolls(draw: st.DrawFn) -> dict[str, Any]:
 
 
 Contents = st.SearchStrategy[tuple[str, dict[str, Any]]]
+CLAIMS_OF_FEW_KINDS = claim_contents()
 
 
 @st.composite
 def histories(
-    draw: st.DrawFn, *, redactions: bool = False, most: int = 30, contents: Contents = claim_contents()
+    draw: st.DrawFn, *, redactions: bool = False, most: int = 30, contents: Contents = CLAIMS_OF_FEW_KINDS
 ) -> list[StoredRecord]:
     """A ledger's records, the acts among them aimed at anything that was recorded before."""
     records: list[StoredRecord] = []

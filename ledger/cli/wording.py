@@ -24,6 +24,7 @@ FLAGS = {
     "UNREGISTERED_ACTOR": "unregistered actor",
     "IMPRECISE_DATE": "imprecise date",
     "IMPRECISE_PLACE": "imprecise place",
+    "BOUNDS_OF_WHOLES": "bounds of whole incidents",
 }
 
 _NUMBER_BEFORE = {

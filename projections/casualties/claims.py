@@ -4,6 +4,7 @@ that a rebuild finds the same."""
 from typing import Any
 
 from ledger.domain.casualties import CLASS_AND_OUTCOME, CasualtyClaim, TollClaimed
+from ledger.domain.reports import CLAIM_TYPES
 from projections.casualties.keeping import keep_totals
 from projections.casualties.policies import acled_number
 from projections.history import ReadModel
@@ -15,6 +16,8 @@ FORCE_TYPES = frozenset(("AttackReported", "Retaliation", "OffensiveReported", "
 """Claims of the use of force: they say who took part in an incident, and count nobody."""
 ROLES = ("perpetrators", "attackers", "targets", "backers", "taken_by", "taken_from")
 """In which an actor takes part, beside the victims' party."""
+ROLES_OF = {each.__name__: tuple(role for role in ROLES if role in each.model_fields) for each in CLAIM_TYPES}
+"""Those that a type of claim has: to ask a claim for the others takes a tenth of the fold's time."""
 
 COLUMNS = (
     "victim_party",
@@ -33,7 +36,7 @@ COLUMNS = (
 
 def casualty_columns(claim: Any) -> tuple[Any, ...]:
     """The values of COLUMNS for an itemised claim, a toll, or a claim of the use of force."""
-    parties = sorted({claim_party for role in ROLES for claim_party in getattr(claim, role, ())} | _victims(claim))
+    parties = sorted({party for role in ROLES_OF[claim.type] for party in getattr(claim, role)} | _victims(claim))
     if not isinstance(claim, CasualtyClaim | TollClaimed):
         return (None, None, None, [], None, None, None, None, None, False, parties)
     is_toll = isinstance(claim, TollClaimed)

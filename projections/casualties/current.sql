@@ -11,14 +11,14 @@ WITH counted AS (
            chosen.*
       FROM totals
       CROSS JOIN LATERAL (
-          SELECT low, lows, best, bests, high, highs, low_above_best, best_above_high
+          SELECT low, lows, best, bests, high, highs, low_above_best, best_above_high, 0 AS covered
            WHERE %(policy)s::text = 'verbatim-1'
            UNION ALL
           SELECT range_low, range_lows, best, bests, range_high, range_highs,
-                 range_low_above_best, range_best_above_high
+                 range_low_above_best, range_best_above_high, totals.covered
            WHERE %(policy)s::text = 'ucdp-range'
            UNION ALL
-          SELECT acled_number, taken, acled_number, taken, acled_number, taken, 0, 0
+          SELECT acled_number, taken, acled_number, taken, acled_number, taken, 0, 0, 0
            WHERE %(policy)s::text = 'acled-2019'
       ) AS chosen
      WHERE grouping = %(grouping)s::smallint
@@ -39,6 +39,7 @@ SELECT key,
        sum(aggregate) > 0 AS aggregate,
        sum(low_above_best) > 0 AS low_above_best,
        sum(best_above_high) > 0 AS best_above_high,
+       sum(covered) > 0 AS bounds_of_wholes,
        sum(retracted)::bigint AS retracted,
        0 AS partly_in_period,
        0 AS aggregates,

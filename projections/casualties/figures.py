@@ -100,6 +100,7 @@ FLAGS = MappingProxyType(
         "unregistered_actor": "UNREGISTERED_ACTOR",
         "imprecise_date": "IMPRECISE_DATE",
         "imprecise_place": "IMPRECISE_PLACE",
+        "bounds_of_wholes": "BOUNDS_OF_WHOLES",
     }
 )
 """The columns of a figure's row that are flags, and their fixed words."""

@@ -56,13 +56,20 @@ WITH held AS (
                AND CASE WHEN %(west)s::float8 <= %(east)s::float8
                         THEN c.longitude BETWEEN %(west)s::float8 AND %(east)s::float8
                         ELSE c.longitude >= %(west)s::float8 OR c.longitude <= %(east)s::float8 END)
-       -- Great-circle distance (haversine) on the mean radius of the Earth.
+       -- Great-circle distance (haversine) on the mean radius of the Earth. No point is further away than its latitude
+       -- is; that is for the index, and wider by more than such sums are inexact.
        AND (%(radius_km)s::float8 IS NULL
-            OR 2 * 6371.0088 * asin(least(1.0, sqrt(
+            OR c.latitude BETWEEN %(latitude)s::float8 - degrees(%(radius_km)s::float8 / 6371.0088) - 1e-6
+                              AND %(latitude)s::float8 + degrees(%(radius_km)s::float8 / 6371.0088) + 1e-6
+               AND 2 * 6371.0088 * asin(least(1.0, sqrt(
                    sin(radians(c.latitude - %(latitude)s::float8) / 2) ^ 2
                    + cos(radians(%(latitude)s::float8)) * cos(radians(c.latitude))
                      * sin(radians(c.longitude - %(longitude)s::float8) / 2) ^ 2))) <= %(radius_km)s::float8)
-       AND (%(occurred_from)s::date IS NULL OR c.occurred_end >= %(occurred_from)s::date)
+       -- Few claims are of more than 31 days, and have an index of their own (claims_long); the others of a period begin
+       -- at most so long before it.
+       AND (%(occurred_from)s::date IS NULL
+            OR c.occurred_end >= %(occurred_from)s::date
+               AND (c.occurred_start >= %(occurred_from)s::date - 31 OR c.occurred_end - c.occurred_start > 31))
        AND (%(occurred_to)s::date IS NULL OR c.occurred_start <= %(occurred_to)s::date)
        AND (%(incident_ids)s::text[] IS NULL OR c.incident_id = ANY (%(incident_ids)s::text[]))
        AND (%(sources)s::text[] IS NULL OR r.source = ANY (%(sources)s::text[]))
@@ -70,9 +77,10 @@ WITH held AS (
        AND (%(kinds_of_violence)s::int[] IS NULL OR c.kind_of_violence = ANY (%(kinds_of_violence)s::int[]))
        AND (%(involving)s::text[] IS NULL
             OR c.parties && %(involving)s::text[]
-            OR c.incident_id IN (SELECT incident_id FROM claims
-                                  WHERE parties && %(involving)s::text[] AND held_from <= %(position)s::bigint
-                                    AND (held_to IS NULL OR held_to > %(position)s::bigint)))
+            -- As an array, found once, so that both sides can be looked up.
+            OR c.incident_id = ANY (ARRAY(SELECT incident_id FROM claims
+                                           WHERE parties && %(involving)s::text[] AND held_from <= %(position)s::bigint
+                                             AND (held_to IS NULL OR held_to > %(position)s::bigint))))
 )
 
 -- name: candidates
@@ -331,6 +339,7 @@ SELECT group_key,
        -- Of claims that are in a box or circle by a point that stands for a larger area.
        coalesce(bool_or(place_precision > 2) FILTER (WHERE counts), false)
            AND coalesce(%(south)s::float8, %(radius_km)s::float8) IS NOT NULL AS imprecise_place,
+       coalesce(bool_or(whole_id IS NOT NULL) FILTER (WHERE counts), false) AS bounds_of_wholes,
        count(*) FILTER (WHERE left_out = 'RETRACTED') AS retracted,
        count(*) FILTER (WHERE left_out = 'PARTLY_IN_PERIOD') AS partly_in_period,
        count(*) FILTER (WHERE left_out = 'AGGREGATE') AS aggregates,

@@ -18,12 +18,17 @@ ALTER TABLE claims
 
 CREATE INDEX claims_victims ON claims (victim_party, victim_class, outcome);
 CREATE INDEX claims_country ON claims (lower(country));
-CREATE INDEX claims_admin1 ON claims (lower(admin1), lower(admin2));
+CREATE INDEX claims_admin1 ON claims (lower(admin1));
+CREATE INDEX claims_admin2 ON claims (lower(admin2));
 CREATE INDEX claims_place ON claims (lower(place_name));
+CREATE INDEX claims_point ON claims (latitude, longitude) WHERE latitude IS NOT NULL;
+CREATE INDEX claims_long ON claims (occurred_start) WHERE occurred_end - occurred_start > 31;
+CREATE INDEX claims_attributed ON claims USING gin (attributed);
 CREATE INDEX claims_perpetrators ON claims USING gin (perpetrators);
 CREATE INDEX claims_parties ON claims USING gin (parties);
 CREATE INDEX claims_form_position ON claims (form_position);
 CREATE INDEX claims_tolls ON claims (form_position) WHERE is_toll;
+CREATE INDEX reports_source ON reports (source);
 
 -- What follows is kept level with the tables above in each batch's transaction, so that current totals cost the same
 -- however many claims there are. It says what a question without a filter says now by the rule `latest`, no more.
@@ -59,7 +64,6 @@ CREATE TABLE current_numbers (
     actors         text[] NOT NULL
 );
 CREATE INDEX current_numbers_incident ON current_numbers (incident_id);
-CREATE INDEX current_numbers_form_position ON current_numbers (form_position) WHERE counts;
 
 -- The tolls that hold, and those that are left out.
 CREATE TABLE current_tolls (
@@ -136,6 +140,7 @@ CREATE TABLE totals (
     best_above_high      bigint NOT NULL,
     range_low_above_best bigint NOT NULL,
     range_best_above_high bigint NOT NULL,
+    covered              bigint NOT NULL,          -- how many are parts of a whole that gives its bounds
     sources              bigint NOT NULL,
     source_sum           numeric NOT NULL,
     source_squares       numeric NOT NULL,

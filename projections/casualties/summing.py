@@ -35,7 +35,7 @@ FormKey = tuple[UUID, int]
 async def figures(connection: Connection, question: Question, position: int, most: int) -> list[dict[str, Any]]:
     """A row for the whole, then one for each group with its values; of these one more than `most` if there are."""
     bounds = {"most_positions": MOST_POSITIONS, "most_groups": most}
-    rows = await rows_of(connection, chain_of(question) + QUERIES.figures, question, position, **bounds)
+    rows = await rows_of(connection, figures_query(question), question, position, **bounds)
     return [{**row, "group": dict(zip(KEY_ORDER, row["group_key"] or (), strict=not row["whole"]))} for row in rows]
 
 
@@ -43,9 +43,7 @@ async def tolls(
     connection: Connection, question: Question, position: int, most: int
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """The tolls beside the figures, one more than `most` if there are; and how many are left out, by reason."""
-    some_count = question.count_aggregates or question.count_policy is CountPolicy.UCDP_RANGE
-    query = chain_of(question) + QUERIES.tolls_that_count if some_count else CANDIDATES + QUERIES.no_toll_counts
-    rows = await rows_of(connection, query + QUERIES.tolls, question, position, most_tolls=most)
+    rows = await rows_of(connection, tolls_query(question), question, position, most_tolls=most)
     counted = await rows_of(connection, CANDIDATES + QUERIES.tolls_left_out, question, position)
     return rows, {row["reason"]: row["claims"] for row in counted}
 
@@ -103,6 +101,18 @@ async def rows_of(
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(query, {**question.parameters(position), **values}, prepare=False)
         return await cursor.fetchall()
+
+
+def figures_query(question: Question) -> str:
+    """The query for figures."""
+    return chain_of(question) + QUERIES.figures
+
+
+def tolls_query(question: Question) -> str:
+    """The query for the tolls beside them; which of them count has to be known where some do."""
+    some_count = question.count_aggregates or question.count_policy is CountPolicy.UCDP_RANGE
+    chain = chain_of(question) + QUERIES.tolls_that_count if some_count else CANDIDATES + QUERIES.no_toll_counts
+    return chain + QUERIES.tolls
 
 
 def chain_of(question: Question, grouped: str = QUERIES.grouped_as_asked) -> str:

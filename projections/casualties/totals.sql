@@ -31,8 +31,9 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 
            bool_or(of_no_year) FILTER (WHERE reason IS NULL AND NOT is_toll) OVER of_incident IS TRUE AS no_year,
            bool_or(NOT stated) FILTER (WHERE reason IS NULL AND NOT is_toll) OVER of_incident IS TRUE AS no_number,
            max(ARRAY[position, low, best, high])
-               FILTER (WHERE is_toll AND reason IS NULL AND victim_class = 'all' AND victim_party IS NULL)
-               OVER (PARTITION BY incident_id, outcome, source) AS whole
+               FILTER (WHERE is_toll AND reason IS NULL AND victim_class = 'all' AND victim_party IS NULL
+                         AND source IS NOT NULL)
+               OVER (PARTITION BY incident_id, outcome, source COLLATE "C") AS whole
       FROM judged
     WINDOW of_incident AS (PARTITION BY incident_id)
 ), in_case AS (
@@ -96,14 +97,20 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 
      UNION ALL
     SELECT 1, fresh.* FROM fresh
 ), known AS MATERIALIZED (
-    SELECT moved.*,
-           -- 120 bits of a hash: as good as a name, and a number.
-           CASE WHEN counts THEN ('x' || substr(hash, 1, 15))::bit(60)::bigint * 1152921504606846976::numeric
-                                 + ('x' || substr(hash, 16, 15))::bit(60)::bigint END AS source_number,
+    SELECT moved.*, sign * array_position(%(qualifiers)s::text[], qualifier) AS qualifier_number,
+           CASE WHEN counts THEN sign * source_number END AS source_number,
+           CASE WHEN counts THEN sign * source_number * source_number END AS source_square,
            array_agg(keys) FILTER (WHERE counts)
                OVER (PARTITION BY sign, incident_id, policies, keys[1] IS NULL, keys[11] IS NULL ORDER BY form_position
                      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS keys_before
-      FROM moved CROSS JOIN LATERAL encode(sha256(convert_to(source, 'UTF8')), 'hex') AS hash
+      FROM moved
+      -- 120 bits of a hash: as good as a name, and a number.
+      CROSS JOIN LATERAL encode(sha256(convert_to(source, 'UTF8')), 'hex') AS hash
+      CROSS JOIN LATERAL (
+          SELECT ('x' || substr(hash, 1, 15))::bit(60)::bigint * 1152921504606846976::numeric
+                 + ('x' || substr(hash, 16, 15))::bit(60)::bigint AS source_number
+           OFFSET 0
+      ) AS source
 )
 
 -- name: cells
@@ -161,16 +168,17 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 
            sum(sign * range_low) AS range_low, sum(sign) FILTER (WHERE range_low IS NOT NULL) AS range_lows,
            sum(sign * range_high) AS range_high, sum(sign) FILTER (WHERE range_high IS NOT NULL) AS range_highs,
            sum(sign * acled_number) AS acled_number,
-           sum(sign * array_position(%(qualifiers)s::text[], qualifier)) AS qualifiers,
+           sum(qualifier_number) AS qualifiers,
            sum(sign) FILTER (WHERE counts AND party_claim) AS party_claim,
            sum(sign) FILTER (WHERE counts AND aggregate) AS aggregate,
            sum(sign) FILTER (WHERE counts AND low > best) AS low_above_best,
            sum(sign) FILTER (WHERE counts AND best > high) AS best_above_high,
            sum(sign) FILTER (WHERE counts AND range_low_above_best) AS range_low_above_best,
            sum(sign) FILTER (WHERE counts AND range_best_above_high) AS range_best_above_high,
+           sum(sign) FILTER (WHERE counts AND covered) AS covered,
            sum(sign) FILTER (WHERE source_number IS NOT NULL) AS sources,
-           sum(sign * source_number) AS source_sum,
-           sum(sign * source_number * source_number) AS source_squares,
+           sum(source_number) AS source_sum,
+           sum(source_square) AS source_squares,
            sum(sign) FILTER (WHERE left_out = 'RETRACTED') AS retracted,
            sum(sign) FILTER (WHERE left_out = 'VERIFICATION') AS verification,
            sum(sign) FILTER (WHERE left_out = 'DATE_PRECISION') AS date_precision,
@@ -193,7 +201,7 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 
            coalesce(sum(qualifiers), 0), coalesce(sum(party_claim), 0), coalesce(sum(aggregate), 0),
            coalesce(sum(low_above_best), 0), coalesce(sum(best_above_high), 0),
            coalesce(sum(range_low_above_best), 0), coalesce(sum(range_best_above_high), 0),
-           coalesce(sum(sources), 0), coalesce(sum(source_sum), 0), coalesce(sum(source_squares), 0),
+           coalesce(sum(covered), 0), coalesce(sum(sources), 0), coalesce(sum(source_sum), 0), coalesce(sum(source_squares), 0),
            coalesce(sum(retracted), 0), coalesce(sum(verification), 0), coalesce(sum(date_precision), 0),
            coalesce(sum(unresolved_words), 0), coalesce(sum(superseded), 0)
       FROM changed
@@ -212,7 +220,7 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 
            best_above_high = t.best_above_high + excluded.best_above_high,
            range_low_above_best = t.range_low_above_best + excluded.range_low_above_best,
            range_best_above_high = t.range_best_above_high + excluded.range_best_above_high,
-           sources = t.sources + excluded.sources, source_sum = t.source_sum + excluded.source_sum,
+           covered = t.covered + excluded.covered, sources = t.sources + excluded.sources, source_sum = t.source_sum + excluded.source_sum,
            source_squares = t.source_squares + excluded.source_squares,
            retracted = t.retracted + excluded.retracted, verification = t.verification + excluded.verification,
            date_precision = t.date_precision + excluded.date_precision,
@@ -238,28 +246,21 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 
      WHERE changed.moves IS NOT NULL
        AND (kept.positions IS NULL OR cardinality(kept.positions) < %(most_positions)s::int
             OR changed.first_move <= kept.positions[%(most_positions)s::int])
-), standing AS (
-    SELECT grouping, key, policies, place,
-           row_number() OVER (PARTITION BY grouping, key, policies ORDER BY place) AS number
-      FROM (
-          SELECT grouping, key, policies, unnest(min(positions)) AS place, 1 AS sign
-            FROM due GROUP BY grouping, key, policies
-           UNION ALL
-          SELECT grouping, key, policies, abs(move), sign(move)
-            FROM due CROSS JOIN unnest(moves) AS move
-           WHERE complete OR abs(move) <= positions[%(most_positions)s::int]
-      ) AS place
-     GROUP BY grouping, key, policies, place
-    HAVING sum(sign) > 0
+), moving AS (
+    SELECT grouping, key, policies, min(positions) AS positions, array_agg(move) AS moves
+      FROM due CROSS JOIN unnest(moves) AS move
+     WHERE complete OR abs(move) <= positions[%(most_positions)s::int]
+     GROUP BY grouping, key, policies
 ), placed AS (
     INSERT INTO totals_positions AS t
-    SELECT grouping, key, policies, coalesce(array_agg(place ORDER BY place) FILTER (WHERE place IS NOT NULL), '{}')
-      FROM (
-          SELECT grouping, key, policies, place FROM standing WHERE number <= %(most_positions)s::int
-           UNION ALL
-          SELECT grouping, key, policies, NULL FROM due
-      ) AS place
-     GROUP BY grouping, key, policies
+    SELECT grouping, key, policies,
+           ARRAY(SELECT place
+                   FROM (SELECT unnest(positions) AS place, 1 AS sign
+                          UNION ALL
+                         SELECT abs(move), sign(move) FROM unnest(moves) AS move) AS moved
+                  GROUP BY place HAVING sum(sign) > 0
+                  ORDER BY place LIMIT %(most_positions)s::int)
+      FROM moving
         ON CONFLICT (grouping, key, policies) DO UPDATE SET positions = excluded.positions
     RETURNING positions = '{}' AS is_empty
 )
@@ -351,13 +352,14 @@ UPDATE totals_positions AS t
                        AND s.stretch >= short.last / %(stretch)s::bigint AND s.claims > 0
                      ORDER BY stretch LIMIT short.missing + 1) AS next
               CROSS JOIN LATERAL (
-                  SELECT form_position AS place
-                    FROM current_numbers AS n
-                   WHERE counts AND n.policies = short.policies AND n.keys[short.grouping] = short.key
-                     AND form_position > short.last
-                     AND form_position >= next.stretch * %(stretch)s::bigint
-                     AND form_position < (next.stretch + 1) * %(stretch)s::bigint
-                   ORDER BY form_position LIMIT short.missing
+                  SELECT c.form_position AS place
+                    FROM claims AS c JOIN current_numbers AS n USING (incident_id, event_id)
+                   WHERE c.held_to IS NULL AND n.counts AND n.policies = short.policies
+                     AND n.keys[short.grouping] = short.key
+                     AND c.form_position > short.last
+                     AND c.form_position >= next.stretch * %(stretch)s::bigint
+                     AND c.form_position < (next.stretch + 1) * %(stretch)s::bigint
+                   ORDER BY c.form_position LIMIT short.missing
               ) AS of_stretch
              ORDER BY place LIMIT short.missing
         ) AS place
@@ -418,7 +420,9 @@ RETURNING form_position
 -- name: cells_of_new_tolls
 -- Followed by `inside_kept_tolls` and what follows that.
 WITH known AS NOT MATERIALIZED (
-    SELECT 1 AS sign, n.*, NULL::numeric AS source_number, NULL::text[] AS keys_before FROM current_numbers AS n
+    SELECT 1 AS sign, n.*, array_position(%(qualifiers)s::text[], qualifier) AS qualifier_number,
+           NULL::numeric AS source_number, NULL::numeric AS source_square, NULL::text[] AS keys_before
+      FROM current_numbers AS n
 ), cell AS NOT MATERIALIZED (
     SELECT known.*, 0::bigint AS grouping, toll.form_position::text AS key
       FROM known

@@ -41,7 +41,7 @@ CREATE TABLE claims (
     body               jsonb NOT NULL,                -- this form's payload, assessed verification included
     PRIMARY KEY (event_id, held_from)
 );
-CREATE INDEX claims_position ON claims (position);
+CREATE INDEX claims_held_from ON claims (held_from);
 CREATE INDEX claims_incident ON claims (incident_id);
 CREATE INDEX claims_stated_incident ON claims (stated_incident_id);
 CREATE INDEX claims_occurred ON claims (occurred_start);

@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import Any
 
 import grpc
+import psycopg
 import pytest
 import pytest_asyncio
 from google.rpc.error_details_pb2 import BadRequest
@@ -185,6 +186,18 @@ async def test_an_answer_as_of_then_is_the_answer_of_then(service: Service) -> N
     by_position = await service.casualties(as_of=records_pb2.AsOf(position=2))
     by_time = await service.casualties(as_of=records_pb2.AsOf(recorded_at=then.basis.as_of_recorded_at))
     assert by_position == by_time == then
+
+
+async def test_the_newest_answer_is_one_that_is_kept_ready(service: Service, database: Database) -> None:
+    service.file("r", troops("a", 5))
+    before = await service.casualties(group_by=[CLASS])
+    with psycopg.connect(database.admin_url) as connection:
+        connection.execute("UPDATE ledger_main_casualties_g1.totals SET best = best + 1")
+    assert (await service.casualties(group_by=[CLASS])).figures[0].figure.best == 6
+    asked = records_pb2.AsOf(position=service.position)
+    assert (await service.casualties(group_by=[CLASS], as_of=asked)).figures[0].figure.best == 6
+    service.file("s", {"type": "ActorRegistered", "actor_id": "syria", "name": "Syria", "actor_kind": 1})
+    assert await service.casualties(group_by=[CLASS], as_of=asked) == before  # an earlier one is summed
 
 
 async def test_the_claims_behind_a_figure_are_paged(service: Service) -> None:

@@ -513,7 +513,8 @@ class CasualtyFigure(message.Message):
     def flags(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Fixed words: `PARTY_CLAIM` (all claims are a party's own), `SINGLE_SOURCE`, `AGGREGATE`, `LOW_ABOVE_BEST`,
         `BEST_ABOVE_HIGH`, `UNREGISTERED_ACTOR`, `IMPRECISE_DATE` (of an interval, where imprecise dates are spread),
-        `IMPRECISE_PLACE` (in a box or circle by a point that stands for a larger area).
+        `IMPRECISE_PLACE` (in a box or circle by a point that stands for a larger area), `BOUNDS_OF_WHOLES` (by UCDP_RANGE:
+        low and high are in part those of whole incidents, so that finer groups need not add up to them).
         """
 
     @builtins.property
