@@ -16,6 +16,7 @@ Document = dict[str, Any]
 CLASSES = ("deaths_a", "deaths_b", "deaths_civilians", "deaths_unknown")
 BOUNDS = ("low", "best", "high")
 RELEASE = "syria 2016-2019"
+MAX_ID = 128
 AWKWARD = (
     '=HYPERLINK("x")',
     "a, b",
@@ -31,7 +32,7 @@ AWKWARD = (
 
 def actor_id(name: str) -> str:
     """An actor's id in the ledger."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return re.sub(r"[^a-z0-9]+", "-", name.lower())[:MAX_ID].strip("-")
 
 
 def register(rows: Iterable[Row]) -> Document:

@@ -1,8 +1,10 @@
-"""The how-to pages on databases do what they say: their commands are run, on real servers and service processes,
-and what is restored is the same record, byte for byte."""
+"""The how-to pages on databases and on exports do what they say: their commands are run, on real servers and
+service processes, and what is restored is the same record, byte for byte."""
 
+import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,15 +16,20 @@ from urllib.parse import urlsplit
 import pytest
 from psycopg import sql
 
+from ledger.datasets import incident_table, ucdp_layout
 from ledger.embedded.binaries import find_binaries
 from tests.postgres import Cluster
 from tests.repository.checkout import ROOT, read
-from tests.repository.documents import blocks
-from tests.served import serving
+from tests.repository.documents import blocks, code, rows, section
+from tests.served import ServiceProcess, serving
 
 BACK_UP = "docs/how-to/back-up.md"
+EXPORT = "docs/how-to/export.md"
 OWN_SERVER = "docs/how-to/run-on-your-own-postgresql.md"
 SEEDS = ("01-actors.yaml", "02-founding-case.yaml")
+SLICE = "03-ucdp-ged-idlib-2019.jsonl"
+SLICE_ROWS = 60
+INCIDENTS = 7 + SLICE_ROWS
 SECONDS = 60
 
 
@@ -111,6 +118,53 @@ def test_the_folder_of_the_embedded_database_is_copied_and_put_back(tmp_path: Pa
     run(f"tar -xzf {first / 'ledger-backup.tar.gz'}", second)
     with serving("--embedded", "--data-dir", str(second / ".incident-ledger")) as running:
         assert told(running.address, second) == before
+
+
+def test_incidents_and_figures_are_exported_as_the_page_says(service: ServiceProcess, tmp_path: Path) -> None:
+    append_seeds(service.address, tmp_path)
+    some = f"head -n {SLICE_ROWS} {ROOT / 'seeds' / SLICE} | incident-ledger append -"
+    run(some, tmp_path, LEDGER_ADDRESS=service.address)
+    head = json.loads(run("incident-ledger --json ledgers", tmp_path, LEDGER_ADDRESS=service.address))
+    position = int(head["ledgers"][0]["size"])
+    wait = f"incident-ledger incidents --limit 1 --min-position {position}"
+    run(wait, tmp_path, LEDGER_ADDRESS=service.address)
+    told = ""
+    for each in blocks(read(EXPORT)):
+        if each.language == "sh":
+            told += run(each.text, tmp_path, LEDGER_ADDRESS=service.address)
+    exports = re.findall("^incident-ledger export", read(EXPORT), re.MULTILINE)
+    assert told.count(f"As of position {position} ") == len(exports)
+    idlib = json.loads((tmp_path / "idlib.csv.metadata.json").read_text())
+    assert (idlib["filter"]["places"], idlib["rows"]) == (["Idlib"], 4)
+    with (tmp_path / "ged.csv").open(newline="") as stream:
+        in_layout = len(list(csv.DictReader(stream)))
+    ged = json.loads((tmp_path / "ged.csv.metadata.json").read_text())
+    assert in_layout == ged["rows"] > 50
+    assert in_layout + sum(each["incidents"] for each in ged["left_out"]) == INCIDENTS
+    assert (tmp_path / "figures.csv").read_text().startswith("admin1,class,low,best,high,")
+    assert (tmp_path / "incidents-hxl.csv").read_text().splitlines()[1].startswith(",#date+start,#date+end,")
+    assert {path.suffix for path in tmp_path.iterdir()} == {".csv", ".json", ".geojson", ".parquet"}
+    (program,) = [each.text for each in blocks(read(EXPORT)) if each.language == "python"]
+    (tmp_path / "read.py").write_text(program)
+    said = run("python read.py", tmp_path)
+    assert said == f"{INCIDENTS} incidents as of position {position} by ucdp-range\n"
+
+
+def test_the_page_on_exports_names_every_column_reason_and_hashtag() -> None:
+    page = read(EXPORT)
+    named = {word for text in code(page) for word in text.split(", ")}
+    columns = incident_table.COLUMNS + incident_table.WORDS
+    others = tuple(f"{outcome}_" for outcome in ("injured", "missing", "captured"))
+    assert {each.name for each in columns if not each.name.startswith(others)} - named == set()
+    assert {f"{outcome}…" for outcome in others} - named == set()
+    assert {each.tag for each in columns if each.tag} - named == set()
+    assert set(ucdp_layout.COLUMNS) - {"side_a", "side_a_new_id", "side_b", "side_b_new_id"} - named <= {
+        *("deaths_a", "deaths_b"),
+    }
+    empty = page.partition("The others are empty: ")[2].partition(". Rows")[0]
+    assert set(code(empty)) == ucdp_layout.NOT_KEPT
+    reasons = [cells[0].strip("`") for cells in rows(section(page, "UCDP's layout"))]
+    assert reasons == [*ucdp_layout.LeftOut, *ucdp_layout.Note]
 
 
 @pytest.mark.parametrize("page", [BACK_UP, OWN_SERVER])
