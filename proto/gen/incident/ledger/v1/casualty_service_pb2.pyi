@@ -681,7 +681,7 @@ class ClaimRecord(message.Message):
     incident_id: builtins.str
     """The incident that it counts to now; another than it names where incidents were merged."""
     held_from: builtins.int
-    """First position at which the claim held in this form."""
+    """First position at which the claim held in this form; of one that came back when an act was undone, since it came back."""
     held_to: builtins.int
     """First position at which it no longer does; 0 while it holds."""
     left_out: builtins.str
