@@ -7,6 +7,7 @@ import click
 
 from incident.ledger.v1 import casualty_service_pb2 as messages
 from incident.ledger.v1.casualty_service_pb2_grpc import CasualtyServiceStub
+from ledger.cli import wording
 from ledger.cli.casualty_filter import casualty_filter, casualty_filter_options
 from ledger.cli.casualty_tables import print_casualties, rules_of
 from ledger.cli.claim_tables import print_parts
@@ -141,7 +142,8 @@ def claims(session: Session, limit: int, **options: Any) -> None:
         print_json(session.out, answer)
         return
     print_parts(session.out, answer.claims, "No claim fits.")
-    print_basis(session.out, answer.basis, *rules_of(answer))
+    group = ", ".join(f"{wording.grouping(part.grouping)} {part.value or 'not stated'}" for part in answer.group)
+    print_basis(session.out, answer.basis, *rules_of(answer), f"group {group}" if group else "")
     print_more(session.out, answer)
 
 

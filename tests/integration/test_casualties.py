@@ -534,6 +534,49 @@ async def test_what_is_left_out_counts_to_the_group_that_it_would_have_been_in(
     assert [left_out(figure) for figure in figures] == [{"VERIFICATION": 1}, {"VERIFICATION": 1}]
 
 
+BESIDE_A_GOOD_ONE: dict[str, dict[str, Any]] = {
+    "VERIFICATION": {"verification": "weak"},
+    "DATE_PRECISION": {"occurred": {"start": "2020-02-10", "end": "2020-02-16", "precision": "month"}},
+    "PLACE_PRECISION": {"place": SYRIA},
+    "AGGREGATE": {"clarity": "aggregate"},
+    "PARTLY_IN_PERIOD": {"occurred": {"start": "2020-02-08", "end": "2020-02-11", "precision": "days"}},
+    "UNRESOLVED_WORDS": {"count": {"qualifier": "vague", "words": "scores"}},
+    "SUPERSEDED": {"incident_id": "good-superseded"},
+    "RETRACTED": {},
+}
+"""What is wrong with a claim, by the reason for which a strict question leaves it out."""
+STRICT = ClaimFilter(
+    occurred_from=date(2020, 2, 10),
+    min_verification=Verification.FAIR,
+    max_date_precision=DatePrecision.WEEK,
+    max_place_precision=PlacePrecision.ADMIN1,
+    exclude_aggregates=True,
+)
+
+
+async def test_each_reason_is_told_in_the_group_of_the_claim_that_it_concerns(
+    asking: Asking, reports: RecordedReports
+) -> None:
+    for reason, wrong in BESIDE_A_GOOD_ONE.items():
+        party, fair = reason.lower(), {"verification": "fair"}
+        left_out_claim = {**troops(f"left-out-{party}", 1, party, **fair), **wrong}
+        ids = reports.file(f"r-{party}", left_out_claim, troops(f"good-{party}", 2, party, **fair))
+        if reason == "RETRACTED":
+            retraction = {"type": "ClaimRetracted", "target_event_id": str(ids[0]), "reason": "error"}
+            reports.file("x", retraction)
+    asking.fold(reports)
+    answer = await asking.ask(Question(STRICT, [Grouping.PARTY]))
+    assert {figure.key[0][1]: (figure.figure.best, left_out(figure)) for figure in answer.figures} == {
+        reason.lower(): (2, {reason: 1}) for reason in BESIDE_A_GOOD_ONE
+    }
+    assert left_out(answer) == dict.fromkeys(BESIDE_A_GOOD_ONE, 1)
+    for reason in BESIDE_A_GOOD_ONE:
+        parts = await page_of_claims(
+            asking.connection, Question(STRICT), asking.position, {Grouping.PARTY: reason.lower()}, 0, 9, True
+        )
+        assert [part.left_out for part in parts] == [reason, ""]
+
+
 async def test_an_incident_counts_once_in_a_group(asking: Asking, reports: RecordedReports) -> None:
     reports.file("r", troops("a", 5), civilians("a", 2), troops("b", 1))
     asking.fold(reports)

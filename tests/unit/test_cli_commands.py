@@ -396,6 +396,10 @@ def test_claims_say_what_they_add_and_by_which_rules(
         resolution_rule="envelope",
         spread_imprecise_dates=True,
         filter={"places": ["Idlib"]},
+        group=[
+            {"grouping": "CASUALTY_GROUPING_DAY", "value": "2020-02-10"},
+            {"grouping": "CASUALTY_GROUPING_PARTY"},
+        ],
         claims=[
             {**CLAIM, "adds": six},
             {**CLAIM, "adds": {"text": "unknown"}, "left_out": "UNRESOLVED_WORDS"},
@@ -405,15 +409,9 @@ def test_claims_say_what_they_add_and_by_which_rules(
     )
     assert ask("claims") == 0
     words = " ".join(capsys.readouterr().out.split())
-    for part in (
-        "6",
-        "unknown,",
-        "superseded",
-        "counted",
-        "policy verbatim-1 · rule envelope · where places Idlib",
-    ):
+    rules = "policy verbatim-1 · rule envelope · where places Idlib · imprecise dates in intervals · group "
+    for part in ("6", "unknown,", "superseded", "counted", f"{rules}day 2020-02-10, party not stated"):
         assert part in words, part
-    assert "imprecise dates in intervals" in words
 
 
 def test_a_limit_says_that_there_is_more(

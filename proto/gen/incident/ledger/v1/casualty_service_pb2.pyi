@@ -671,9 +671,9 @@ class ClaimRecord(message.Message):
     HELD_FROM_FIELD_NUMBER: builtins.int
     HELD_TO_FIELD_NUMBER: builtins.int
     FLAGS_FIELD_NUMBER: builtins.int
+    SOURCE_COUNT_FIELD_NUMBER: builtins.int
     LEFT_OUT_FIELD_NUMBER: builtins.int
     ADDS_FIELD_NUMBER: builtins.int
-    SOURCE_COUNT_FIELD_NUMBER: builtins.int
     original_event_id: builtins.str
     """The event that first made it, where it was corrected."""
     reported: builtins.str
@@ -683,15 +683,15 @@ class ClaimRecord(message.Message):
     incident_id: builtins.str
     """The incident that it counts to now; another than it names where incidents were merged."""
     held_from: builtins.int
-    """First position at which the claim held in this form."""
+    """First position at which the claim held in this form; of one that came back when an act was undone, since it came back."""
     held_to: builtins.int
     """First position at which it no longer does; 0 while it holds."""
+    source_count: builtins.int
+    """On how many sources its report rests, where its publisher says so; absent where unknown."""
     left_out: builtins.str
     """In ListClaims: why the figures leave it out, in the words of LeftOut; `TOLL` where it stands beside them, `WHOLE` where
     it only gives an incident its bounds. Empty where it counts.
     """
-    source_count: builtins.int
-    """On how many sources its report rests, where its publisher says so; absent where unknown."""
     @builtins.property
     def event(self) -> records_pb2.RecordedEvent:
         """The event that made the claim (or last corrected it)."""
@@ -723,9 +723,9 @@ class ClaimRecord(message.Message):
         held_from: builtins.int = ...,
         held_to: builtins.int = ...,
         flags: abc.Iterable[builtins.str] | None = ...,
+        source_count: builtins.int | None = ...,
         left_out: builtins.str = ...,
         adds: Figure | None = ...,
-        source_count: builtins.int | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["_source_count", b"_source_count", "adds", b"adds", "event", b"event", "source", b"source", "source_count", b"source_count"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
