@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,16 +23,18 @@ from google.protobuf.json_format import ParseDict
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
+from rich.console import Console
 
 from incident.ledger.v1 import casualty_service_pb2 as casualty
 from incident.ledger.v1 import ledger_service_pb2 as ledger
 from incident.ledger.v1 import records_pb2
 from ledger import errors
 from ledger.cli import run
-from ledger.cli.exports import account
+from ledger.cli.exports import account, command
 from ledger.cli.exports import parquet as parquet_writer
 from ledger.cli.exports.destination import destination
 from ledger.cli.exports.writers import CsvWriter, cell_text
+from ledger.cli.session import Session
 from ledger.datasets.columns import Column, Kind
 from tests.canned_server import NOT_SERVED, CannedServer, canned_server
 
@@ -40,6 +43,8 @@ DAY = {"start": "2020-02-10", "end": "2020-02-10", "precision": "DATE_PRECISION_
 PLACE = {"name": "Riverton", "precision": "PLACE_PRECISION_NEAR", "latitude": 10.5, "longitude": -20.25}
 FORMATS = ("csv", "ucdp", "hxl", "geojson", "parquet")
 SECONDS = 20
+REFRESH_SECONDS = 0.3
+"""Several turns of what is shown."""
 
 Export = Callable[..., int]
 
@@ -453,6 +458,17 @@ def test_after_the_end_nothing_is_written(tmp_path: Path) -> None:
         made.complete()
     assert made.stream.write(b", and more") == len(b", and more")
     assert (tmp_path / "out").read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize(("watched", "shown"), [(True, True), (False, False)])
+def test_progress_is_shown_where_somebody_watches(watched: bool, shown: bool) -> None:
+    told = io.StringIO()
+    console = Console(file=told, force_terminal=watched, width=80)
+    session = Session(err=console)
+    with command._progress(session, to_file=True) as tell:
+        tell(1_234)
+        time.sleep(REFRESH_SECONDS)
+    assert ("1,234 rows" in told.getvalue()) == shown
 
 
 def test_a_link_leads_to_the_file_that_is_replaced(export: Export, tmp_path: Path) -> None:
