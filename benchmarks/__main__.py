@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import appending, bulk, history, importing, machine, table, waiting
+from benchmarks import appending, bulk, history, importing, machine, table, totals, waiting
 from benchmarks.bars import verdicts
 from benchmarks.ground import Ground
 from benchmarks.opponents import Opponent, Scale, rounds
@@ -31,6 +31,7 @@ GROUPS: dict[str, Group] = {
     "rivals": bulk.rivals,
     "history": history.opponents,
     "import": importing.opponents,
+    "totals": totals.opponents,
 }
 
 
@@ -40,7 +41,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="one short round of few sizes: to see that all runs")
     parser.add_argument("--seconds", type=float, default=SECONDS, help=f"of each measurement (default {SECONDS:g})")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of which medians are taken (default {ROUNDS})")
-    parser.add_argument("--history", type=int, default=HISTORY, help=f"events to replay (default {HISTORY:,})")
+    parser.add_argument(
+        "--history", type=int, default=HISTORY, help=f"events to replay, claims to sum (default {HISTORY:,})"
+    )
     parser.add_argument("--only", nargs="+", choices=GROUPS, default=list(GROUPS), help="these groups of opponents")
     parser.add_argument("--json", type=Path, help="file for everything that was measured")
     return parser.parse_args()

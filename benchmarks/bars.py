@@ -11,6 +11,7 @@ from benchmarks import importing
 from benchmarks.appending import MOST
 from benchmarks.bulk import CALL_SIZES, RAW_SIZE, UMA_AT_ONCE, raw_name, stream_name, uma_name
 from benchmarks.clients.telling import Measured
+from benchmarks.totals import FEW_CLAIMS, KEEPING, MANY_CLAIMS, NAMES, NOT_KEEPING, answer_name
 
 FLAT_MIB = 64.0
 """A replay of whatever length may let the server's memory grow by so much."""
@@ -122,6 +123,16 @@ BARS: Sequence[Bar] = (
         to=("AppendReport on the small ledger",),
     ),
     Bar("import to a stream of the same reports", importing.IMPORT, CALLS, 0.5, to=(importing.STREAM,)),
+    *(
+        Bar(
+            f"casualties by {grouping}, p50: many claims to few",
+            *(answer_name(grouping, MANY_CLAIMS), "p50_ms"),
+            most=1.5,
+            to=(answer_name(grouping, FEW_CLAIMS),),
+        )
+        for grouping in NAMES
+    ),
+    Bar("fold of casualties, events, to the same without totals", KEEPING, EVENTS, 0.67, to=(NOT_KEEPING,)),
 )
 
 

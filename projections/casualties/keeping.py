@@ -84,6 +84,7 @@ def keep_totals(connection: Connection, changed: Changed) -> None:
         _keep_tolls(connection)
     if changed.actors:
         connection.execute(TOTALS.take_actors, actors)
+    connection.execute(TOTALS.usual_settings)  # a rebuild goes on in the same transaction
 
 
 def _renew(connection: Connection, changed: Changed) -> None:
@@ -97,7 +98,9 @@ def _renew(connection: Connection, changed: Changed) -> None:
         "separator": SEPARATOR,
         **BOUNDS,
     }
-    row = connection.execute(RENEW, asked, prepare=True).fetchone()
+    # A plan for few rows is no good for many: another text, and so another plan, whenever the ledger has doubled.
+    statement = f"{RENEW} -- {changed.position.bit_length()}"
+    row = connection.execute(statement, asked, prepare=True).fetchone()
     short, emptied, stretches = row or (False, False, [])
     if short:
         connection.execute(TOTALS.fill_positions, BOUNDS)

@@ -162,6 +162,18 @@ def test_a_redacted_claim_leaves_every_figure_and_is_told_as_of_all_its_position
     ]
 
 
+def test_a_correction_of_a_redacted_claim_can_be_redacted_as_it_stands(record: Record) -> None:
+    (claim,) = record.file("r", named(5))
+    correction = {"type": "ClaimCorrected", "target_event_id": claim, "reason": NAME, "replacement": named(6)}
+    (corrected,) = record.file("c", correction)  # at 4
+    code, _ = refusal(lambda: record.file("too-early", *redacting(corrected)))
+    assert code is grpc.StatusCode.FAILED_PRECONDITION
+    record.file("x", *redacting(claim, corrected))  # at 6 and 7
+    told = [record.left_out(position) for position in range(8)]
+    assert [each.get("REDACTED", 0) for each in told] == [0, 0, 1, 1, 1, 1, 1, 1]
+    assert [each.get("REDACTED_ACT", 0) for each in told] == [0, 0, 0, 0, 1, 1, 1, 0]
+
+
 def test_answers_that_knew_nothing_of_the_claim_stay_as_they_were(record: Record) -> None:
     record.file("r", troops(3, "b"), troops(4, "c"))
     (claim,) = record.file("s", named(5))
