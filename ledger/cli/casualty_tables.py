@@ -84,7 +84,7 @@ def _print_tolls(console: Console, answer: Any, max_tolls: int) -> None:
 
 def _toll_words(body: Any) -> tuple[str, ...]:
     whose = f"of {body.victim_party}" if body.victim_party else ""
-    return wording.toll_class(body.victim_class), whose, wording.outcome(body.outcome)
+    return wording.victim_class(body.victim_class) or "persons", whose, wording.outcome(body.outcome)
 
 
 def figure_words(figure: Any) -> str:
