@@ -5,24 +5,26 @@
 -- Rows of totals as the policy has them: acled-2019 gives every claim one number, ucdp-range the bounds of wholes. A claim
 -- that all policies take alike is in other rows than one that they do not.
 WITH counted AS (
-    SELECT key, policies, taken, claims, incidents, qualifiers, party_claim, aggregate,
+    SELECT t.key, t.policies, taken, t.claims, incidents, qualifiers, party_claim, aggregate,
            sources, source_sum, source_squares,
            retracted, verification, date_precision, unresolved_words, superseded,
            chosen.*
-      FROM totals
+      FROM totals AS t
+      LEFT JOIN totals_by_wholes AS w
+        ON w.grouping = t.grouping AND w.key = t.key AND w.policies = t.policies AND %(policy)s::text = 'ucdp-range'
       CROSS JOIN LATERAL (
-          SELECT low, lows, best, bests, high, highs, low_above_best, best_above_high, 0 AS covered
-           WHERE %(policy)s::text = 'verbatim-1'
-           UNION ALL
-          SELECT range_low, range_lows, best, bests, range_high, range_highs,
-                 range_low_above_best, range_best_above_high, totals.covered
-           WHERE %(policy)s::text = 'ucdp-range'
+          SELECT t.low + coalesce(w.low, 0) AS low, t.lows + coalesce(w.lows, 0) AS lows, best, bests,
+                 t.high + coalesce(w.high, 0) AS high, t.highs + coalesce(w.highs, 0) AS highs,
+                 t.low_above_best + coalesce(w.low_above_best, 0) AS low_above_best,
+                 t.best_above_high + coalesce(w.best_above_high, 0) AS best_above_high,
+                 coalesce(w.claims, 0) AS covered
+           WHERE %(policy)s::text <> 'acled-2019'
            UNION ALL
           SELECT acled_number, taken, acled_number, taken, acled_number, taken, 0, 0, 0
            WHERE %(policy)s::text = 'acled-2019'
       ) AS chosen
-     WHERE grouping = %(grouping)s::smallint
-       AND policies = ANY (%(policies)s::smallint[])
+     WHERE t.grouping = %(grouping)s::smallint
+       AND t.policies = ANY (%(policies)s::smallint[])
 )
 
 -- name: figures

@@ -42,26 +42,24 @@ QUALIFIERS = tuple(CountQualifier)
 STRETCH = 4_096
 """Positions in a stretch: where a first position goes away, as many are looked at to find the next one."""
 
-INSIDE = TOTALS.inside_kept_tolls + QUESTIONS.of_its_kind + "\n" + QUESTIONS.in_its_area + "\n"
+INSIDE = f"{QUESTIONS.of_its_kind}\n{QUESTIONS.in_its_area}\n"
 RENEW = "\n".join(
     (
-        QUESTIONS.held,
-        TOTALS.of_changed,
-        TOTALS.fresh,
-        TOTALS.moved,
-        TOTALS.cells,
-        TOTALS.and_cells_of_tolls,
-        INSIDE,
-        TOTALS.changed,
-        TOTALS.sums,
-        TOTALS.first_positions,
-        TOTALS.unregistered,
-        TOTALS.tolls,
-        TOTALS.what_is_left,
+        *(QUESTIONS.held, TOTALS.of_changed, TOTALS.fresh),
+        *(TOTALS.moved, INSIDE, TOTALS.inside_which_tolls, TOTALS.part_of_toll, TOTALS.cells),
+        *(TOTALS.changed, TOTALS.sums, TOTALS.sums_by_wholes, TOTALS.first_positions),
+        *(TOTALS.unregistered, TOTALS.tolls, TOTALS.what_is_left),
     )
 )
 TAKE_NEW_TOLLS = "\n".join(
-    (TOTALS.cells_of_new_tolls, INSIDE, TOTALS.that_are_new, TOTALS.changed, TOTALS.sums, TOTALS.done)
+    (
+        *(TOTALS.cells_of_new_tolls, TOTALS.part_of_toll, TOTALS.that_are_new, INSIDE, ")"),
+        *(TOTALS.changed, TOTALS.sums, TOTALS.sums_by_wholes, TOTALS.done),
+    )
+)
+DROP_EMPTY = (
+    *(TOTALS.drop_totals, TOTALS.drop_totals_by_wholes, TOTALS.drop_positions),
+    *(TOTALS.drop_unregistered, TOTALS.drop_tolls),
 )
 BOUNDS = {
     "qualifiers": [each.value for each in QUALIFIERS],
@@ -105,7 +103,7 @@ def _renew(connection: Connection, changed: Changed) -> None:
     if short:
         connection.execute(TOTALS.fill_positions, BOUNDS)
     if emptied:
-        for statement in (TOTALS.drop_totals, TOTALS.drop_positions, TOTALS.drop_unregistered, TOTALS.drop_tolls):
+        for statement in DROP_EMPTY:
             connection.execute(statement)
     if stretches:
         connection.execute(TOTALS.drop_stretches, {"stretches": Jsonb(stretches)})

@@ -128,19 +128,12 @@ CREATE TABLE totals (
     bests                bigint NOT NULL,
     high                 bigint NOT NULL,
     highs                bigint NOT NULL,
-    range_low            bigint NOT NULL,          -- by ucdp-range, with the bounds of wholes
-    range_lows           bigint NOT NULL,
-    range_high           bigint NOT NULL,
-    range_highs          bigint NOT NULL,
     acled_number         bigint NOT NULL,
     qualifiers           bigint NOT NULL,          -- the sum of their numbers: of one claim, its own
     party_claim          bigint NOT NULL,
     aggregate            bigint NOT NULL,
     low_above_best       bigint NOT NULL,
     best_above_high      bigint NOT NULL,
-    range_low_above_best bigint NOT NULL,
-    range_best_above_high bigint NOT NULL,
-    covered              bigint NOT NULL,          -- how many are parts of a whole that gives its bounds
     sources              bigint NOT NULL,
     source_sum           numeric NOT NULL,
     source_squares       numeric NOT NULL,
@@ -149,6 +142,22 @@ CREATE TABLE totals (
     date_precision       bigint NOT NULL,
     unresolved_words     bigint NOT NULL,
     superseded           bigint NOT NULL,
+    PRIMARY KEY (grouping, key, policies)
+);
+
+-- What the bounds of wholes add to these by ucdp-range, where some give them.
+CREATE TABLE totals_by_wholes (
+    grouping        smallint NOT NULL,
+    key             text COLLATE "C" NOT NULL,
+    policies        smallint NOT NULL,
+    parts           bigint NOT NULL,
+    claims          bigint NOT NULL,
+    low             bigint NOT NULL,
+    lows            bigint NOT NULL,
+    high            bigint NOT NULL,
+    highs           bigint NOT NULL,
+    low_above_best  bigint NOT NULL,
+    best_above_high bigint NOT NULL,
     PRIMARY KEY (grouping, key, policies)
 );
 

@@ -110,7 +110,12 @@ SET LOCAL work_mem TO DEFAULT;
            CASE WHEN counts THEN sign * source_number * source_number END AS source_square,
            array_agg(keys) FILTER (WHERE counts)
                OVER (PARTITION BY sign, incident_id, policies, keys[1] IS NULL, keys[11] IS NULL ORDER BY form_position
-                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS keys_before
+                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS keys_before,
+           ARRAY(SELECT toll.form_position::text FROM kept_tolls AS toll WHERE keys[1] IS NOT NULL AND left_out IS NULL
+
+-- name: inside_which_tolls
+-- After the conditions of questions.sql, which are about `part` and `toll`.
+           ) AS inside
       FROM moved
       -- 120 bits of a hash: as good as a name, and a number.
       CROSS JOIN LATERAL encode(sha256(convert_to(source, 'UTF8')), 'hex') AS hash
@@ -119,52 +124,22 @@ SET LOCAL work_mem TO DEFAULT;
                  + ('x' || substr(hash, 16, 15))::bit(60)::bigint AS source_number
            OFFSET 0
       ) AS source
-)
 
--- name: cells
-, cell AS NOT MATERIALIZED (
-    SELECT known.*, grouped.grouping, grouped.key
-      FROM known CROSS JOIN unnest(keys) WITH ORDINALITY AS grouped (key, grouping)
-     WHERE grouped.key IS NOT NULL
-
--- name: and_cells_of_tolls
-     UNION ALL
-    SELECT known.*, 0, toll.form_position::text
-      FROM known
-
--- name: inside_kept_tolls
--- Followed by the conditions of questions.sql.
+-- name: part_of_toll
       CROSS JOIN LATERAL (
           SELECT keys[2] AS victim_party, keys[3] AS victim_class, keys[4] AS outcome, keys[7] AS country,
-                 keys[8] AS admin1, known.admin2, known.place_name, known.perpetrators,
-                 known.occurred_start, known.occurred_end
+                 keys[8] AS admin1, admin2, place_name, perpetrators, occurred_start, occurred_end
       ) AS part
-      JOIN kept_tolls AS toll ON keys[1] IS NOT NULL AND left_out IS NULL
+
+-- name: cells
+), cell AS NOT MATERIALIZED (
+    SELECT known.*, CASE WHEN number <= %(kept)s::int THEN number ELSE 0 END AS grouping, grouped.key
+      FROM known CROSS JOIN unnest(keys || inside) WITH ORDINALITY AS grouped (key, number)
+     WHERE grouped.key IS NOT NULL
+)
 
 -- name: changed
-)
--- The parts of a whole as in `bounds_of_wholes`.
-, of_whole AS (
-    SELECT part.*,
-           CASE WHEN NOT coalesce(covered, false) THEN low WHEN number = 1 THEN whole[2] ELSE 0 END AS range_low,
-           CASE WHEN NOT coalesce(covered, false) THEN high WHEN number = 1 THEN whole[4] ELSE 0 END AS range_high,
-           CASE WHEN covered THEN whole[2] > whole[3] ELSE low > best END AS range_low_above_best,
-           CASE WHEN covered THEN whole[3] > whole[4] ELSE best > high END AS range_best_above_high
-      FROM (
-          SELECT cell.*, sum(best) OVER same_whole = whole[3] AS covered,
-                 row_number() OVER (same_whole ORDER BY position) AS number
-            FROM cell
-           WHERE whole IS NOT NULL
-          WINDOW same_whole AS (PARTITION BY sign, policies, incident_id, whole[1], grouping, key)
-      ) AS part
-), bounded AS NOT MATERIALIZED (
-    SELECT cell.*, NULL::boolean AS covered, NULL::bigint AS number, low AS range_low, high AS range_high,
-           low > best AS range_low_above_best, best > high AS range_best_above_high
-      FROM cell
-     WHERE whole IS NULL
-     UNION ALL
-    SELECT * FROM of_whole
-), changed AS MATERIALIZED (
+, changed AS MATERIALIZED (
     SELECT grouping::smallint, key, policies,
            CASE WHEN counts THEN form_position / %(stretch)s::bigint END AS stretch,
            sum(sign) FILTER (WHERE left_out IS NULL) AS taken,
@@ -173,17 +148,12 @@ SET LOCAL work_mem TO DEFAULT;
            sum(sign * low) AS low, sum(sign) FILTER (WHERE low IS NOT NULL) AS lows,
            sum(sign * best) AS best, sum(sign) FILTER (WHERE best IS NOT NULL) AS bests,
            sum(sign * high) AS high, sum(sign) FILTER (WHERE high IS NOT NULL) AS highs,
-           sum(sign * range_low) AS range_low, sum(sign) FILTER (WHERE range_low IS NOT NULL) AS range_lows,
-           sum(sign * range_high) AS range_high, sum(sign) FILTER (WHERE range_high IS NOT NULL) AS range_highs,
            sum(sign * acled_number) AS acled_number,
            sum(qualifier_number) AS qualifiers,
            sum(sign) FILTER (WHERE counts AND party_claim) AS party_claim,
            sum(sign) FILTER (WHERE counts AND aggregate) AS aggregate,
            sum(sign) FILTER (WHERE counts AND low > best) AS low_above_best,
            sum(sign) FILTER (WHERE counts AND best > high) AS best_above_high,
-           sum(sign) FILTER (WHERE counts AND range_low_above_best) AS range_low_above_best,
-           sum(sign) FILTER (WHERE counts AND range_best_above_high) AS range_best_above_high,
-           sum(sign) FILTER (WHERE counts AND covered) AS covered,
            sum(sign) FILTER (WHERE source_number IS NOT NULL) AS sources,
            sum(source_number) AS source_sum,
            sum(source_square) AS source_squares,
@@ -194,7 +164,7 @@ SET LOCAL work_mem TO DEFAULT;
            sum(sign * superseded) AS superseded,
            array_agg(sign * form_position) FILTER (WHERE counts AND grouping > 0) AS moves,
            min(form_position) FILTER (WHERE counts AND grouping > 0) AS first_move
-      FROM bounded
+      FROM cell
      GROUP BY 1, 2, 3, 4
 )
 
@@ -204,12 +174,10 @@ SET LOCAL work_mem TO DEFAULT;
     SELECT grouping, key, policies,
            coalesce(sum(taken), 0), coalesce(sum(claims), 0), coalesce(sum(incidents), 0),
            coalesce(sum(low), 0), coalesce(sum(lows), 0), coalesce(sum(best), 0), coalesce(sum(bests), 0),
-           coalesce(sum(high), 0), coalesce(sum(highs), 0), coalesce(sum(range_low), 0), coalesce(sum(range_lows), 0),
-           coalesce(sum(range_high), 0), coalesce(sum(range_highs), 0), coalesce(sum(acled_number), 0),
+           coalesce(sum(high), 0), coalesce(sum(highs), 0), coalesce(sum(acled_number), 0),
            coalesce(sum(qualifiers), 0), coalesce(sum(party_claim), 0), coalesce(sum(aggregate), 0),
            coalesce(sum(low_above_best), 0), coalesce(sum(best_above_high), 0),
-           coalesce(sum(range_low_above_best), 0), coalesce(sum(range_best_above_high), 0),
-           coalesce(sum(covered), 0), coalesce(sum(sources), 0), coalesce(sum(source_sum), 0), coalesce(sum(source_squares), 0),
+           coalesce(sum(sources), 0), coalesce(sum(source_sum), 0), coalesce(sum(source_squares), 0),
            coalesce(sum(retracted), 0), coalesce(sum(verification), 0), coalesce(sum(date_precision), 0),
            coalesce(sum(unresolved_words), 0), coalesce(sum(superseded), 0)
       FROM changed
@@ -220,21 +188,48 @@ SET LOCAL work_mem TO DEFAULT;
            low = t.low + excluded.low, lows = t.lows + excluded.lows,
            best = t.best + excluded.best, bests = t.bests + excluded.bests,
            high = t.high + excluded.high, highs = t.highs + excluded.highs,
-           range_low = t.range_low + excluded.range_low, range_lows = t.range_lows + excluded.range_lows,
-           range_high = t.range_high + excluded.range_high, range_highs = t.range_highs + excluded.range_highs,
            acled_number = t.acled_number + excluded.acled_number, qualifiers = t.qualifiers + excluded.qualifiers,
            party_claim = t.party_claim + excluded.party_claim, aggregate = t.aggregate + excluded.aggregate,
            low_above_best = t.low_above_best + excluded.low_above_best,
            best_above_high = t.best_above_high + excluded.best_above_high,
-           range_low_above_best = t.range_low_above_best + excluded.range_low_above_best,
-           range_best_above_high = t.range_best_above_high + excluded.range_best_above_high,
-           covered = t.covered + excluded.covered, sources = t.sources + excluded.sources, source_sum = t.source_sum + excluded.source_sum,
+           sources = t.sources + excluded.sources, source_sum = t.source_sum + excluded.source_sum,
            source_squares = t.source_squares + excluded.source_squares,
            retracted = t.retracted + excluded.retracted, verification = t.verification + excluded.verification,
            date_precision = t.date_precision + excluded.date_precision,
            unresolved_words = t.unresolved_words + excluded.unresolved_words,
            superseded = t.superseded + excluded.superseded
     RETURNING taken = 0 AND retracted = 0 AND verification = 0 AND date_precision = 0 AS is_empty
+)
+
+-- name: sums_by_wholes
+-- What the bounds of wholes change, as in `bounds_of_wholes`: the first part has those of the whole, the others none.
+, part_of_whole AS (
+    SELECT cell.*,
+           sum(best) OVER same_whole = whole[3] AS covered,
+           CASE row_number() OVER (same_whole ORDER BY position) WHEN 1 THEN whole[2] ELSE 0 END AS range_low,
+           CASE row_number() OVER (same_whole ORDER BY position) WHEN 1 THEN whole[4] ELSE 0 END AS range_high
+      FROM cell
+     WHERE whole IS NOT NULL
+    WINDOW same_whole AS (PARTITION BY sign, policies, incident_id, whole[1], grouping, key)
+), summed_by_wholes AS (
+    INSERT INTO totals_by_wholes AS t
+    SELECT grouping, key, policies, sum(sign), coalesce(sum(sign) FILTER (WHERE counts), 0),
+           sum(sign * (coalesce(range_low, 0) - coalesce(low, 0))),
+           sum(sign * ((range_low IS NOT NULL)::int - (low IS NOT NULL)::int)),
+           sum(sign * (coalesce(range_high, 0) - coalesce(high, 0))),
+           sum(sign * ((range_high IS NOT NULL)::int - (high IS NOT NULL)::int)),
+           coalesce(sum(sign * ((whole[2] > whole[3] IS TRUE)::int - (low > best IS TRUE)::int)) FILTER (WHERE counts), 0),
+           coalesce(sum(sign * ((whole[3] > whole[4] IS TRUE)::int - (best > high IS TRUE)::int)) FILTER (WHERE counts), 0)
+      FROM part_of_whole
+     WHERE covered
+     GROUP BY grouping, key, policies
+        ON CONFLICT (grouping, key, policies) DO UPDATE
+       SET parts = t.parts + excluded.parts, claims = t.claims + excluded.claims,
+           low = t.low + excluded.low, lows = t.lows + excluded.lows,
+           high = t.high + excluded.high, highs = t.highs + excluded.highs,
+           low_above_best = t.low_above_best + excluded.low_above_best,
+           best_above_high = t.best_above_high + excluded.best_above_high
+    RETURNING parts = 0 AS is_empty
 )
 
 -- name: first_positions
@@ -311,7 +306,7 @@ SET LOCAL work_mem TO DEFAULT;
     SELECT grouping, form_position, event_id, held_from
       FROM fresh_toll CROSS JOIN generate_series(1, %(kept)s::int) AS grouping
      WHERE left_out IS NULL
-       AND (grouping, position) NOT IN (SELECT grouping, whole[1] FROM of_whole WHERE covered AND sign = 1)
+       AND (grouping, position) NOT IN (SELECT grouping, whole[1] FROM part_of_whole WHERE covered AND sign = 1)
     RETURNING *
 ), counted_tolls AS (
     INSERT INTO totals_of_tolls AS t
@@ -336,7 +331,8 @@ SET LOCAL work_mem TO DEFAULT;
 -- whether there are rows that say nothing any more; and which stretches hold none.
 SELECT EXISTS (SELECT FROM due CROSS JOIN unnest(moves) AS move
                 WHERE move < 0 AND cardinality(positions) = %(most_positions)s::int) AS short,
-       EXISTS (SELECT is_empty FROM summed WHERE is_empty UNION ALL SELECT is_empty FROM placed WHERE is_empty
+       EXISTS (SELECT is_empty FROM summed WHERE is_empty UNION ALL SELECT is_empty FROM summed_by_wholes WHERE is_empty
+               UNION ALL SELECT is_empty FROM placed WHERE is_empty
                UNION ALL SELECT is_empty FROM unregistered WHERE is_empty
                UNION ALL SELECT is_empty FROM counted_tolls WHERE is_empty) AS emptied,
        ARRAY(SELECT to_jsonb(stretched) FROM stretched WHERE claims = 0) AS stretches
@@ -383,6 +379,9 @@ DELETE FROM totals_stretches AS t
 -- name: drop_totals
 DELETE FROM totals WHERE taken = 0 AND retracted = 0 AND verification = 0 AND date_precision = 0
 
+-- name: drop_totals_by_wholes
+DELETE FROM totals_by_wholes WHERE parts = 0
+
 -- name: drop_positions
 DELETE FROM totals_positions WHERE positions = '{}'
 
@@ -416,6 +415,8 @@ WITH first AS (
     DELETE FROM kept_tolls WHERE form_position NOT IN (SELECT form_position FROM first) RETURNING form_position
 ), sums_gone AS (
     DELETE FROM totals WHERE grouping = 0 AND key IN (SELECT form_position::text FROM gone)
+), sums_by_wholes_gone AS (
+    DELETE FROM totals_by_wholes WHERE grouping = 0 AND key IN (SELECT form_position::text FROM gone)
 )
 INSERT INTO kept_tolls
 SELECT first.form_position, victim_party, victim_class, outcome, perpetrators, occurred_start, occurred_end,
@@ -426,17 +427,15 @@ SELECT first.form_position, victim_party, victim_class, outcome, perpetrators, o
 RETURNING form_position
 
 -- name: cells_of_new_tolls
--- Followed by `inside_kept_tolls` and what follows that.
-WITH known AS NOT MATERIALIZED (
+-- All numbers that stand, inside the tolls that are new.
+WITH cell AS NOT MATERIALIZED (
     SELECT 1 AS sign, n.*, array_position(%(qualifiers)s::text[], qualifier) AS qualifier_number,
-           NULL::numeric AS source_number, NULL::numeric AS source_square, NULL::text[] AS keys_before
+           NULL::numeric AS source_number, NULL::numeric AS source_square, NULL::text[] AS keys_before,
+           0::bigint AS grouping, toll.form_position::text AS key
       FROM current_numbers AS n
-), cell AS NOT MATERIALIZED (
-    SELECT known.*, 0::bigint AS grouping, toll.form_position::text AS key
-      FROM known
 
 -- name: that_are_new
-       AND toll.form_position = ANY (%(tolls)s::bigint[])
+      JOIN kept_tolls AS toll ON toll.form_position = ANY (%(tolls)s::bigint[]) AND keys[1] IS NOT NULL AND left_out IS NULL
 
 -- name: done
 SELECT 1

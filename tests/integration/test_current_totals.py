@@ -47,8 +47,8 @@ EXAMPLES = settings(
 )
 SCHEMA = "ledger_main_casualties_g1"
 KEPT_TABLES = (
-    *("current_numbers", "current_tolls", "tolls_beside", "kept_tolls", "totals", "totals_positions"),
-    *("totals_stretches", "totals_unregistered", "totals_of_tolls"),
+    *("current_numbers", "current_tolls", "tolls_beside", "kept_tolls", "totals"),
+    *("totals_by_wholes", "totals_positions", "totals_stretches", "totals_unregistered", "totals_of_tolls"),
 )
 QUESTIONS = [Question(group_by=kept, count_policy=policy) for kept in KEPT for policy in CountPolicy]
 SOME_QUESTIONS = st.lists(st.sampled_from(QUESTIONS), min_size=3, max_size=3, unique_by=repr)
