@@ -154,9 +154,10 @@ SET LOCAL work_mem TO DEFAULT;
            sum(sign) FILTER (WHERE counts AND aggregate) AS aggregate,
            sum(sign) FILTER (WHERE counts AND low > best) AS low_above_best,
            sum(sign) FILTER (WHERE counts AND best > high) AS best_above_high,
-           sum(sign) FILTER (WHERE source_number IS NOT NULL) AS sources,
-           sum(source_number) AS source_sum,
-           sum(source_square) AS source_squares,
+           -- Nobody asks who is behind what is inside a toll, and new tolls are not told.
+           sum(sign) FILTER (WHERE source_number IS NOT NULL AND grouping > 0) AS sources,
+           sum(source_number) FILTER (WHERE grouping > 0) AS source_sum,
+           sum(source_square) FILTER (WHERE grouping > 0) AS source_squares,
            sum(sign) FILTER (WHERE left_out = 'RETRACTED') AS retracted,
            sum(sign) FILTER (WHERE left_out = 'VERIFICATION') AS verification,
            sum(sign) FILTER (WHERE left_out = 'DATE_PRECISION') AS date_precision,
