@@ -25,7 +25,9 @@ from tests.served import serving
 pytestmark = [needs_release, pytest.mark.timeout(300)]
 
 SEED = 20_200_212
-QUESTIONS = 200
+QUESTIONS = {18: 200}
+"""Of PostgreSQL's versions, one is asked them all; sums are alike in all."""
+FEW_QUESTIONS = 30
 TROOPS, CIVILIANS = values_pb2.VICTIM_CLASS_TROOPS, values_pb2.VICTIM_CLASS_CIVILIANS
 UNKNOWN = values_pb2.VICTIM_CLASS_UNKNOWN
 IDLIB = {"admin1": ["Idlib Governorate"]}
@@ -316,10 +318,11 @@ def _whole(sums: list[Any]) -> Bounds:
     return low, best, high
 
 
-def test_whatever_is_asked_comes_out_as_from_the_file(release: Release) -> None:
+def test_whatever_is_asked_comes_out_as_from_the_file(release: Release, cluster: Cluster) -> None:
     chance = random.Random(SEED)
     answered = 0
-    for number in range(QUESTIONS):
+    questions = QUESTIONS.get(cluster.version, FEW_QUESTIONS)
+    for number in range(questions):
         asked = question(chance, release)
         theirs = expected(release, asked)
         ours = release.figures(
@@ -330,4 +333,4 @@ def test_whatever_is_asked_comes_out_as_from_the_file(release: Release) -> None:
         assert ours == theirs, f"question {number} of seed {SEED}: {asked}"
         answered += bool(theirs)
     # Most questions are about something: an empty answer to all would agree as well.
-    assert answered > QUESTIONS * 0.7
+    assert answered > questions * 0.7

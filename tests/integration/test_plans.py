@@ -116,7 +116,7 @@ def scanned(connection: Connection, query: str, values: dict[str, Any]) -> set[s
 def scanned_by(connection: Connection, question: Question, position: int = POSITION) -> set[str]:
     """The tables that the queries for figures, tolls and pages read through."""
     values = {**question.parameters(position), "most_positions": 100, "most_groups": 5_000, "most_tolls": 1_000}
-    page = {"after": 0, "limit": 100, "group_key": None}
+    page = {"after": 0, "limit": 100, "group_key": None, "with_left_out": False}
     queries = (
         summing.figures_query(question),
         summing.tolls_query(question),
