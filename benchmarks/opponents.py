@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import psycopg
@@ -18,6 +18,8 @@ from benchmarks import processes
 from benchmarks.clients.telling import Measured
 from benchmarks.ground import SkippedError
 from benchmarks.processes import Serving
+
+Level = TypeVar("Level")
 
 FIRST_RUN = 1_000
 """The numbers of runs begin beyond those of the templates of reports."""
@@ -33,7 +35,7 @@ class Scale:
     """Events of the ledger that is replayed and appended to."""
     short: bool = False
 
-    def levels(self, every: Sequence[int], needed: Sequence[int]) -> Sequence[int]:
+    def levels(self, every: Sequence[Level], needed: Sequence[Level]) -> Sequence[Level]:
         """All degrees in a full run; those that a bar needs in a short one."""
         return needed if self.short else every
 

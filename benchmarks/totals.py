@@ -23,6 +23,7 @@ ASKED_SHARE = 5
 FILL_SECONDS = 7_200.0
 NAMES = {" and ".join(kept) or "nothing": kept for kept in KEPT}
 """The groupings in words."""
+SHORT_NAMES = ("nothing", "month")
 MANY_CLAIMS, FEW_CLAIMS = "many claims", "few claims"
 KEEPING, NOT_KEEPING = "fold of casualties", "fold of casualties without totals"
 
@@ -62,9 +63,11 @@ def opponents(ground: Ground, scale: Scale) -> Iterator[Opponent]:
     yield Opponent(NOT_KEEPING, lambda turn: folded(turn, False))
     yield Opponent(KEEPING, lambda turn: folded(turn, True))
     stated = CountPolicy.VERBATIM_1
-    for grouping in NAMES:
+    for grouping in scale.levels(list(NAMES), SHORT_NAMES):
         for size in (FEW_CLAIMS, MANY_CLAIMS):
             yield answering(answer_name(grouping, size), grouping, size, True, stated)
+    if scale.short:
+        return
     for policy in (CountPolicy.ACLED_2019, CountPolicy.UCDP_RANGE):
         for size in (FEW_CLAIMS, MANY_CLAIMS):
             yield answering(f"casualties by admin1, {policy.value}, {size}", "admin1", size, True, policy)
