@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -19,19 +18,19 @@ import pytest
 from pyarrow import parquet
 
 from ledger.cli import run
+from ledger.datasets.entries import Cells, Document, Release, slug
+from ledger.datasets.ucdp import DATASET
 from ledger.datasets.ucdp_layout import COLUMNS, NOT_KEPT
 from seeds import ucdp
 from tests.acceptance.client import Client, report_message
 from tests.acceptance.conftest import FoundingCase
 from tests.served import ServiceProcess
-from tests.ucdp_reports import Row, actor_id, register, report_of, rows_of_every_kind
+from tests.ucdp_rows import Row, rows_of_every_kind
 
 SLICE = ucdp.rows_of(ucdp.SLICE)
 EVERY_KIND = list(rows_of_every_kind())
 NUMBERS = count()
-RELEASE = "LEDGER_UCDP_RELEASE"
-FILE_ROWS = 5_000
-"""Rows of one report file; a larger one is refused."""
+RELEASE = Release(DATASET.name, "One", "0" * 64, date(2020, 1, 20))
 TOTALS = {"low": 2_557, "best": 2_689, "high": 2_886}
 """Of the slice, as its page states them."""
 
@@ -87,13 +86,14 @@ def ledgers(server: ServiceProcess, channel: grpc.Channel, tmp_path_factory: pyt
 
 
 def filed(exporting: Exporting, rows: list[dict[str, str]]) -> Exporting:
-    """Files rows of UCDP's layout, after their actors."""
-    documents = [register(rows), *map(report_of, rows)]
-    client = exporting.client
-    for start in range(0, len(documents), FILE_ROWS):
-        path = exporting.folder / "reports.jsonl"
-        path.write_text("".join(f"{json.dumps(each)}\n" for each in documents[start : start + FILE_ROWS]))
-        assert run(["append", str(path), "--address", exporting.server.address, "--ledger", client.ledger]) == 0
+    """Imports rows of UCDP's layout."""
+    client, path = exporting.client, exporting.folder / "rows.csv"
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    where = ["--address", exporting.server.address, "--ledger", client.ledger]
+    assert run(["import", "ucdp-ged", str(path), "--release", f"{RELEASE.name} {next(NUMBERS)}", *where]) == 0
     client.position = client.head()
     return exporting
 
@@ -147,16 +147,10 @@ def test_rows_of_every_kind_come_back_as_they_were(of_every_kind: Exporting) -> 
     assert_same(exported, EVERY_KIND)
 
 
-@pytest.mark.skipif(RELEASE not in os.environ, reason=f"{RELEASE} does not name the unpacked Syria release")
-@pytest.mark.timeout(900)
-def test_the_whole_release_comes_back_as_it_was(ledgers: Callable[[str], Exporting]) -> None:
-    released = ucdp.rows_of(Path(os.environ[RELEASE]))
-    whole = filed(ledgers("release"), released)
-    exported = cells(whole("--format", "ucdp"))
-    # The release has more digits in some of its points than in their coordinates.
-    points = {row["id"]: row["geom_wkt"] for row in exported}
-    assert sum(points[row["id"]] == row["geom_wkt"] for row in released) == 16_360
-    assert_same(exported, [{**row, "geom_wkt": points[row["id"]]} for row in released])
+def report_of(row: Cells) -> Document:
+    """The report that an import makes of a row."""
+    actors = {seen.external_id: slug(seen.name) for seen in DATASET.actors_of(row)}
+    return DATASET.entry_of(row, actors, RELEASE).document
 
 
 def test_what_is_exported_says_what_was_imported(of_every_kind: Exporting) -> None:
@@ -186,10 +180,10 @@ def test_a_corrected_count_is_exported_with_what_follows_from_it(fresh: Exportin
     filed(fresh, [row])
     first, _, toll = fresh.client.claims()
     assert (first.event.claim.troops_killed.victim_party, toll.event.type) == (
-        actor_id(row["side_a"]),
+        slug(row["side_a"]),
         "TollClaimed",
     )
-    changed = next(each for each in report_of(row)["claims"] if each.get("victim_party") == actor_id(row["side_a"]))
+    changed = next(each for each in report_of(row)["claims"] if each.get("victim_party") == slug(row["side_a"]))
     correction = {"type": "ClaimCorrected", "target_event_id": first.event.event_id, "reason": "a slip"}
     claim = {**correction, "replacement": {**changed, "count": {"qualifier": "about", "stated": 5}}}
     fresh.client.append(report_message(report_id="c", source={"name": "x"}, reported="2020-01-01", claims=[claim]))
