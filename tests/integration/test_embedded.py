@@ -37,9 +37,11 @@ PR_CAPBSET_DROP = 24
 
 # A process that owns a server, as the service does, until it is told to end or is killed.
 OWNER = """
-import json, os, sys
+import json, os, signal, sys
 from pathlib import Path
 from ledger.embedded import EmbeddedPostgres, FolderInUseError
+# As a terminal has it, also where these tests run in the background of a shell, which has interrupts ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     with EmbeddedPostgres(Path(sys.argv[1])) as server:
         print(json.dumps({"server": server.pid, "url": server.url(), "uid": os.geteuid()}), flush=True)
