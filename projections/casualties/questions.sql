@@ -302,7 +302,10 @@ AND CASE
     SELECT grouped.*, whole.whole_id AS own_whole, whole_low, whole_best, whole_high,
            taken AND whole_best = sum(best) FILTER (WHERE taken) OVER of_whole AS covered,
            row_number() OVER (of_whole ORDER BY taken DESC, position) AS number
-      FROM grouped LEFT JOIN whole USING (incident_id, outcome, source)
+      FROM grouped
+      -- An aggregate of all classes that counts is no part of a whole, least of all of itself.
+      LEFT JOIN whole ON grouped.victim_class <> 'all' AND whole.incident_id = grouped.incident_id
+                     AND whole.outcome = grouped.outcome AND whole.source = grouped.source
     WINDOW of_whole AS (PARTITION BY whole.whole_id, sum_key)
 ), bounded AS (
     SELECT part.*,

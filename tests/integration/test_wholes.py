@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ledger.domain.codes import VictimClass
+from projections.casualties.listing import page_of_claims
 from projections.casualties.question import ClaimFilter, CountPolicy, Grouping, Question
 from tests.folded import RecordedReports
 from tests.integration.test_casualties import (
@@ -218,6 +219,27 @@ async def test_an_aggregate_of_all_classes_alone_counts(asking: Asking, reports:
     asking.fold(reports)
     assert await figure(asking, WITH_AGGREGATES) == (7, 10, 15)
     assert len((await asking.ask(WITH_AGGREGATES)).tolls) == 1
+
+
+async def test_an_aggregate_of_all_classes_is_no_whole_of_itself_or_of_another(
+    asking: Asking, reports: RecordedReports
+) -> None:
+    taken = whole("a", 7, 10, 15, clarity="aggregate")
+    (event_id,) = reports.file("r", taken)
+    asking.fold(reports)
+    (figure_of_a,) = (await asking.ask(WITH_AGGREGATES)).figures
+    assert "BOUNDS_OF_WHOLES" not in figure_of_a.flags
+    (listed,) = await page_of_claims(asking.connection, WITH_AGGREGATES, asking.position, {}, 0, 9)
+    assert (listed.form[0], listed.left_out, listed.adds and bounds(listed.adds)) == (event_id, "", (7, 10, 15))
+
+
+async def test_of_two_aggregates_of_all_classes_one_counts_in_its_own_bounds(
+    asking: Asking, reports: RecordedReports
+) -> None:
+    reports.file("r", whole("a", 7, 10, 15, clarity="aggregate"), reported="2020-03-02")
+    reports.file("s", whole("a", 9, 10, 11, clarity="aggregate"), reported="2020-03-01")
+    asking.fold(reports)
+    assert await figure(asking, WITH_AGGREGATES) == (7, 10, 15)
 
 
 async def test_an_aggregate_of_an_incident_with_an_itemised_claim_stands_beside(
