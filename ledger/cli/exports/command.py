@@ -23,7 +23,6 @@ from ledger.cli.exports.writers import Columns, CsvWriter, GeoJsonWriter, Row, S
 from ledger.cli.incidents import incident_filter_options
 from ledger.cli.options import as_of_options
 from ledger.cli.session import Session, connected, example
-from ledger.domain.reports import CLAIM_TYPES
 
 CSV, UCDP, HXL, GEOJSON, PARQUET = "csv", "ucdp", "hxl", "geojson", "parquet"
 UCDP_RANGE = "ucdp-range"
@@ -74,10 +73,6 @@ def _to(*formats: str) -> Callable[[Command], Command]:
     return options
 
 
-HAPPENED = sorted(each.__name__ for each in CLAIM_TYPES if each.__name__ not in ("StatementMade", "TalksHeld"))
-"""Types of claims that say what happened, and not only what was said."""
-
-
 @export.command(
     epilog=example(
         "incident-ledger export incidents --format csv --place Idlib --from 2020-01-01 > idlib.csv",
@@ -96,16 +91,15 @@ def incidents(
 ) -> None:
     """Export incidents, one row or feature for each, with what their claims state and their figures.
 
-    Incidents that are statements or talks alone, such as the announcement of an imported release, are exported
-    only where --type asks for them. Aggregates count in the row of their incident, which says so. In UCDP's layout
-    the policy is ucdp-range, and incidents that the layout cannot hold are left out, counted and listed.
+    Aggregates count in the row of their incident, which says that it is one. In UCDP's layout the policy is
+    ucdp-range, and incidents that the layout cannot hold are left out, counted and listed: also what was only said,
+    such as the announcement of an imported release.
     """
     of_ucdp = file_format == UCDP
     if of_ucdp and policy not in (None, UCDP_RANGE):
         raise click.UsageError(f"UCDP's layout has low, best and high: its policy is {UCDP_RANGE}, not {policy}")
     asked = messages.ListIncidentsRequest(**options)
     record = Record(session, Account(session.ledger, "incidents", file_format, _filter_of(asked)))
-    asked.types.extend([] if asked.types else HAPPENED)
     layout: Layout = UcdpLayout(record) if of_ucdp else TableLayout(record, with_words=file_format == GEOJSON)
     pages = IncidentPages(
         record=record,
