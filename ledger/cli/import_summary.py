@@ -22,7 +22,6 @@ class Imported:
 
     release: Release
     rows: int
-    told_apart: int
     check: bool
     first: int = 0
     changed: int = 0

@@ -1,7 +1,7 @@
 """`import`: a release of a published dataset into the ledger, row by row. What is recorded already is not sent
 again; of a later release only the differences are. A row that cannot be taken is told, and the rest goes on."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
@@ -10,30 +10,23 @@ from typing import Any
 
 import click
 from google.rpc.status_pb2 import Status
-from pydantic import ValidationError
 
-from ledger.api.violations import violations_of
 from ledger.cli import failures
 from ledger.cli.appending import sent
 from ledger.cli.import_summary import Imported, tell
 from ledger.cli.parameters import Day
 from ledger.cli.recorded_datasets import recorded
+from ledger.cli.release_changes import ReleaseChanges
 from ledger.cli.session import Session, connected, example
 from ledger.cli.working import Working
 from ledger.datasets.catalogue import DATASETS
-from ledger.datasets.differences import Change, change_of, change_of_missing, missing
-from ledger.datasets.entries import Dataset, Release, RowError, slug
+from ledger.datasets.entries import Dataset, Release, slug
 from ledger.datasets.publication import actors_reports, release_report
 from ledger.datasets.recorded import Recorded
-from ledger.datasets.register import Register
 from ledger.datasets.survey import Refusal, Survey, surveyed
-from ledger.datasets.table import Row, Table, TableError
+from ledger.datasets.table import Table, TableError
 from ledger.domain.reports import Report
 
-FEW_MISSING = 10
-"""So many rows may be missing from a release without a question."""
-MOST_MISSING = 0.1
-"""Beyond that, no larger part of those on record."""
 UNPACKED_SUFFIXES = (".gz", ".csv")
 
 
@@ -102,13 +95,15 @@ class _Import:
             with working.step("reading what is recorded") as step:
                 known, register = recorded(self.session, self.dataset, step)
             release = self._release(survey, known)
-            outcome = Imported(release, survey.rows, len(survey.keys), self.asked.check)
+            outcome = Imported(release, survey.rows, self.asked.check)
             newcomers = register.newcomers(survey.actors.values())
             outcome.actors, outcome.by_name = newcomers, register.by_name
             outcome.refused += survey.refused.values()
-            changes = self._changes(survey, known, register, release, outcome)
+            changes = ReleaseChanges(
+                self.dataset, self.table, survey, known, register, release, self.asked.retract_missing, outcome
+            )
             if self.asked.check:
-                for change in changes:
+                for change, _ in changes:
                     outcome.count(change)
                 return outcome
             opening = [
@@ -117,7 +112,7 @@ class _Import:
             ]
             self._send(opening, outcome)
             with working.step("recording", len(survey.keys)) as step:
-                self._send((self._counted(change, outcome, step) for change in changes), outcome)
+                self._send(self._counted(changes, outcome, step), outcome)
         return outcome
 
     def _release(self, survey: Survey, known: Recorded) -> Release:
@@ -140,78 +135,12 @@ class _Import:
             )
         return Release(self.dataset.name, name, survey.sha256, on_record.available)
 
-    def _changes(
-        self, survey: Survey, known: Recorded, register: Register, release: Release, outcome: Imported
-    ) -> Iterator[Change]:
-        """What is to be recorded, row by row; a row that is not taken is noted in the outcome."""
-        newest = next(reversed(known.releases), release.report_id)
-        superseded = release.report_id in known.releases and newest != release.report_id
-        for change in self._differences(survey, known, register, release, outcome):
-            if superseded:
-                raise failures.Refused(
-                    f"release {release.name} is on record, and a later one is ({newest.rpartition(':')[2]}); "
-                    "importing it again would undo what that one changed"
-                )
-            yield change
-
-    def _differences(
-        self, survey: Survey, known: Recorded, register: Register, release: Release, outcome: Imported
-    ) -> Iterator[Change]:
-        for row in self.table.rows():
-            if row.line in survey.refused:
-                continue
-            key = self.dataset.key_of(row.cells)
-            said = known.rows.get(key)
-            if said is not None and said.redacted:
-                outcome.left_alone.append(Refusal(row.line, key, "", "a part of what is recorded is redacted"))
-                continue
-            change = self._change(row, key, register, release, known, outcome)
-            if change is not None:
-                self.pending[change.report.report_id] = Refusal(row.line, key, "", "")
-                yield change
-        yield from self._retractions(survey, known, release, outcome)
-
-    def _change(
-        self, row: Row, key: str, register: Register, release: Release, known: Recorded, outcome: Imported
-    ) -> Change | None:
-        try:
-            entry = self.dataset.entry_of(row.cells, register.actor_ids, release)
-            change = change_of(entry, known.rows.get(key), release)
-        except RowError as error:
-            outcome.refused.append(Refusal(row.line, key, error.column, error.why))
-        except ValidationError as error:
-            first = violations_of(error, "")[0]
-            outcome.refused.append(Refusal(row.line, key, first.field, first.description))
-        else:
-            if change is None:
-                outcome.unchanged += 1
-            else:
-                outcome.remarks += [(row.line, key, remark) for remark in dict.fromkeys(entry.remarks)]
-            return change
-        return None
-
-    def _retractions(
-        self, survey: Survey, known: Recorded, release: Release, outcome: Imported
-    ) -> Iterator[Change]:
-        gone = list(missing(known.standing(), survey.keys, survey.scope))
-        if gone and not survey.whole:
-            outcome.not_retracted = len(gone)
-            return
-        on_record = len(known.rows)
-        if len(gone) > max(FEW_MISSING, MOST_MISSING * on_record) and not self.asked.retract_missing:
-            raise failures.Refused(
-                f"{len(gone):,} of {on_record:,} rows on record are missing from the release, though it speaks of "
-                "their countries and days; where that is meant, give --retract-missing. All other rows are done"
-            )
-        for key, said in gone:
-            change = change_of_missing(self.dataset, key, said, release)
-            self.pending[change.report.report_id] = Refusal(0, key, "", "")
-            yield change
-
-    def _counted(self, change: Change, outcome: Imported, step: Any) -> Report:
-        outcome.count(change)
-        step()
-        return change.report
+    def _counted(self, changes: ReleaseChanges, outcome: Imported, step: Callable[[], None]) -> Iterator[Report]:
+        for change, row in changes:
+            outcome.count(change)
+            self.pending[change.report.report_id] = row
+            step()
+            yield change.report
 
     def _send(self, reports: Iterable[Report], outcome: Imported) -> None:
         """Sends reports; those that the ledger refuses are noted, with their row."""

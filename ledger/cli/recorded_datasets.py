@@ -6,16 +6,13 @@ from collections.abc import Callable
 from incident.ledger.v1 import ledger_service_pb2 as messages
 from incident.ledger.v1 import records_pb2
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
-from ledger.audit.envelope import decode
+from ledger.audit.envelope import decode, type_and_report
 from ledger.cli.session import Session
 from ledger.datasets.entries import Dataset
 from ledger.datasets.recorded import TYPES, Recorded
 from ledger.datasets.register import Register
 from ledger.domain.actors import ActorRegistered
 
-REPORT_LINE = 7
-"""Of an envelope: the report's id."""
-TYPE_LINE = 6
 REGISTERED = b"ActorRegistered"
 
 
@@ -30,11 +27,11 @@ def recorded(session: Session, dataset: Dataset, on_event: Callable[[], None]) -
     own = dataset.name.encode()
     for batch in session.stub(LedgerServiceStub).ReplayHistory(request, timeout=session.timeout):
         for event in batch.events:
-            lines = event.envelope.split(b"\n", REPORT_LINE + 1)
-            if lines[TYPE_LINE] == REGISTERED:
+            kind, report_id = type_and_report(event.envelope)
+            if kind == REGISTERED:
                 if event.payload:
                     register.take(ActorRegistered.model_validate_json(event.payload))
-            elif lines[REPORT_LINE].startswith(own):
+            elif report_id.startswith(own):
                 known.take(decode(event.envelope), event.payload)
             on_event()
     return known, register

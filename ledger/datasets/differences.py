@@ -66,13 +66,9 @@ def change_of_missing(dataset: Dataset, key: str, said: SaidOfRow, release: Rele
     return Change(key, Report.model_validate(document), gone=True, retracted=len(said.claims))
 
 
-def missing(
-    rows: Iterator[tuple[str, SaidOfRow]], present: set[str], scope: Scope
-) -> Iterator[tuple[str, SaidOfRow]]:
-    """The rows on record that a release would have to have, and has not."""
+def in_scope(rows: Iterator[tuple[str, SaidOfRow]], scope: Scope) -> Iterator[tuple[str, SaidOfRow]]:
+    """The rows on record that a release would have to have."""
     for key, said in rows:
-        if key in present or said.redacted:
-            continue
         if scope.holds(said.country, date.fromisoformat(said.start), date.fromisoformat(said.end)):
             yield key, said
 

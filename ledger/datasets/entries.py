@@ -9,7 +9,6 @@ from datetime import date
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from ledger.datasets.table import Row
 from ledger.domain.codes import Code
 
 Document = dict[str, Any]
@@ -206,8 +205,3 @@ def degrees(cells: Cells, column: str) -> float | None:
         return float(text) if text else None
     except ValueError:
         raise RowError(column, f"is `{text[:MAX_SHOWN]}`, which is no number of degrees") from None
-
-
-def fault_of(row: Row) -> RowError:
-    """A broken line as an error."""
-    return RowError("", row.fault)

@@ -1,6 +1,6 @@
-"""Rows of the UCDP Georeferenced Event Dataset as report documents (codebook versions 19.1 to 25.1; the layout of
-41 columns and the newer one of 49). One report for each row, nothing added and nothing allotted: bounds that UCDP
-gives for a row as a whole are not divided among its classes of victims."""
+"""Rows of the UCDP Georeferenced Event Dataset as report documents: the layout of 41 columns, as of codebook 19.1,
+and the newer one of 49. One report for each row, nothing added and nothing allotted: bounds that UCDP gives
+for a row as a whole are not divided among its classes of victims."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
@@ -25,6 +25,8 @@ from ledger.datasets.entries import (
     degrees,
     number,
 )
+from ledger.datasets.named_actors import UCDP
+from ledger.datasets.ucdp_layout import CONFLICT, DYAD, INCIDENTS, NAME
 from ledger.domain.codes import ActorKind, DatePrecision, EventClarity, KindOfViolence, PlacePrecision
 from ledger.domain.values import MAX_WORD
 
@@ -103,7 +105,7 @@ def _seen(cells: Cells, side: str) -> Seen:
 
 
 def _external_ids(cells: Cells, release: Release) -> list[Document]:
-    of_row = (("ucdp-conflict", "conflict_new_id"), ("ucdp-dyad", "dyad_new_id"))
+    of_row = ((CONFLICT, "conflict_new_id"), (DYAD, "dyad_new_id"))
     stated = [(scheme, cells.get(column, "").strip()) for scheme, column in of_row]
     return [release.external_id, *({"scheme": scheme, "id": each} for scheme, each in stated if each)]
 
@@ -234,10 +236,10 @@ def _casualty(cells: Cells, actors: ActorIds, common: Document, column: str, cou
 
 
 DATASET = Dataset(
-    name="ucdp-ged",
+    name=NAME,
     title=SOURCE,
-    scheme="ucdp",
-    incidents="ucdp-",
+    scheme=UCDP,
+    incidents=INCIDENTS,
     columns=REQUIRED,
     key_of=key_of,
     place_and_time=place_and_time,

@@ -21,9 +21,11 @@ NOT_KEPT = frozenset(
     )
 )
 """Columns that are always empty: the ledger does not keep what they hold."""
+NAME = "ucdp-ged"
+"""Of the dataset, in commands and ids."""
 INCIDENTS = "ucdp-"
 """How the ids of incidents begin that come from UCDP's data."""
-RELEASE, CONFLICT, DYAD = "ucdp-ged-release", "ucdp-conflict", "ucdp-dyad"
+RELEASE, CONFLICT, DYAD = f"{NAME}-release", "ucdp-conflict", "ucdp-dyad"
 """Schemes of the ids of a row's source."""
 UNKNOWN_SOURCES = "-1"
 

@@ -175,10 +175,18 @@ def test_many_rows_that_are_missing_are_not_retracted_without_a_word(importing: 
     few = importing.file(*(killed(number, 1) for number in range(101, 105)), name="few.csv")
     code, _, errors = importing.run(few, "--release", "Two")
     assert (code, importing.deaths()) == (1, {"A": 20})
-    assert "16 of 20 rows on record are missing from the release" in errors
+    assert "16 of 20 rows on record of the release's countries and days are missing" in errors
     assert "--retract-missing" in errors
     code, told, _ = importing.run(few, "--release", "Two", "--retract-missing")
     assert (code, told["withdrawn"], importing.deaths()) == (0, 16, {"A": 4})
+
+
+def test_rows_of_other_countries_do_not_hide_how_much_is_missing(importing: Importing) -> None:
+    many = [killed(number, 1) for number in range(1_000, 1_200)]
+    few = [killed(number, 1, country="B") for number in range(101, 116)]
+    assert importing.run(importing.file(*many, *few), "--release", "One")[0] == 0
+    code, _, errors = importing.run(importing.file(few[0], name="two.csv"), "--release", "Two")
+    assert (code, "14 of 15 rows on record" in errors, importing.deaths()) == (1, True, {"A": 200, "B": 15})
 
 
 def test_rows_that_cannot_be_taken_are_told_and_the_rest_goes_on(importing: Importing) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.audit.envelope import Envelope
-from ledger.datasets.differences import Change, change_of, change_of_missing, missing
+from ledger.datasets.differences import Change, change_of, change_of_missing, in_scope
 from ledger.datasets.entries import Release, Scope, Seen, slug
 from ledger.datasets.publication import ACTORS_A_REPORT, actors_reports, release_report
 from ledger.datasets.recorded import Recorded
@@ -61,6 +61,7 @@ def test_a_mark_of_byte_order_is_no_part_of_the_first_column(tmp_path: Path) -> 
 def test_a_row_over_several_lines_is_named_by_its_first(tmp_path: Path) -> None:
     found = rows(tmp_path, 'a,b\n1,"two\nlines, and a ""word"""\n3,4\n')
     assert [(each.line, each.cells["b"]) for each in found] == [(2, 'two\nlines, and a "word"'), (4, "4")]
+    assert [each.line for each in rows(tmp_path, 'a,"b\nc"\n1,2\n')] == [3]
 
 
 def test_a_row_with_other_cells_than_the_header_is_given_with_its_fault(tmp_path: Path) -> None:
@@ -281,7 +282,7 @@ def test_a_row_of_which_a_part_is_redacted_is_known_as_such() -> None:
 def test_a_row_that_is_gone_is_retracted_and_can_come_back() -> None:
     record = recorded(deaths(1, 2, 0, 0))
     gone = change_of_missing(DATASET, "101", record.said().rows["101"], SECOND)
-    assert (gone.retracted, {each.type for each in gone.report.claims}) == (3, {"ClaimRetracted"})
+    assert (gone.gone, gone.retracted, {each.type for each in gone.report.claims}) == (True, 3, {"ClaimRetracted"})
     record.file(gone.report)
     assert list(record.said().standing()) == []
     third = Release("ucdp-ged", "Test 3", "3" * 64, date(2022, 1, 20))
@@ -299,10 +300,11 @@ def test_a_row_that_is_gone_is_retracted_and_can_come_back() -> None:
         (Scope(frozenset({"A"}), date(2016, 1, 1), date(2016, 3, 1)), []),
     ],
 )
-def test_a_row_is_missing_only_where_the_release_would_have_it(scope: Scope, expected: list[str]) -> None:
+def test_a_row_is_expected_only_of_a_release_that_speaks_of_its_country_and_days(
+    scope: Scope, expected: list[str]
+) -> None:
     said = recorded(deaths(1, 2, 0, 0)).said()
-    assert [key for key, _ in missing(said.standing(), set(), scope)] == expected
-    assert list(missing(said.standing(), {"101"}, scope)) == []
+    assert [key for key, _ in in_scope(said.standing(), scope)] == expected
 
 
 def test_a_release_is_on_record_by_name_digest_and_day() -> None:

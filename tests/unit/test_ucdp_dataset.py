@@ -211,6 +211,13 @@ def test_classes_that_do_not_add_up_are_taken_as_they_are_and_flagged() -> None:
     assert ["add up to 3" in each.why for each in made.remarks] == [True]
 
 
+def test_a_class_that_has_not_all_deaths_does_not_have_the_bounds_of_the_row() -> None:
+    assert said(entry(deaths_a=1, low=2, best=4, high=9)) == [
+        ("TroopsKilled", "government-a", None, about(1)),
+        ("TollClaimed", None, None, between(2, 4, 9)),
+    ]
+
+
 @pytest.mark.parametrize(("number", "count"), [("2", 2), ("-1", None), ("", None), ("0", None)])
 def test_an_unknown_number_of_sources_is_not_stated(number: str, count: int | None) -> None:
     assert report(entry(number_of_sources=number)).source_count == count
