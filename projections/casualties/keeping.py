@@ -17,8 +17,10 @@ from projections.casualties.question import (
 from projections.engine.projection import Connection
 from projections.history.changed import Changed
 
+CHAIN = Queries("projections.casualties", "chain.sql")
 QUESTIONS = Queries("projections.casualties", "questions.sql")
 TOTALS = Queries("projections.casualties", "totals.sql")
+BESIDE = Queries("projections.casualties", "beside_totals.sql")
 
 KEPT: tuple[Sequence[Grouping], ...] = (
     (),
@@ -45,21 +47,21 @@ STRETCH = 4_096
 INSIDE = f"{QUESTIONS.of_its_kind}\n{QUESTIONS.in_its_area}\n"
 RENEW = "\n".join(
     (
-        *(QUESTIONS.held, TOTALS.of_changed, TOTALS.fresh),
+        *(CHAIN.held, TOTALS.of_changed, TOTALS.fresh),
         *(TOTALS.moved, INSIDE, TOTALS.inside_which_tolls, TOTALS.part_of_toll, TOTALS.cells),
-        *(TOTALS.changed, TOTALS.sums, TOTALS.sums_by_wholes, TOTALS.first_positions),
-        *(TOTALS.unregistered, TOTALS.tolls, TOTALS.what_is_left),
+        *(TOTALS.changed, TOTALS.sums, TOTALS.sums_by_wholes, BESIDE.first_positions),
+        *(BESIDE.unregistered, BESIDE.tolls, BESIDE.what_is_left),
     )
 )
 TAKE_NEW_TOLLS = "\n".join(
     (
-        *(TOTALS.cells_of_new_tolls, TOTALS.part_of_toll, TOTALS.that_are_new, INSIDE, ")"),
-        *(TOTALS.changed, TOTALS.sums, TOTALS.sums_by_wholes, TOTALS.done),
+        *(BESIDE.cells_of_new_tolls, TOTALS.part_of_toll, BESIDE.that_are_new, INSIDE, ")"),
+        *(TOTALS.changed, TOTALS.sums, TOTALS.sums_by_wholes, BESIDE.done),
     )
 )
 DROP_EMPTY = (
-    *(TOTALS.drop_totals, TOTALS.drop_totals_by_wholes, TOTALS.drop_positions),
-    *(TOTALS.drop_unregistered, TOTALS.drop_tolls),
+    *(BESIDE.drop_totals, BESIDE.drop_totals_by_wholes, BESIDE.drop_positions),
+    *(BESIDE.drop_unregistered, BESIDE.drop_tolls),
 )
 BOUNDS = {
     "qualifiers": [each.value for each in QUALIFIERS],
@@ -75,13 +77,13 @@ def keep_totals(connection: Connection, changed: Changed) -> None:
     connection.execute(TOTALS.settings)
     actors = {"actors": sorted(changed.actors)}
     if changed.actors:
-        connection.execute(TOTALS.forget_actors, actors)
+        connection.execute(BESIDE.forget_actors, actors)
     if changed.incidents or changed.claims:
         _renew(connection, changed)
     if changed.claims:
         _keep_tolls(connection)
     if changed.actors:
-        connection.execute(TOTALS.take_actors, actors)
+        connection.execute(BESIDE.take_actors, actors)
     connection.execute(TOTALS.usual_settings)  # a rebuild goes on in the same transaction
 
 
@@ -101,16 +103,16 @@ def _renew(connection: Connection, changed: Changed) -> None:
     row = connection.execute(statement, asked, prepare=True).fetchone()
     short, emptied, stretches = row or (False, False, [])
     if short:
-        connection.execute(TOTALS.fill_positions, BOUNDS)
+        connection.execute(BESIDE.fill_positions, BOUNDS)
     if emptied:
         for statement in DROP_EMPTY:
             connection.execute(statement)
     if stretches:
-        connection.execute(TOTALS.drop_stretches, {"stretches": Jsonb(stretches)})
+        connection.execute(BESIDE.drop_stretches, {"stretches": Jsonb(stretches)})
 
 
 def _keep_tolls(connection: Connection) -> None:
     """Keep the sums inside the first tolls of areas."""
-    new = [row[0] for row in connection.execute(TOTALS.keep_tolls, BOUNDS)]
+    new = [row[0] for row in connection.execute(BESIDE.keep_tolls, BOUNDS)]
     if new:
         connection.execute(TAKE_NEW_TOLLS, {"tolls": new, **BOUNDS})

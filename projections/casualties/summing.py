@@ -1,5 +1,5 @@
-"""Asks the database a question about casualties, as of any position: the chains of questions.sql, with the
-parameters that the question gives. It gives rows, and puts no answer together."""
+"""Asks the database a question about casualties, as of any position: the chain of chain.sql and an ending of
+questions.sql, with the parameters that the question gives. It gives rows, and puts no answer together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,9 +14,10 @@ from ledger.persistence.queries import Queries
 from projections.casualties.claims import ALL_CLASSES, CASUALTY_TYPES
 from projections.casualties.question import KEY_ORDER, MOST_POSITIONS, CountPolicy, Question
 
+CHAIN = Queries("projections.casualties", "chain.sql")
 QUERIES = Queries("projections.casualties", "questions.sql")
 
-CANDIDATES = QUERIES.held + QUERIES.asked + QUERIES.candidates
+CANDIDATES = CHAIN.held + CHAIN.asked + CHAIN.candidates
 GROUPED_BY_TOLLS = (
     QUERIES.grouped_by_tolls_of_incidents
     + QUERIES.of_its_kind
@@ -117,8 +118,8 @@ def tolls_query(question: Question) -> str:
 
 def chain_of(question: Question, grouped: str = QUERIES.grouped_as_asked) -> str:
     """The beginning of a query that ends with what counts, in its bounds."""
-    itemised = QUERIES.itemised_and_aggregates if question.count_aggregates else QUERIES.itemised
-    dates = QUERIES.dates_spread if question.spread else QUERIES.dates_as_stated
+    itemised = CHAIN.itemised_and_aggregates if question.count_aggregates else CHAIN.itemised
+    dates = CHAIN.dates_spread if question.spread else CHAIN.dates_as_stated
     by_wholes = question.count_policy is CountPolicy.UCDP_RANGE
     bounds = QUERIES.bounds_of_wholes if by_wholes else QUERIES.bounds_as_stated
-    return CANDIDATES + itemised + dates + QUERIES.resolution + grouped + bounds
+    return CANDIDATES + itemised + dates + CHAIN.resolution + grouped + bounds
