@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from tests.postgres import Cluster, Database, Version, running_cluster, selected_versions
+from tests.postgres import Cluster, Database, Version, folder_in_memory, running_cluster, selected_versions
 
 # How long one example takes says nothing on a shared machine; the bound on a whole test stays.
 settings.register_profile("shared-machine", deadline=None)
@@ -20,8 +20,10 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     version: Version = request.param
     if version.missing:
         pytest.skip(version.missing)
-    with running_cluster(tmp_path_factory.mktemp(version.name) / "data", version.bin_dir) as running:
-        yield running
+    with folder_in_memory() as in_memory:
+        folder = in_memory or tmp_path_factory.mktemp(version.name)
+        with running_cluster(folder / "data", version.bin_dir) as running:
+            yield running
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ OLDEST_MAJOR = 15
 SELECTION = "LEDGER_TEST_POSTGRES"
 TEMPLATE = "ledger_template"
 MAX_CONNECTIONS = 200
+MEMORY = Path("/dev/shm")
+ENOUGH_MEMORY = 8 * 1024**3
+"""Bytes that must be free: several workers have a server of each version, and one holds less than a gigabyte."""
 INSTALLATIONS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin")
 
 
@@ -101,6 +105,20 @@ class Cluster:
             self._urls = provision(self.server.url(), TEMPLATE, service_password="service", owner_password="owner")
             prepare_template(self._urls.owner_url)
         return self._urls
+
+
+@contextmanager
+def folder_in_memory() -> Iterator[Path | None]:
+    """A folder in memory, where there is plenty: copying a database there takes a twentieth of the time. Nothing of
+    these servers has to outlast them. A folder that a killed run left behind goes with the next one."""
+    if not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < ENOUGH_MEMORY:
+        yield None
+        return
+    for left in MEMORY.glob("ledger-tests-*"):
+        if not Path("/proc", left.name.split("-")[2]).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"ledger-tests-{os.getpid()}-", dir=MEMORY) as folder:
+        yield Path(folder)
 
 
 @contextmanager

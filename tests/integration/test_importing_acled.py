@@ -293,7 +293,7 @@ def test_an_import_that_was_cut_off_goes_on_where_it_was(ledger: Ledger, monkeyp
     path = write(ledger.folder / "whole.csv", [event(f"VAS{number}") for number in range(100, 200)])
     command = ("import", "acled", str(path), "--available", AVAILABLE)
     with monkeypatch.context() as patched:
-        patched.setattr("ledger.cli.importing.change_of", cut_off)
+        patched.setattr("ledger.cli.release_changes.change_of", cut_off)
         code, _, err = ledger.run(*command)
         assert (code, "cut off" in err) == (1, True)
     head = ledger.head
