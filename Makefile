@@ -54,8 +54,9 @@ setup: .venv/.installed ## create .venv from the locks (done again only when the
 run: .venv/.installed ## start the service on an embedded PostgreSQL, seeded, and show the views
 	@exec $(BIN)/incident-ledger serve --embedded --seed --show
 
-# Each worker has a database server of its own; the tests of one file stay together and share theirs.
-PYTEST ?= --numprocesses auto --dist loadfile
+# Each worker has a database server of its own; the tests of one file stay together and share theirs. Files go in their
+# order, the long ones first.
+PYTEST ?= --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
 test: .venv/.bench ## run all tests (choose some: make test PYTEST="-k merkle -x")

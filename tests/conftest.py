@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,25 @@ from tests.postgres import Cluster, Database, Version, folder_in_memory, running
 # How long one example takes says nothing on a shared machine; the bound on a whole test stays.
 settings.register_profile("shared-machine", deadline=None)
 settings.load_profile("shared-machine")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are processors: many tests wait, for servers and for what is meant to take a while."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of tests marked `newest`, leave those on the newest of the selected versions."""
+    newest = selected_versions()[0]
+    older = [item for item in items if item.get_closest_marker("newest") and _version(item) not in (None, newest)]
+    if older:
+        config.hook.pytest_deselected(items=older)
+        items[:] = [item for item in items if item not in set(older)]
+
+
+def _version(item: pytest.Item) -> Version | None:
+    found: Version | None = item.callspec.params.get("cluster") if hasattr(item, "callspec") else None
+    return found
 
 
 @pytest.fixture(scope="session", params=selected_versions(), ids=lambda version: version.name)

@@ -18,7 +18,7 @@ from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from tests.acceptance.client import ANSWER_SECONDS, Client, bounds, by_key, rebuilt, report_message
 from tests.acceptance.questions import Answer, answered, answers, asked, differing, every, few, in_bytes, without
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.newest, pytest.mark.timeout(300)]
 """The story asks some thousand questions."""
 LEDGER = "acts"
 IDLIB = {"name": "Idlib", "precision": "admin1", "country": "Syria", "admin1": "Idlib"}

@@ -27,6 +27,7 @@ from tests.acceptance.conftest import FoundingCase
 from tests.served import ServiceProcess
 from tests.ucdp_rows import Row, rows_of_every_kind
 
+pytestmark = pytest.mark.newest
 SLICE = ucdp.rows_of(ucdp.SLICE)
 EVERY_KIND = list(rows_of_every_kind())
 NUMBERS = count()

@@ -20,6 +20,7 @@ from tests.acceptance.client import ANSWER_SECONDS, Client, by_key, rebuilt, rep
 from tests.acceptance.questions import answers, differing, every, in_bytes, without
 from tests.postgres import Database
 
+pytestmark = pytest.mark.newest
 NAME = "Jane Roe"
 """What must go; a victim's name that a report held in every field that takes words."""
 PLACE = {"name": f"House of {NAME}", "precision": "exact", "country": "Syria", "admin1": "Idlib"}

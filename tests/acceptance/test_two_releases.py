@@ -14,6 +14,7 @@ from incident.ledger.v1 import records_pb2, values_pb2
 from tests.acceptance.client import Client, by_key, report_message
 from tests.acceptance.questions import answers
 
+pytestmark = pytest.mark.newest
 INCIDENT = "atmeh-camp-2016"
 CENTROID = {
     "name": "Turkey",

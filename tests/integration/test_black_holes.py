@@ -19,6 +19,7 @@ from incident.ledger.v1.projection_service_pb2_grpc import ProjectionServiceStub
 from tests.integration.test_ledger_service import append, report, size_of
 from tests.served import ServiceProcess, serving
 
+pytestmark = pytest.mark.newest
 SECONDS = 1.0
 PATIENCE = 40.0
 MORE_THAN_THERE_ARE_THREADS = 12

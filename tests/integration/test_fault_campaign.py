@@ -13,6 +13,7 @@ from campaigns.schedule import DATABASE_WEIGHTS, SERVICE_WEIGHTS
 from ledger.embedded import EmbeddedPostgres
 from tests.postgres import Cluster
 
+pytestmark = pytest.mark.newest
 PLAN = Plan(seed=20200212, faults=16, writers=6, subscribers=2, longest=1.0, processes=1)
 
 

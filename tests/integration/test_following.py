@@ -31,6 +31,7 @@ from tests.repository.documents import blocks
 from tests.served import ServiceProcess, serving
 from tests.subscribed import Subscriber
 
+pytestmark = pytest.mark.newest
 SUBSCRIPTIONS = 200
 MAX_CONNECTIONS = 10
 MAX_THREADS = 40

@@ -120,6 +120,7 @@ def test_the_folder_of_the_embedded_database_is_copied_and_put_back(tmp_path: Pa
         assert told(running.address, second) == before
 
 
+@pytest.mark.newest
 def test_incidents_and_figures_are_exported_as_the_page_says(service: ServiceProcess, tmp_path: Path) -> None:
     append_seeds(service.address, tmp_path)
     some = f"head -n {SLICE_ROWS} {ROOT / 'seeds' / SLICE} | incident-ledger append -"

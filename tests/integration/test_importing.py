@@ -25,6 +25,7 @@ from tests.postgres import Cluster
 from tests.served import ServiceProcess, serving
 from tests.unit.test_datasets import csv_of
 
+pytestmark = pytest.mark.newest
 SECONDS = 60
 TURKEY = {"country": "A", "where_prec": 6, "where_coordinates": "A", "latitude": 39.0, "longitude": 35.0}
 ATMEH = {"country": "B", "where_prec": 1, "where_coordinates": "Camp", "latitude": 36.3, "longitude": 36.7}

@@ -19,6 +19,7 @@ from tests.acled_rows import CIVILIANS, GUARD, Event, event, moment, write
 from tests.postgres import Cluster
 from tests.served import ServiceProcess, serving
 
+pytestmark = pytest.mark.newest
 AVAILABLE, LATER = "2020-03-01", "2020-06-01"
 ARMY_ID, FRONT_ID = "military-forces-of-vastria-2011", "river-front"
 AGAINST_CIVILIANS = {"event_type": "Violence against civilians", "sub_event_type": "Attack"}

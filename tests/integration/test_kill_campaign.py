@@ -15,6 +15,7 @@ from campaigns.outcome import Outcome
 from campaigns.record import Record
 from tests.postgres import Cluster
 
+pytestmark = pytest.mark.newest
 PLAN = Plan(seed=20200212, clients=4, reports=300, kills=4, processes=1)
 
 

@@ -19,6 +19,7 @@ from tests.postgres import Database
 from tests.served import ServiceProcess, serving
 from tests.subscribed import Subscriber
 
+pytestmark = pytest.mark.newest
 CLIENTS = 1_000
 QUEUED = 40
 CALL_SECONDS = 60
