@@ -61,11 +61,15 @@ class RecordedReports:
 def folded(
     connection: psycopg.Connection[Any], model: ReadModel, records: Sequence[StoredRecord], batch: int = 1_000
 ) -> str:
-    """Fold records into a new schema, batch by batch; answers the schema, which the connection then sees."""
+    """Fold records into a schema in which there is nothing else, batch by batch; answers the schema, which the
+    connection then sees."""
     schema = f"ledger_main_{model.name}_g1"
-    connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
-    connection.execute(f"CREATE SCHEMA {schema}")
-    model.create(connection, schema)
+    tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [schema]).fetchall()
+    if tables:  # to empty small tables takes a tenth of the time of making them
+        connection.execute("".join(f"DELETE FROM {schema}.{table};" for (table,) in tables))
+    else:
+        connection.execute(f"CREATE SCHEMA {schema}")
+        model.create(connection, schema)
     for start in range(0, len(records), batch):
         model.fold(connection, schema, records[start : start + batch])
     connection.commit()

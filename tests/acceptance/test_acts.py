@@ -4,6 +4,7 @@ none on any earlier answer; undone, it leaves the answers as they were; and a re
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,7 +106,7 @@ class Story:
     """What the ledger gave, before there were any acts, for each event, each report and the replay."""
 
     def take(self, name: str, *items: dict[str, Any], **said: Any) -> str:
-        """File a report, compare all earlier answers with those of then, and remember all answers of now."""
+        """File a report, compare answers as of each earlier step with those of then, and remember all of now."""
         reliability, reported = said.get("source", ("c", "2020-03-01"))
         source = {"name": name.capitalize(), "reliability": reliability}
         content = {"report_id": name, "source": source, "reported": reported, "claims": list(items)}
@@ -120,9 +121,13 @@ class Story:
         return self.ids[name][-1]
 
     def _compare(self, name: str) -> None:
-        calls = {at: asked(self.client, few(), records_pb2.AsOf(position=at)) for at in self.known}
-        for at, then in self.known.items():
-            self.changed += [f"{each} as of {at}, by {name}" for each in differing(then, answered(calls[at]))]
+        self.compare(name, [step.position for step in self.steps.values()])
+
+    def compare(self, name: str, positions: Iterable[int]) -> None:
+        """Ask again as of these positions, and keep what is not answered as it was then."""
+        calls = {at: asked(self.client, few(), records_pb2.AsOf(position=at)) for at in positions}
+        for at, now in calls.items():
+            self.changed += [f"{each} as of {at}, by {name}" for each in differing(self.known[at], answered(now))]
 
     def undo(self, name: str) -> str:
         """Undo the act of a step."""
@@ -198,6 +203,7 @@ TROOPS, CIVILIANS, MISSING = (
 
 
 def test_no_act_changes_an_answer_as_of_any_earlier_position(story: Story) -> None:
+    story.compare("all together", story.known)
     assert len(story.known) == story.client.position + 1
     assert story.changed == []
 

@@ -26,7 +26,7 @@ from tests.postgres import Cluster
 from tests.released import AVAILABLE, NAME, PATH, needs_release
 from tests.served import serving
 
-pytestmark = [needs_release, pytest.mark.timeout(300)]
+pytestmark = [needs_release, pytest.mark.newest, pytest.mark.timeout(300)]
 
 SEED = 20_200_212
 QUESTIONS = 200
@@ -165,7 +165,6 @@ def test_troops_come_out_by_side(release: Release) -> None:
     assert ours == {name: int(deaths) for name, deaths in theirs}
 
 
-@pytest.mark.newest
 @pytest.mark.parametrize(("code", "rows"), [(1, 9_010), (2, 5_786), (3, 334), (4, 620), (5, 562), (6, 254)])
 def test_precisions_of_places_come_out_exactly(release: Release, code: int, rows: int) -> None:
     up_to = release.total(max_place_precision=code)[1]
@@ -173,7 +172,6 @@ def test_precisions_of_places_come_out_exactly(release: Release, code: int, rows
     assert up_to - below == rows
 
 
-@pytest.mark.newest
 @pytest.mark.parametrize(("code", "rows"), [(1, 15_480), (2, 828), (3, 21), (4, 186), (5, 51)])
 def test_precisions_of_dates_come_out_exactly(release: Release, code: int, rows: int) -> None:
     up_to = release.total(max_date_precision=code)[1]
@@ -187,7 +185,6 @@ def test_without_aggregates_their_deaths_stand_beside(release: Release) -> None:
     assert release.total(exclude_aggregates=True) == without
 
 
-@pytest.mark.newest
 def test_every_row_that_contradicts_itself_is_there_and_flagged(release: Release) -> None:
     (count,) = release.rows.execute(
         "SELECT count(*) FROM rows WHERE NOT (low <= best AND best <= high)"
@@ -201,7 +198,6 @@ def test_every_row_that_contradicts_itself_is_there_and_flagged(release: Release
     assert {"LOW_ABOVE_BEST"} <= set(contradicting.flags)
 
 
-@pytest.mark.newest
 def test_the_release_comes_back_as_it_was(release: Release, tmp_path: Path) -> None:
     path = tmp_path / "back.csv"
     where = ["--address", release.address, "--min-position", str(release.client.position), "--output", str(path)]
@@ -340,7 +336,6 @@ def _whole(sums: list[Any]) -> Bounds:
     return low, best, high
 
 
-@pytest.mark.newest
 def test_whatever_is_asked_comes_out_as_from_the_file(release: Release) -> None:
     chance = random.Random(SEED)
     answered = 0

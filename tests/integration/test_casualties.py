@@ -50,13 +50,12 @@ ALL = Question(group_by=())
 class Asking:
     """A read model that is folded anew for each history, and asked questions."""
 
-    def __init__(self, database: Database, connection: psycopg.AsyncConnection[Any]) -> None:
-        self.database = database
+    def __init__(self, own: psycopg.Connection[Any], connection: psycopg.AsyncConnection[Any]) -> None:
+        self.own = own
         self.connection = connection
 
     def fold(self, reports: RecordedReports, batch: int = 1_000) -> None:
-        with psycopg.connect(self.database.owner_url) as own:
-            self.schema = folded(own, CASUALTIES, reports.records, batch)
+        self.schema = folded(self.own, CASUALTIES, reports.records, batch)
         self.position = reports.position
 
     async def ask(self, question: Question | None = None, position: int | None = None) -> Casualties:
@@ -76,8 +75,10 @@ class Asking:
 
 @pytest_asyncio.fixture
 async def asking(database: Database) -> AsyncIterator[Asking]:
-    async with await psycopg.AsyncConnection.connect(database.owner_url, autocommit=True) as connection:
-        yield Asking(database, connection)
+    url = database.owner_url
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        with psycopg.connect(url) as own:
+            yield Asking(own, connection)
 
 
 @pytest.fixture
@@ -894,8 +895,7 @@ async def test_an_incident_whose_claims_were_all_redacted_is_found_empty(
     (five,) = reports.file("r", troops("a", 5))
     redaction = {"type": "PayloadRedacted", "rule": "privacy", "reason": "a name"}
     reports.file("d", {**redaction, "target_event_id": str(five)})
-    with psycopg.connect(asking.database.owner_url) as own:
-        schema = folded(own, INCIDENTS_READ_MODEL, reports.records)
+    schema = folded(asking.own, INCIDENTS_READ_MODEL, reports.records)
     await asking.connection.execute("SELECT set_config('search_path', %s, false)", [schema])
     found = await incident(asking.connection, "a", reports.position)
     assert (found.summary.incident_id, found.summary.claims, found.forms, found.former_forms) == ("a", 0, [], [])

@@ -77,15 +77,14 @@ FOUNDING = (
 class Asking:
     """The two read models, folded anew for each history, and asked questions."""
 
-    def __init__(self, database: Database, connection: psycopg.AsyncConnection[Any]) -> None:
-        self.database = database
+    def __init__(self, own: psycopg.Connection[Any], connection: psycopg.AsyncConnection[Any]) -> None:
+        self.own = own
         self.connection = connection
 
     def fold(self, reports: RecordedReports, batch: int = 1_000) -> None:
         self.position = reports.position
-        with psycopg.connect(self.database.owner_url) as own:
-            self.ceasefires = folded(own, CEASEFIRES, reports.records, batch)
-            self.threats = folded(own, THREATS, reports.records, batch)
+        self.ceasefires = folded(self.own, CEASEFIRES, reports.records, batch)
+        self.threats = folded(self.own, THREATS, reports.records, batch)
 
     async def reader(self, position: int | None = None) -> CeasefireReader:
         await self._see(self.ceasefires)
@@ -110,8 +109,10 @@ class Asking:
 
 @pytest_asyncio.fixture
 async def asking(database: Database) -> AsyncIterator[Asking]:
-    async with await psycopg.AsyncConnection.connect(database.owner_url, autocommit=True) as connection:
-        yield Asking(database, connection)
+    url = database.owner_url
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        with psycopg.connect(url) as own:
+            yield Asking(own, connection)
 
 
 @pytest.fixture

@@ -44,16 +44,15 @@ IDLIB = {"name": "Idlib", "precision": "admin1", "country": "Syria", "admin1": "
 class Asking:
     """A read model that is folded anew for each history, and asked questions."""
 
-    def __init__(self, database: Database, connection: psycopg.AsyncConnection[Any]) -> None:
-        self.database = database
+    def __init__(self, own: psycopg.Connection[Any], connection: psycopg.AsyncConnection[Any]) -> None:
+        self.own = own
         self.connection = connection
 
     async def fold(self, reports: RecordedReports) -> None:
         await self.fold_records(reports.records, reports.position)
 
     async def fold_records(self, records: Sequence[StoredRecord], position: int) -> None:
-        with psycopg.connect(self.database.owner_url) as own:
-            schema = folded(own, INCIDENTS_READ_MODEL, records)
+        schema = folded(self.own, INCIDENTS_READ_MODEL, records)
         self.position = position
         await self.connection.execute("SELECT set_config('search_path', %s, false)", [schema])
 
@@ -102,8 +101,10 @@ def _is_taken(claim: Any, asked: dict[str, Any]) -> bool:
 
 @pytest_asyncio.fixture
 async def asking(database: Database) -> AsyncIterator[Asking]:
-    async with await psycopg.AsyncConnection.connect(database.owner_url, autocommit=True) as connection:
-        yield Asking(database, connection)
+    url = database.owner_url
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        with psycopg.connect(url) as own:
+            yield Asking(own, connection)
 
 
 @pytest.fixture
