@@ -135,6 +135,23 @@ async def test_a_part_that_was_corrected_alone_gives_up_the_whole(asking: Asking
     assert [each.conflict for each in answer.tolls] == [True]
 
 
+async def test_of_two_wholes_of_one_source_the_one_recorded_last_gives_the_bounds(
+    asking: Asking, reports: RecordedReports
+) -> None:
+    two_parts(reports)
+    reports.file("s", whole("a", 9, 10, 12), reported="2020-01-01")
+    asking.fold(reports)
+    assert await figure(asking, RANGE) == (10, 11, 13)
+
+
+async def test_a_toll_of_an_area_involves_whom_it_names(asking: Asking, reports: RecordedReports) -> None:
+    reports.file("r", toll(1800, perpetrators=["russia"]), troops("a", 5, perpetrators=["syria"]))
+    asking.fold(reports)
+    for actor, tolls, claims in (("russia", 1, 0), ("syria", 0, 1), ("iran", 0, 0)):
+        answer = await asking.ask(replace(RANGE, filter=ClaimFilter(involving=[actor])))
+        assert (len(answer.tolls), sum(each.claims for each in answer.figures)) == (tolls, claims), actor
+
+
 async def test_another_source_beside_a_whole_is_added(asking: Asking, reports: RecordedReports) -> None:
     two_parts(reports)
     contractors = {**civilians("a", 2), "type": "PersonsKilled", "victim_class": "contractors"}
