@@ -29,6 +29,7 @@ COMMANDS = MappingProxyType(
         "claims": "ledger.cli.casualties:claims",
         "incidents": "ledger.cli.incidents:incidents",
         "incident": "ledger.cli.incidents:incident",
+        "timeline": "ledger.cli.timeline:timeline",
         "export": "ledger.cli.exports.command:export",
         "ceasefires": "ledger.cli.ceasefires:ceasefires",
         "violations": "ledger.cli.violations:violations",

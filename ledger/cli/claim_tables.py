@@ -23,6 +23,29 @@ def print_claims(console: Console, claims: Iterable[Any], empty: str, title: str
     print_table(console, made, empty)
 
 
+def print_timeline(console: Console, claims: Iterable[Any], empty: str, title: str | None = None) -> None:
+    """Each claim where it belongs in time: what it is about, what it says and where, and who says so."""
+    made = table("occurred", "what", "source", "position", numbers=("position",), title=title)
+    for each in claims:
+        said = (
+            f"{each.event.type}: {each.event.stream}",
+            summary(each.event),
+            wording.place(each.event.claim.place),
+        )
+        made.add_row(
+            wording.narrow_interval(each.event.claim.occurred),
+            "\n".join(part for part in said if part),
+            _source(each),
+            str(each.event.position),
+        )
+    print_table(console, made, empty)
+
+
+def in_order_of_occurrence(claims: Iterable[Any]) -> list[Any]:
+    """By first day, then by position, as the service orders a timeline."""
+    return sorted(claims, key=lambda each: (each.event.claim.occurred.start, each.event.position))
+
+
 def print_parts(console: Console, claims: Iterable[Any], empty: str) -> None:
     """Each claim with what it adds to its figure, or why it adds nothing."""
     made = table("position", "occurred", "says", "adds", "source", numbers=("position",))

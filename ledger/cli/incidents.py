@@ -9,7 +9,7 @@ from rich.console import Console
 from incident.ledger.v1 import casualty_service_pb2 as messages
 from incident.ledger.v1.casualty_service_pb2_grpc import CasualtyServiceStub
 from ledger.cli import wording
-from ledger.cli.claim_tables import print_claims
+from ledger.cli.claim_tables import in_order_of_occurrence, print_timeline
 from ledger.cli.options import as_of_options, limit_option, occurred_options, precision_options
 from ledger.cli.paging import whole
 from ledger.cli.session import Session, connected, example
@@ -71,7 +71,10 @@ def incidents(session: Session, limit: int, **options: Any) -> None:
 @as_of_options
 @connected
 def incident(session: Session, incident_id: str, **options: Any) -> None:
-    """Show one incident with its claims, former claims and links."""
+    """Show one incident as a timeline: its claims in order of occurrence, former ones among them, and its links.
+
+    A claim that was corrected stands there in each of its forms, with the positions at which it held.
+    """
     request = messages.GetIncidentRequest(ledger=session.ledger, incident_id=incident_id, **options)
     answer = session.stub(CasualtyServiceStub).GetIncident(request, timeout=session.answer_within)
     if session.as_json:
@@ -79,10 +82,10 @@ def incident(session: Session, incident_id: str, **options: Any) -> None:
         return
     _print_summary(session.out, answer.incident)
     session.out.print()
-    print_claims(session.out, answer.claims, "No claim of it holds.", title="Claims")
-    if answer.former_claims:
-        session.out.print()
-        print_claims(session.out, answer.former_claims, "", title="Former claims, corrected or retracted")
+    claims = in_order_of_occurrence([*answer.claims, *answer.former_claims])
+    print_timeline(session.out, claims, "No claim of it is left.", title="Claims")
+    if not answer.claims:
+        session.out.print("No claim of it holds any more.")
     _print_links(session.out, answer.links)
     print_basis(session.out, answer.basis)
     print_left_out(session.out, answer.left_out)

@@ -194,8 +194,8 @@ def incidents_page_of(request: pb.ListIncidentsRequest) -> int:
     return page_size_of(request)
 
 
-def incidents_of(request: pb.ListIncidentsRequest) -> IncidentFilter:
-    """What ListIncidents asks."""
+def incidents_of(request: pb.ListIncidentsRequest | pb.ListTimelineRequest) -> IncidentFilter:
+    """What ListIncidents and ListTimeline ask."""
     reading = Reading()
     first, last = reading.period(request, "")
     date_precision, place_precision = reading.precisions(request, "")

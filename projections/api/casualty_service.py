@@ -1,5 +1,5 @@
-"""CasualtyService: figures, the claims behind them, and incidents. It reads requests and writes answers; the read
-models count, and errors become statuses elsewhere."""
+"""CasualtyService: figures, the claims behind them, incidents, and what happened in order. It reads requests and
+writes answers; the read models count, and errors become statuses elsewhere."""
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
@@ -35,6 +35,8 @@ from projections.incidents import answering as incidents
 
 CASUALTIES = "casualties"
 INCIDENTS = "incidents"
+EVERYTHING = ""
+"""With it all names of streams begin."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -133,6 +135,26 @@ class CasualtyServicer(casualty_service_pb2_grpc.CasualtyServiceServicer):
         forms = await incidents.forms(snapshot.connection, keys, snapshot.position)
         await add_revisions(snapshot, ledger, forms.values())
         return summaries_with_claims(listed, claims, forms)
+
+    async def ListTimeline(self, request: pb.ListTimelineRequest, context: Context) -> pb.ListTimelineResponse:
+        question, size = incidents_of(request), page_size_of(request)
+        token = read_token(request, (date, int))
+        after = (token.key[0], token.key[1]) if token else None
+        async with self._answering(INCIDENTS, request, context, token) as snapshot:
+            connection, position = snapshot.connection, snapshot.position
+            found = await incidents.timeline(connection, question, position, after, size + 1)
+            keys = [each.form for each in found[:size]]
+            forms = await incidents.forms(connection, keys, position)
+            await add_revisions(snapshot, ledger_name(request.ledger), forms.values())
+            response = pb.ListTimelineResponse(
+                basis=basis(snapshot),
+                claims=claims_to_proto(keys, forms),
+                left_out=redacted_to_proto(await incidents.redacted(connection, position, prefix=EVERYTHING)),
+            )
+            if len(found) > size:
+                last = found[size - 1]
+                response.next_page_token = write_token(request, position, (last.first_day, last.form_position))
+            return response
 
     async def GetIncident(self, request: pb.GetIncidentRequest, context: Context) -> pb.GetIncidentResponse:
         if not request.incident_id or "\0" in request.incident_id:

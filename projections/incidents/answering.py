@@ -1,5 +1,5 @@
-"""Asks the database about incidents: one with its claims and links, or a page of many. A merged incident answers as
-the one that it turned out to be."""
+"""Asks the database about incidents: one with its claims and links, or a page of many; and about what happened, in
+order of occurrence. A merged incident answers as the one that it turned out to be."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -18,6 +18,9 @@ from ledger.errors import NotFoundError
 from ledger.persistence.queries import Queries
 
 QUERIES = Queries("projections.incidents", "questions.sql")
+
+MATCHING = f"{QUERIES.matching}\n{QUERIES.conditions}\n"
+TIMELINE = f"{QUERIES.timeline}\n{QUERIES.conditions}\n{QUERIES.in_order_of_occurrence}"
 
 MOST_FORMS = 5_000
 """Forms of claims that the answer about one incident holds, or a page of incidents with their claims; the oldest
@@ -101,6 +104,15 @@ class Incident:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """A claim in the order of occurrence."""
+
+    form: FormKey
+    first_day: date
+    form_position: int
+
+
+@dataclass(frozen=True)
 class PageKey:
     """Where the next page begins: after this incident."""
 
@@ -130,10 +142,13 @@ async def incident(connection: Connection, incident_id: str, position: int) -> I
     )
 
 
-async def redacted(connection: Connection, position: int, incident_ids: Sequence[str] | None = None) -> Redacted:
-    """What of these incidents, or of all, was redacted."""
+async def redacted(
+    connection: Connection, position: int, incident_ids: Sequence[str] | None = None, prefix: str = INCIDENTS
+) -> Redacted:
+    """What of these incidents was redacted; or of all streams whose names begin so."""
     streams = None if incident_ids is None else [f"{INCIDENTS}{each}" for each in incident_ids]
-    (row,) = await _rows(connection, QUERIES.redacted, {"streams": streams, "position": position})
+    asked = {"streams": streams, "prefix": prefix, "position": position}
+    (row,) = await _rows(connection, QUERIES.redacted, asked)
     return Redacted(**row)
 
 
@@ -149,7 +164,7 @@ async def page_of_incidents(
     elif asked == IncidentFilter():
         query = QUERIES.page
     else:
-        query = QUERIES.page + QUERIES.of_matching + QUERIES.matching + ")"
+        query = QUERIES.page + QUERIES.of_matching + MATCHING + ")"
     rows = await _rows(connection, query + QUERIES.in_order, values)
     return await _summaries(connection, [row["incident_id"] for row in rows], position)
 
@@ -159,8 +174,18 @@ async def _few(connection: Connection, asked: IncidentFilter, position: int) -> 
     if asked == IncidentFilter():
         return None
     values = {**asked.parameters(), "position": position, "limit": FEW_CLAIMS + 1}
-    rows = await _rows(connection, QUERIES.matching + QUERIES.so_many, values)
+    rows = await _rows(connection, MATCHING + QUERIES.so_many, values)
     return None if len(rows) > FEW_CLAIMS else sorted({row["incident_id"] for row in rows})
+
+
+async def timeline(
+    connection: Connection, asked: IncidentFilter, position: int, after: tuple[date, int] | None, limit: int
+) -> list[Moment]:
+    """Claims about anything by first day and position, after a key."""
+    after_day, after_position = after or (None, None)
+    start = {"after_day": after_day, "after_position": after_position}
+    rows = await _rows(connection, TIMELINE, {**asked.parameters(), **start, "position": position, "limit": limit})
+    return [Moment((row["event_id"], row["held_from"]), row["first_day"], row["form_position"]) for row in rows]
 
 
 def with_so_many_claims(summaries: Sequence[Summary]) -> Sequence[Summary]:

@@ -1,12 +1,11 @@
-"""What the incidents read model takes: all claims about incidents, and those of threats and agreements that refer
-to one. The references are columns of the claim's form, so that a link holds as long as the form that states it."""
+"""What the incidents read model takes: all claims, about incidents, threats and agreements alike, for what happened
+is told in one order. References to acts are columns of the claim's form: a link holds as long as what states it."""
 
 from typing import Any
 from uuid import UUID
 
 from ledger.domain.agreements import CeasefireViolated
-from ledger.domain.casualties import TollClaimed
-from ledger.domain.claim import INCIDENTS, Claim
+from ledger.domain.claim import Claim
 from ledger.domain.hostilities import Retaliation
 from ledger.domain.reports import CLAIM_TYPES
 from ledger.domain.threats import ThreatCarriedOut
@@ -16,11 +15,18 @@ ANSWERS = "ANSWERS"
 CARRIES_OUT = "CARRIES_OUT"
 VIOLATES = "VIOLATES"
 
-COLUMNS = ("link_kind", "act_incident_ids", "act_event_ids")
+COLUMNS = ("link_kind", "act_incident_ids", "act_event_ids", "zone")
 
 
-def link_columns(claim: Claim) -> tuple[Any, ...]:
-    """The values of COLUMNS: what link a claim states, and to which incidents and events."""
+def added_columns(claim: Claim) -> tuple[Any, ...]:
+    """The values of COLUMNS: what link a claim states, to which incidents and events; and the names of the zone
+    that an agreement is for, which is where it belongs, wherever it was signed."""
+    zone = getattr(getattr(claim, "terms", None), "zone", None)
+    names = [zone.name, zone.admin2, zone.admin1, zone.country] if zone is not None else []
+    return *_link(claim), [name for name in names if name]
+
+
+def _link(claim: Claim) -> tuple[str | None, list[str], list[UUID]]:
     match claim:
         case Retaliation():
             kind, acts = ANSWERS, claim.answers
@@ -35,16 +41,11 @@ def link_columns(claim: Claim) -> tuple[Any, ...]:
     return kind, incidents, events
 
 
-def _of_incidents() -> frozenset[str]:
-    about = {each.__name__ for each in CLAIM_TYPES if each.subject == INCIDENTS}
-    return frozenset(about | {each.__name__ for each in (TollClaimed, ThreatCarriedOut, CeasefireViolated)})
-
-
 INCIDENTS_READ_MODEL = ReadModel(
     name="incidents",
-    version=2,
+    version=3,
     package="projections.incidents",
-    claim_types=_of_incidents(),
+    claim_types=frozenset(each.__name__ for each in CLAIM_TYPES),
     columns=COLUMNS,
-    extract=link_columns,
+    extract=added_columns,
 )

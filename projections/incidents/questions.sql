@@ -14,21 +14,32 @@ SELECT incident_id, array_agg(merged_incident_id ORDER BY merged_incident_id) AS
  GROUP BY incident_id
 
 -- name: redacted
--- Claims about these incidents (or about any) whose payloads were removed: their streams still name what they were about.
+-- Claims about these incidents (or of all streams that begin so) whose payloads were removed: their streams still name what they were about.
 -- And acts that stood at the position and whose payloads were removed later.
 SELECT (SELECT count(*) FROM redacted_claims
          WHERE position <= %(position)s::bigint
-           AND CASE WHEN %(streams)s::text[] IS NULL THEN stream LIKE 'incidents/%%'
+           AND CASE WHEN %(streams)s::text[] IS NULL THEN starts_with(stream, %(prefix)s::text)
                     ELSE stream = ANY (%(streams)s::text[]) END) AS claims,
        (SELECT count(*) FROM redacted_acts AS gone
          WHERE position <= %(position)s::bigint
-           AND CASE WHEN %(streams)s::text[] IS NULL THEN stream LIKE 'incidents/%%'
+           AND CASE WHEN %(streams)s::text[] IS NULL THEN starts_with(stream, %(prefix)s::text)
                     ELSE stream = ANY (%(streams)s::text[]) END
            AND EXISTS (SELECT FROM acts WHERE acts.target_event_id = gone.event_id AND type = 'PayloadRedacted'
                                           AND acts.position > %(position)s::bigint)
            AND NOT EXISTS (SELECT FROM acts WHERE acts.target_event_id = gone.event_id AND type = 'ClaimRetracted'
                                               AND held_from <= %(position)s::bigint
                                               AND (held_to IS NULL OR held_to > %(position)s::bigint))) AS acts
+
+-- name: timeline
+-- Claims about anything that meet all conditions, by the first day on which they can have occurred.
+SELECT event_id, held_from, occurred_start AS first_day, form_position
+  FROM claims
+ WHERE (%(after_day)s::date IS NULL
+        OR (occurred_start, form_position) > (%(after_day)s::date, %(after_position)s::bigint))
+
+-- name: in_order_of_occurrence
+ ORDER BY occurred_start, form_position
+ LIMIT %(limit)s::int
 
 -- name: forms_of_incidents
 -- The last row of each form that a claim about these incidents ever had; a form that came back holds again.
@@ -62,9 +73,11 @@ SELECT incident_id,
  GROUP BY incident_id
 
 -- name: matching
--- Claims that meet all conditions; which comes after which is not asked.
+-- Incidents of claims that meet all conditions; which comes after which is not asked.
 SELECT incident_id FROM claims
  WHERE incident_id IS NOT NULL
+
+-- name: conditions
    AND held_from <= %(position)s::bigint AND (held_to IS NULL OR held_to > %(position)s::bigint)
    AND (%(occurred_from)s::date IS NULL OR occurred_end >= %(occurred_from)s::date)
    AND (%(occurred_to)s::date IS NULL OR occurred_start <= %(occurred_to)s::date)
@@ -72,7 +85,8 @@ SELECT incident_id FROM claims
         OR lower(place_name) = ANY (lower(%(places)s::text)::text[])
         OR lower(admin2) = ANY (lower(%(places)s::text)::text[])
         OR lower(admin1) = ANY (lower(%(places)s::text)::text[])
-        OR lower(country) = ANY (lower(%(places)s::text)::text[]))
+        OR lower(country) = ANY (lower(%(places)s::text)::text[])
+        OR lower(zone::text)::text[] && lower(%(places)s::text)::text[])
    AND (%(actor_ids)s::text[] IS NULL OR actors && %(actor_ids)s::text[])
    AND (%(types)s::text[] IS NULL OR type = ANY (%(types)s::text[]))
    AND (%(max_date_precision)s::int IS NULL OR date_precision <= %(max_date_precision)s::int)

@@ -67,6 +67,9 @@ class Service:
     async def incidents(self, **asked: Any) -> Any:
         return await self.ask("ListIncidents", pb.ListIncidentsRequest(**asked))
 
+    async def timeline(self, **asked: Any) -> Any:
+        return await self.ask("ListTimeline", pb.ListTimelineRequest(**asked))
+
     async def incident(self, incident_id: str, **asked: Any) -> Any:
         return await self.ask("GetIncident", pb.GetIncidentRequest(incident_id=incident_id, **asked))
 
@@ -541,3 +544,40 @@ async def test_questions_to_both_read_models_go_over_the_same_connections(servic
     for _ in range(10):
         assert len((await service.claims()).claims) == 1
         assert len((await service.incident("a")).claims) == 1
+
+
+async def test_a_timeline_is_paged_as_of_the_first_page_s_position(service: Service) -> None:
+    threat = {"type": "ThreatIssued", "threat_id": "t", "threat_kind": "warning", "occurred": "2020-02-11"}
+    service.file("r", troops("late", 3, occurred="2020-02-12"), troops("early", 2, occurred="2020-01-01"), threat)
+    before = service.position
+    whole = await service.timeline()
+    assert [each.event.stream for each in whole.claims] == ["incidents/early", "threats/t", "incidents/late"]
+    first = await service.timeline(page_size=2)
+    service.file("s", troops("between", 1, occurred="2020-02-12"))
+    second = await service.timeline(page_size=2, page_token=first.next_page_token, min_position=before)
+    assert [*first.claims, *second.claims] == list(whole.claims)
+    assert (second.next_page_token, second.basis.as_of_position) == ("", before)
+    assert len((await service.timeline()).claims) == 4
+    then = await service.timeline(as_of=records_pb2.AsOf(position=before))
+    assert list(then.claims) == list(whole.claims)
+
+
+async def test_a_timeline_tells_what_of_any_kind_was_redacted(service: Service) -> None:
+    threat = {"type": "ThreatIssued", "threat_id": "t", "threat_kind": "warning", "occurred": "2020-02-11"}
+    (issued,) = service.file("r", threat)
+    redaction = {"type": "PayloadRedacted", "target_event_id": issued, "rule": "privacy", "reason": "a name"}
+    service.file("d", redaction)
+    answer = await service.timeline()
+    assert ([*answer.claims], [(each.reason, each.claims) for each in answer.left_out]) == ([], [("REDACTED", 1)])
+    assert not (await service.incidents()).left_out
+
+
+async def test_faults_of_a_timeline_name_their_fields(service: Service) -> None:
+    for asked, field in (
+        ({"types": ["Kills"]}, "types[0]"),
+        ({"occurred_from": "2020-02-30"}, "occurred_from"),
+        ({"page_size": 1_001}, "page_size"),
+        ({"page_token": "x"}, "page_token"),
+    ):
+        code, fields = await refused(service.timeline(**asked))
+        assert (code, fields) == (grpc.StatusCode.INVALID_ARGUMENT, [field])

@@ -56,6 +56,12 @@ class Asking:
         self.position = position
         await self.connection.execute("SELECT set_config('search_path', %s, false)", [schema])
 
+    async def timeline(
+        self, after: tuple[date, int] | None = None, limit: int = 100, position: int | None = None, **asked: Any
+    ) -> list[answering.Moment]:
+        as_of = self.position if position is None else position
+        return await answering.timeline(self.connection, IncidentFilter(**asked), as_of, after, limit)
+
     async def about(self, incident_id: str, position: int | None = None) -> Incident:
         return await incident(self.connection, incident_id, position or self.position)
 
@@ -85,6 +91,13 @@ def expected_page(records: Sequence[StoredRecord], asked: dict[str, Any]) -> lis
     found = {each.incident_id for each in claims if _is_taken(each.content, asked)}
     days = {name: min(each.content.occurred.start for each in claims if each.incident_id == name) for name in found}
     return sorted((day, str(name)) for name, day in days.items())
+
+
+def expected_moments(records: Sequence[StoredRecord], asked: dict[str, Any]) -> list[tuple[date, UUID]]:
+    """First day and id of each claim that holds and that a filter takes."""
+    claims = expected_claims(records, INCIDENTS_READ_MODEL.claim_types)
+    taken = [(key, each) for key, each in claims.items() if _is_taken(each.content, asked)]
+    return sorted((each.content.occurred.start, key) for key, each in taken)
 
 
 def _is_taken(claim: Any, asked: dict[str, Any]) -> bool:
@@ -415,6 +428,67 @@ async def test_pages_are_those_of_the_claims_that_hold_by_definition(
                 paged += [(each.first_day, each.incident_id) for each in page]
                 key = PageKey(page[-1].first_day or date.min, page[-1].incident_id)
             assert paged == expected, position
+
+
+# The timeline
+
+
+@given(records=histories(), asked=FILTERS, limit=st.integers(1, 4))
+@EXAMPLES
+async def test_a_timeline_has_every_claim_that_holds_once_in_order_of_occurrence(
+    asking: Asking, records: list[StoredRecord], asked: dict[str, Any], limit: int
+) -> None:
+    await asking.fold_records(records, len(records))
+    for position in range(1, len(records) + 1):
+        expected = expected_moments(records[:position], asked)
+        after, paged = None, []
+        while page := await asking.timeline(after, limit, position, **asked):
+            paged += [(each.first_day, each.form[0]) for each in page]
+            after = (page[-1].first_day, page[-1].form_position)
+        assert sorted(paged) == expected, position
+        assert [day for day, _ in paged] == [day for day, _ in expected]
+
+
+def several_kinds(reports: RecordedReports) -> None:
+    """An attack, an agreement on a zone that was signed elsewhere, a threat without a place and a violation."""
+    zone = {"name": "Idlib", "precision": "admin1", "country": "Syria", "admin1": "Idlib"}
+    sochi = {"name": "Sochi", "precision": "exact", "country": "Russia"}
+    agreement = {"type": "AgreementSigned", "agreement_id": "sochi", "signatories": ["turkey", "russia"]}
+    threat = {"type": "ThreatIssued", "threat_id": "push", "threat_kind": "ultimatum", "issued_by": ["turkey"]}
+    violated = {"type": "CeasefireViolated", "agreement_id": "sochi", "violators": ["russia"], "place": IDLIB}
+    month = {"start": "2020-02-01", "end": "2020-02-29", "precision": "month"}
+    reports.file(
+        "r",
+        {**threat, "occurred": "2020-02-12"},
+        troops("a", 5, place=IDLIB),
+        {**violated, "occurred": month},
+        {**agreement, "occurred": "2018-09-17", "place": sochi, "terms": {"zone": zone}},
+        troops("b", 5, place={**IDLIB, "name": "Atmeh", "precision": "near"}, occurred="2020-02-11"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, ["AgreementSigned", "CeasefireViolated", "TroopsKilled", "TroopsKilled", "ThreatIssued"]),
+        ({"places": ["Idlib"]}, ["AgreementSigned", "CeasefireViolated", "TroopsKilled", "TroopsKilled"]),
+        ({"places": ["sochi"]}, ["AgreementSigned"]),
+        ({"places": ["SYRIA"], "types": ["AgreementSigned"]}, ["AgreementSigned"]),
+        ({"occurred_from": date(2020, 2, 12)}, ["CeasefireViolated", "ThreatIssued"]),
+        ({"occurred_to": date(2020, 2, 10)}, ["AgreementSigned", "CeasefireViolated", "TroopsKilled"]),
+        ({"actor_ids": ["russia"]}, ["AgreementSigned", "CeasefireViolated"]),
+        ({"max_date_precision": DatePrecision.DAY}, ["AgreementSigned", *["TroopsKilled"] * 2, "ThreatIssued"]),
+        ({"max_place_precision": PlacePrecision.NEAR}, ["AgreementSigned", "TroopsKilled"]),
+    ],
+)
+async def test_a_timeline_is_of_claims_of_every_kind(
+    asking: Asking, reports: RecordedReports, asked: dict[str, Any], expected: list[str]
+) -> None:
+    several_kinds(reports)
+    await asking.fold(reports)
+    found = await asking.timeline(**asked)
+    rows = await answering.forms(asking.connection, [each.form for each in found], asking.position)
+    assert [rows[each.form]["type"] for each in found] == expected
 
 
 async def test_merged_and_retracted_incidents_are_no_longer_listed(

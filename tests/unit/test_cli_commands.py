@@ -455,10 +455,42 @@ def test_an_incident_is_shown_with_claims_former_claims_and_links(
         "2020-02-10; Idlib (admin1)",
         "Merged into it: idlib-b",
         "answered by",
-        "Former claims",
-        "1 source",
+        "held from",
     ):
         assert part in words, part
+
+
+def test_forms_of_an_incident_s_claims_stand_in_order_of_occurrence(
+    ask: Run, server: CannedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event: Any = CLAIM["event"]
+    later = {**event, "position": "1", "claim": {**event["claim"], "occurred": WEEK}}
+    server.answers["GetIncident"] = says(
+        casualty.GetIncidentResponse,
+        basis=BASIS,
+        incident={"incident_id": "a"},
+        former_claims=[CLAIM, {**CLAIM, "event": later, "held_to": "9"}],
+    )
+    assert ask("incident", "a") == 0
+    out = capsys.readouterr().out
+    days = [each["claim"]["occurred"]["start"] for each in (later, event)]
+    first, second = sorted(days)
+    assert out.index(first) < out.index(second)
+    assert "No claim of it holds any more." in out
+
+
+def test_a_timeline_shows_days_places_and_sources(
+    ask: Run, server: CannedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.answers["ListTimeline"] = says(casualty.ListTimelineResponse, basis=BASIS, claims=[CLAIM])
+    assert ask("timeline", "--place", "Idlib", "--from", "2020-02-01", "--max-date-precision", "week") == 0
+    words = " ".join(capsys.readouterr().out.split())
+    event: Any = CLAIM["event"]
+    for part in (f"{event['type']}:", "Idlib (admin1)", "As of position 42"):
+        assert part in words, part
+    (request,) = server.requests("ListTimeline")
+    assert (list(request.places), request.occurred_from) == (["Idlib"], "2020-02-01")
+    assert (request.max_date_precision, request.page_size) == (3, 100)
 
 
 CEASEFIRE = {
@@ -571,6 +603,7 @@ def test_threats_are_a_table(ask: Run, server: CannedServer, capsys: pytest.Capt
     [
         (["claims"], "ListClaims", casualty.ListClaimsResponse(), "No claim fits."),
         (["incidents"], "ListIncidents", casualty.ListIncidentsResponse(), "No incident fits."),
+        (["timeline"], "ListTimeline", casualty.ListTimelineResponse(), "No claim fits."),
         (["ceasefires"], "ListCeasefires", ceasefire.ListCeasefiresResponse(), "No agreement is recorded."),
         (["violations"], "ListViolations", ceasefire.ListViolationsResponse(), "No violation fits."),
         (["threats"], "ListThreats", ceasefire.ListThreatsResponse(), "No threat fits."),

@@ -1162,3 +1162,115 @@ class GetIncidentResponse(message.Message):
     _ClearFieldArgType: _TypeAlias = typing.Literal["basis", b"basis", "claims", b"claims", "former_claims", b"former_claims", "incident", b"incident", "left_out", b"left_out", "links", b"links"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListTimelineRequest(message.Message):
+    """The claims of a place and time, whatever they are about."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    LEDGER_FIELD_NUMBER: builtins.int
+    OCCURRED_FROM_FIELD_NUMBER: builtins.int
+    OCCURRED_TO_FIELD_NUMBER: builtins.int
+    PLACES_FIELD_NUMBER: builtins.int
+    ACTOR_IDS_FIELD_NUMBER: builtins.int
+    TYPES_FIELD_NUMBER: builtins.int
+    AS_OF_FIELD_NUMBER: builtins.int
+    MIN_POSITION_FIELD_NUMBER: builtins.int
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    MAX_DATE_PRECISION_FIELD_NUMBER: builtins.int
+    MAX_PLACE_PRECISION_FIELD_NUMBER: builtins.int
+    ledger: builtins.str
+    """The ledger; empty means `main`."""
+    occurred_from: builtins.str
+    """Claims of which a day lies in the window: its first day, ISO 8601."""
+    occurred_to: builtins.str
+    """Last day of the window, ISO 8601."""
+    min_position: builtins.int
+    """Wait until the read model has taken this position."""
+    page_size: builtins.int
+    """At most so many; 0 means 100, more than 1,000 is refused."""
+    page_token: builtins.str
+    """Token of the previous answer."""
+    max_date_precision: values_pb2.DatePrecision.ValueType
+    """No date less precise than this."""
+    max_place_precision: values_pb2.PlacePrecision.ValueType
+    """No place less precise than this."""
+    @builtins.property
+    def places(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Place names at any level."""
+
+    @builtins.property
+    def actor_ids(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Actors in any role, by actor id."""
+
+    @builtins.property
+    def types(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Types of claims."""
+
+    @builtins.property
+    def as_of(self) -> records_pb2.AsOf:
+        """As of which moment of the record."""
+
+    def __init__(
+        self,
+        *,
+        ledger: builtins.str = ...,
+        occurred_from: builtins.str = ...,
+        occurred_to: builtins.str = ...,
+        places: abc.Iterable[builtins.str] | None = ...,
+        actor_ids: abc.Iterable[builtins.str] | None = ...,
+        types: abc.Iterable[builtins.str] | None = ...,
+        as_of: records_pb2.AsOf | None = ...,
+        min_position: builtins.int = ...,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+        max_date_precision: values_pb2.DatePrecision.ValueType = ...,
+        max_place_precision: values_pb2.PlacePrecision.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["actor_ids", b"actor_ids", "as_of", b"as_of", "ledger", b"ledger", "max_date_precision", b"max_date_precision", "max_place_precision", b"max_place_precision", "min_position", b"min_position", "occurred_from", b"occurred_from", "occurred_to", b"occurred_to", "page_size", b"page_size", "page_token", b"page_token", "places", b"places", "types", b"types"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListTimelineResponse(message.Message):
+    """Claims in order of occurrence."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    BASIS_FIELD_NUMBER: builtins.int
+    CLAIMS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    LEFT_OUT_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """Token of the next page; empty on the last."""
+    @builtins.property
+    def basis(self) -> records_pb2.AnswerBasis:
+        """What the answer rests on."""
+
+    @builtins.property
+    def claims(self) -> containers.RepeatedCompositeFieldContainer[ClaimRecord]:
+        """Claims that hold, by the first day on which they can have occurred, and by position."""
+
+    @builtins.property
+    def left_out(self) -> containers.RepeatedCompositeFieldContainer[records_pb2.LeftOut]:
+        """Claims of any kind that were redacted, whatever was asked for: what they said is gone. Also acts, as of positions at
+        which they stood.
+        """
+
+    def __init__(
+        self,
+        *,
+        basis: records_pb2.AnswerBasis | None = ...,
+        claims: abc.Iterable[ClaimRecord] | None = ...,
+        next_page_token: builtins.str = ...,
+        left_out: abc.Iterable[records_pb2.LeftOut] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["basis", b"basis"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["basis", b"basis", "claims", b"claims", "left_out", b"left_out", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...

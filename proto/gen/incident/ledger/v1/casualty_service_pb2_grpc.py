@@ -55,6 +55,11 @@ class CasualtyServiceStub(object):
                 request_serializer=incident_dot_ledger_dot_v1_dot_casualty__service__pb2.GetIncidentRequest.SerializeToString,
                 response_deserializer=incident_dot_ledger_dot_v1_dot_casualty__service__pb2.GetIncidentResponse.FromString,
                 _registered_method=True)
+        self.ListTimeline = channel.unary_unary(
+                '/incident.ledger.v1.CasualtyService/ListTimeline',
+                request_serializer=incident_dot_ledger_dot_v1_dot_casualty__service__pb2.ListTimelineRequest.SerializeToString,
+                response_deserializer=incident_dot_ledger_dot_v1_dot_casualty__service__pb2.ListTimelineResponse.FromString,
+                _registered_method=True)
 
 
 class CasualtyServiceServicer(object):
@@ -89,6 +94,13 @@ class CasualtyServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListTimeline(self, request, context):
+        """Claims of every kind, in order of occurrence: what happened, what was agreed and what was threatened.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CasualtyServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +123,11 @@ def add_CasualtyServiceServicer_to_server(servicer, server):
                     servicer.GetIncident,
                     request_deserializer=incident_dot_ledger_dot_v1_dot_casualty__service__pb2.GetIncidentRequest.FromString,
                     response_serializer=incident_dot_ledger_dot_v1_dot_casualty__service__pb2.GetIncidentResponse.SerializeToString,
+            ),
+            'ListTimeline': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTimeline,
+                    request_deserializer=incident_dot_ledger_dot_v1_dot_casualty__service__pb2.ListTimelineRequest.FromString,
+                    response_serializer=incident_dot_ledger_dot_v1_dot_casualty__service__pb2.ListTimelineResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +239,33 @@ class CasualtyService(object):
             '/incident.ledger.v1.CasualtyService/GetIncident',
             incident_dot_ledger_dot_v1_dot_casualty__service__pb2.GetIncidentRequest.SerializeToString,
             incident_dot_ledger_dot_v1_dot_casualty__service__pb2.GetIncidentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTimeline(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/incident.ledger.v1.CasualtyService/ListTimeline',
+            incident_dot_ledger_dot_v1_dot_casualty__service__pb2.ListTimelineRequest.SerializeToString,
+            incident_dot_ledger_dot_v1_dot_casualty__service__pb2.ListTimelineResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,8 @@ class CasualtyServiceStub:
     """Incidents, by day of occurrence."""
     GetIncident: grpc.UnaryUnaryMultiCallable[casualty_service_pb2.GetIncidentRequest, casualty_service_pb2.GetIncidentResponse]
     """One incident with all its claims and links."""
+    ListTimeline: grpc.UnaryUnaryMultiCallable[casualty_service_pb2.ListTimelineRequest, casualty_service_pb2.ListTimelineResponse]
+    """Claims of every kind, in order of occurrence: what happened, what was agreed and what was threatened."""
 
 @typing.type_check_only
 class CasualtyServiceAsyncStub(CasualtyServiceStub):
@@ -55,6 +57,8 @@ class CasualtyServiceAsyncStub(CasualtyServiceStub):
     """Incidents, by day of occurrence."""
     GetIncident: aio.UnaryUnaryMultiCallable[casualty_service_pb2.GetIncidentRequest, casualty_service_pb2.GetIncidentResponse]  # type: ignore[assignment]
     """One incident with all its claims and links."""
+    ListTimeline: aio.UnaryUnaryMultiCallable[casualty_service_pb2.ListTimelineRequest, casualty_service_pb2.ListTimelineResponse]  # type: ignore[assignment]
+    """Claims of every kind, in order of occurrence: what happened, what was agreed and what was threatened."""
 
 class CasualtyServiceServicer(metaclass=abc_1.ABCMeta):
     """How many, by whom, where, when, according to whom."""
@@ -90,5 +94,13 @@ class CasualtyServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[casualty_service_pb2.GetIncidentResponse, abc.Awaitable[casualty_service_pb2.GetIncidentResponse]]:
         """One incident with all its claims and links."""
+
+    @abc_1.abstractmethod
+    def ListTimeline(
+        self,
+        request: casualty_service_pb2.ListTimelineRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[casualty_service_pb2.ListTimelineResponse, abc.Awaitable[casualty_service_pb2.ListTimelineResponse]]:
+        """Claims of every kind, in order of occurrence: what happened, what was agreed and what was threatened."""
 
 def add_CasualtyServiceServicer_to_server(servicer: CasualtyServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...
