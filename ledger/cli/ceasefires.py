@@ -1,5 +1,6 @@
 """`ceasefires`: is it in force, and is it observed; all agreements, or one with its reasons."""
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -16,6 +17,16 @@ from ledger.cli.tables import print_json
 FORMAL = WordOf(messages.DESCRIPTOR.enum_types_by_name["FormalStatus"])
 
 
+def ceasefire_filter_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Which agreements."""
+    function = click.option(
+        "--status", "formal", multiple=True, type=FORMAL, help="Only those of this formal status."
+    )(function)
+    return click.option("--party", "parties", multiple=True, help="Only those with this party, by actor id.")(
+        function
+    )
+
+
 @click.command(
     epilog=example(
         "incident-ledger ceasefires",
@@ -24,8 +35,7 @@ FORMAL = WordOf(messages.DESCRIPTOR.enum_types_by_name["FormalStatus"])
     )
 )
 @click.argument("agreement_id", metavar="[ID]", required=False)
-@click.option("--party", "parties", multiple=True, help="Only those with this party, by actor id.")
-@click.option("--status", "formal", multiple=True, type=FORMAL, help="Only those of this formal status.")
+@ceasefire_filter_options
 @at_option
 @window_option
 @as_of_options

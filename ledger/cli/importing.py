@@ -36,6 +36,7 @@ UNPACKED_SUFFIXES = (".gz", ".csv")
         "incident-ledger import ucdp-ged GEDEvent_v25_1.csv --release 25.1 --available 2025-06-15",
         "incident-ledger import ucdp-ged GEDEvent_v25_1.csv.gz --check",
         "incident-ledger import acled acled-syria.csv --release 2025-06-02 --available 2025-06-02",
+        "incident-ledger import eth-prio ceasefires.csv --release 2022-10 --available 2022-10-20",
     ),
 )
 @click.argument("dataset", type=click.Choice(list(DATASETS)))

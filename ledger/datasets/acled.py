@@ -41,6 +41,7 @@ from ledger.datasets.entries import (
     degrees,
     number,
 )
+from ledger.domain.claim import INCIDENTS
 from ledger.domain.codes import PlacePrecision, VictimClass
 from ledger.domain.values import MAX_WORD
 
@@ -79,6 +80,11 @@ def key_of(cells: Cells) -> str:
     if not _KEY.fullmatch(text.lower()):
         raise RowError("event_id_cnty", f"is `{text[:MAX_SHOWN]}`; an id is of letters and digits, like ETH9766")
     return text.lower()
+
+
+def incident_of(key: str) -> str:
+    """The incident that a row is about."""
+    return f"acled-{key}"
 
 
 def place_and_time(cells: Cells) -> tuple[str, date, date]:
@@ -163,7 +169,7 @@ def _common(cells: Cells) -> Document:
     return {
         "occurred": {"start": first.isoformat(), "end": last.isoformat(), "precision": precision.value},
         "place": _place(cells),
-        "incident_id": f"{DATASET.incidents}{key_of(cells)}",
+        "incident_id": incident_of(key_of(cells)),
     }
 
 
@@ -216,7 +222,7 @@ DATASET = Dataset(
     name="acled",
     title=SOURCE,
     scheme="acled",
-    incidents="acled-",
+    stream_of=lambda key: f"{INCIDENTS}{incident_of(key)}",
     columns=REQUIRED,
     optional=OPTIONAL,
     key_of=key_of,

@@ -119,8 +119,8 @@ class Dataset:
     """As the source of the reports is called."""
     scheme: str
     """Of its ids of actors, in the register."""
-    incidents: str
-    """How ids of its incidents begin."""
+    stream_of: Callable[[str], str]
+    """The stream of what a row is about, by its key."""
     columns: Set[str]
     """Those without which no row can be read."""
     key_of: Callable[[Cells], str]
@@ -139,6 +139,11 @@ class Dataset:
     def report_id(self, key: str) -> str:
         """The first report of a row; later ones add a colon and the release."""
         return f"{self.name}-{key}"
+
+    def key_in(self, report_id: str) -> str | None:
+        """The row that a report is of; None where it is of none."""
+        prefix, first = f"{self.name}-", report_id.partition(":")[0]
+        return first.removeprefix(prefix) if first.startswith(prefix) else None
 
 
 def slug(text: str, longest: int = MAX_NAME) -> str:

@@ -13,7 +13,6 @@ from ledger.audit.envelope import Envelope
 from ledger.datasets.entries import Dataset
 from ledger.domain.acts import ClaimCorrected
 from ledger.domain.casualties import CLASS_AND_OUTCOME
-from ledger.domain.claim import INCIDENTS
 from ledger.domain.reports import CLAIM_TYPES, ReportFiled
 
 DIGEST_BYTES = 16
@@ -91,8 +90,8 @@ class Recorded:
             if payload and envelope.report_id.startswith(self.dataset.releases):
                 self._take_release(envelope, payload)
             return
-        key = envelope.stream.removeprefix(INCIDENTS + self.dataset.incidents)
-        if envelope.report_id.partition(":")[0] != self.dataset.report_id(key):
+        key = self.dataset.key_in(envelope.report_id)
+        if key is None or envelope.stream != self.dataset.stream_of(key):
             return
         row = self.rows.setdefault(key, SaidOfRow())
         if not payload:

@@ -27,6 +27,7 @@ from ledger.datasets.entries import (
 )
 from ledger.datasets.named_actors import UCDP
 from ledger.datasets.ucdp_layout import CONFLICT, DYAD, INCIDENTS, NAME
+from ledger.domain.claim import INCIDENTS as STREAMS
 from ledger.domain.codes import ActorKind, DatePrecision, EventClarity, KindOfViolence, PlacePrecision
 from ledger.domain.values import MAX_WORD
 
@@ -61,6 +62,11 @@ TYPES = MappingProxyType({"troops": "TroopsKilled", "civilians": "CiviliansKille
 def key_of(cells: Cells) -> str:
     """The id of the event, which stays the same over releases."""
     return str(number(cells, "id"))
+
+
+def incident_of(key: str) -> str:
+    """The incident that a row is about."""
+    return f"{INCIDENTS}{key}"
 
 
 def place_and_time(cells: Cells) -> tuple[str, date, date]:
@@ -190,7 +196,7 @@ def _common(cells: Cells) -> Document:
         "place": {name: value for name, value in place.items() if value not in ("", None)},
         "clarity": code(cells, "event_clarity", EventClarity).value,
         "kind_of_violence": code(cells, "type_of_violence", KindOfViolence).value,
-        "incident_id": f"{DATASET.incidents}{key_of(cells)}",
+        "incident_id": incident_of(key_of(cells)),
     }
 
 
@@ -239,7 +245,7 @@ DATASET = Dataset(
     name=NAME,
     title=SOURCE,
     scheme=UCDP,
-    incidents=INCIDENTS,
+    stream_of=lambda key: f"{STREAMS}{incident_of(key)}",
     columns=REQUIRED,
     key_of=key_of,
     place_and_time=place_and_time,

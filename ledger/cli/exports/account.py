@@ -110,8 +110,9 @@ class Account:
 
     def _lines(self) -> Iterator[str]:
         said = self.details
-        parts = [f"policy {said['count_policy']}", f"rule {said['resolution_rule']}", filter_words(self.filter)]
-        parts += ["aggregates counted"] if said["count_aggregates"] else []
+        words = {"count_policy": "policy", "resolution_rule": "rule", "at": "at"}
+        parts = [f"{word} {said[name]}" for name, word in words.items() if name in said]
+        parts += [filter_words(self.filter), *(["aggregates counted"] if said.get("count_aggregates") else [])]
         parts += [f"root {said['root_hash']}"] if "root_hash" in said else []
         yield f"{wording.number(self.rows)} {'row' if self.rows == 1 else 'rows'}. {basis_line(self.basis, *parts)}"
         if said.get("tolls"):

@@ -1,5 +1,6 @@
-"""The command `export`: incidents, or casualty figures, as CSV, in UCDP's layout, with HXL hashtags, as GeoJSON or
-as Parquet. Data goes to a file or to standard output; what it rests on goes beside it, or to standard error."""
+"""The command `export`: incidents, casualty figures or ceasefires, as CSV, in the layouts of UCDP and ETH/PRIO,
+with HXL hashtags, as GeoJSON or as Parquet. Data goes to a file or to standard output; what it rests on goes
+beside it, or to standard error."""
 
 import json
 import sys
@@ -10,10 +11,13 @@ from typing import Any
 import click
 
 from incident.ledger.v1 import casualty_service_pb2 as messages
+from incident.ledger.v1 import ceasefire_service_pb2 as ceasefire_messages
 from ledger.cli import wording
 from ledger.cli.casualties import POLICIES, figure_options, figures_request, rule_options
+from ledger.cli.ceasefires import ceasefire_filter_options
 from ledger.cli.exports.account import Account
 from ledger.cli.exports.casualty_figures import CasualtyFigures
+from ledger.cli.exports.ceasefires import Ceasefires
 from ledger.cli.exports.destination import STANDARD_OUTPUT, destination
 from ledger.cli.exports.incident_pages import IncidentPages
 from ledger.cli.exports.layouts import Layout, TableLayout, UcdpLayout
@@ -21,10 +25,11 @@ from ledger.cli.exports.parquet import ParquetWriter
 from ledger.cli.exports.record import Record
 from ledger.cli.exports.writers import Columns, CsvWriter, GeoJsonWriter, Row, Sink, Writer
 from ledger.cli.incidents import incident_filter_options
-from ledger.cli.options import as_of_options
+from ledger.cli.options import as_of_options, at_option
 from ledger.cli.session import Session, connected, example
 
 CSV, UCDP, HXL, GEOJSON, PARQUET = "csv", "ucdp", "hxl", "geojson", "parquet"
+ETH_PRIO = "eth-prio"
 UCDP_RANGE = "ucdp-range"
 Command = Callable[..., None]
 
@@ -48,7 +53,7 @@ class _OfIncidents(click.Group):
     ),
 )
 def export() -> None:
-    """Export incidents or casualty figures to files.
+    """Export incidents, casualty figures or ceasefires to files.
 
     Everything in a file is as of one position of the record. What the file rests on stands beside it, and on
     standard error; there, with --json, as one JSON document. Options alone export incidents.
@@ -129,6 +134,30 @@ def casualties(session: Session, file_format: str, output: str, **options: Any) 
     record = Record(session, Account(session.ledger, "casualties", file_format, asked.filter))
     figures = CasualtyFigures(record, asked)
     _write(session, record.account, output, figures.columns, figures.batches())
+
+
+@export.command(
+    epilog=example(
+        "incident-ledger export ceasefires --format eth-prio --output ceasefires.csv",
+        "incident-ledger export ceasefires --format eth-prio --at 2020-12-31 --party government-of-turkey",
+    )
+)
+@_to(ETH_PRIO)
+@ceasefire_filter_options
+@at_option
+@as_of_options
+@connected
+def ceasefires(session: Session, file_format: str, output: str, **options: Any) -> None:
+    """Export ceasefires in the layout of ETH/PRIO, one row for each party, with the codes of its codebook.
+
+    Each is as of a date in the world: what ended later goes on. Agreements that nobody has declared or signed, or
+    whose parties nobody names, are left out, counted and listed.
+    """
+    asked = ceasefire_messages.ListCeasefiresRequest(**options)
+    conditions = ceasefire_messages.ListCeasefiresRequest(parties=asked.parties, formal=asked.formal)
+    record = Record(session, Account(session.ledger, "ceasefires", file_format, conditions))
+    rows = Ceasefires(record, asked)
+    _write(session, record.account, output, rows.columns, rows.batches())
 
 
 def _filter_of(asked: messages.ListIncidentsRequest) -> messages.ListIncidentsRequest:
