@@ -65,6 +65,7 @@ def _facts(found: Any) -> Iterator[tuple[str, str]]:
     yield "window", f"{found.window_from} to {found.window_to}" if found.window_from else ""
     yield "violations", violation_words(found.violations)
     yield "last violation", found.last_violation
+    yield "watched", _watched(found.monitoring) if found.window_from else ""
     yield "parties", wording.ids(terms.parties)
     yield "zone", wording.place(terms.zone)
     yield "fixed term", f"{terms.fixed_term_hours} hours" if terms.HasField("fixed_term_hours") else ""
@@ -75,6 +76,15 @@ def _facts(found: Any) -> Iterator[tuple[str, str]]:
     yield "monitoring", terms.monitoring_mechanism
     yield "replaces", terms.supersedes_agreement_id
     yield "registers", ", ".join(f"{each.scheme} {each.id}" for each in terms.external_ids)
+
+
+def _watched(coverage: Any) -> str:
+    """Who is known to have watched in the window: without that, no report says nothing."""
+    seen = wording.number(coverage.observations)
+    said = f"{seen} claims of observation" if coverage.observations else "nobody is known to have watched"
+    last = f", the last on {coverage.last_observation}" if coverage.last_observation else ""
+    hindered = f"; {wording.number(coverage.restrictions)} of restrictions" if coverage.restrictions else ""
+    return f"{said}{last}{hindered}"
 
 
 def _print_parties(console: Console, found: Any) -> None:

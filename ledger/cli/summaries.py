@@ -66,9 +66,14 @@ def _actor(body: Any) -> str:
 def _force(verb: str) -> Callable[[Any], str]:
     def summarised(body: Any) -> str:
         against = f" against {_few(body.targets)}" if body.targets else ""
-        return f"{verb}{against}{_by(body.attackers)}{f', {body.means}' if getattr(body, 'means', '') else ''}"
+        means = f", {body.means}" if getattr(body, "means", "") else ""
+        return f"{verb}{against}{_by(body.attackers)}{means}{_answering(getattr(body, 'answers', ()))}"
 
     return summarised
+
+
+def _answering(acts: Any) -> str:
+    return f", in answer to {_few([act.incident_id or act.event_id for act in acts])}" if acts else ""
 
 
 def _threat(body: Any) -> str:

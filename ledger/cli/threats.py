@@ -1,5 +1,6 @@
 """`threats`: announcements of force, and what has become of them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -53,11 +54,20 @@ def print_threats(console: Console, answer: Any) -> None:
             each.threat_id,
             wording.threat_status(each.status),
             wording.narrow_interval(claim.threat_issued.deadline),
-            _says(claim),
+            "\n".join((_says(claim), *_became(each))),
         )
     print_table(console, made, "No threat fits.")
     print_basis(console, answer.basis, f"at {answer.at}" if answer.at else "")
     print_more(console, answer)
+
+
+def _became(threat: Any) -> Iterator[str]:
+    """Why its status is what it is, and by which acts it was carried out."""
+    yield threat.explanation
+    for each in threat.followed_by:
+        acts = each.event.claim.threat_carried_out.acts
+        if acts:
+            yield f"by {wording.ids(act.incident_id or act.event_id for act in acts)}"
 
 
 def _says(claim: Any) -> str:

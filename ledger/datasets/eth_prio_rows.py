@@ -109,7 +109,7 @@ def _common(ceasefire: Ceasefire, actors: Mapping[str, NamedActor]) -> dict[str,
         "implement": str(int(bool(terms.monitoring_mechanism))),
         **{column: str(int(word in terms.provisions)) for column, word in PROVISIONS.items()},
         "ended": str(NOT_APPLICABLE if ceasefire.ending is None else ceasefire.ending.code),
-        **_date(ENDED, _end(ceasefire), UNKNOWN),
+        **_date(ENDED, _end(ceasefire), NOT_APPLICABLE if ceasefire.ending is None else UNKNOWN),
     }
 
 

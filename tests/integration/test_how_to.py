@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from psycopg import sql
 
-from ledger.datasets import incident_table, ucdp_layout
+from ledger.datasets import eth_prio_rows, incident_table, ucdp_layout
 from ledger.embedded.binaries import find_binaries
 from tests.postgres import Cluster
 from tests.repository.checkout import ROOT, read
@@ -166,6 +166,7 @@ def test_the_page_on_exports_names_every_column_reason_and_hashtag() -> None:
     assert set(code(empty)) == ucdp_layout.NOT_KEPT
     reasons = [cells[0].strip("`") for cells in rows(section(page, "UCDP's layout"))]
     assert reasons == [*ucdp_layout.LeftOut, *ucdp_layout.Note]
+    assert {*eth_prio_rows.COLUMNS, *eth_prio_rows.Left} - named == set()
 
 
 @pytest.mark.parametrize("page", [BACK_UP, OWN_SERVER])

@@ -29,7 +29,7 @@ def release() -> list[Row]:
     that the other party joined three weeks later."""
     truce = {"cf_id": "VAS-20200101", **UNILATERAL, "fixed": "1", "fixed_time": "7 days", "ended": "1"}
     began = {**dated("cf_dec", "2020", "1", "1"), **dated("cf_effect", "2020", "1", "1")}
-    going_on = {"cf_id": "VAS-20200301", "ended": "0", **dated("end", "-1")}
+    going_on = {"cf_id": "VAS-20200301", "ended": "0", **dated("end", "0", "0", "0")}
     joined = {**dated("cf_dec", "2020", "3", "22"), **dated("cf_effect", "2020", "3", "22")}
     first = {**dated("cf_dec", "2020", "3", "1"), **dated("cf_effect", "2020", "3", "1")}
     return [
@@ -149,10 +149,10 @@ def test_an_export_is_as_of_a_day_in_the_world_and_says_what_it_leaves_out(ledge
     path.write_text(json.dumps(report))
     assert ledger.run("append", str(path))[0] == 0
     of_then = exported(ledger, "--at", "2019-07-01")
-    assert [(each["cf_id"], each["ended"], each["end_yr"]) for each in of_then] == [("VAS-20190304", "0", "-1")] * 2
+    assert [(each["cf_id"], each["ended"], each["end_yr"]) for each in of_then] == [("VAS-20190304", "0", "0")] * 2
     said = json.loads((ledger.folder / "back.csv.metadata.json").read_text())
     assert (said["at"], said["rows"], said["export"]) == ("2019-07-01", 2, "ceasefires")
-    left = {each["reason"]: each["incident_ids"] for each in said["left_out"]}
+    left = {each["reason"]: each["agreement_ids"] for each in said["left_out"]}
     assert left["NOT_A_CEASEFIRE_YET"] == sorted(["idea", TRUCE, OPEN])
     by_one = exported(ledger, "--party", "government-of-vastria", "--at", "2022-01-01")
     assert {each["cf_id"] for each in by_one} == {"VAS-20190304", "VAS-20200301"}

@@ -1,4 +1,4 @@
-"""The tutorial is so: every command in its order prints what it shows, on a service that is started as it says."""
+"""The tutorials are so: every command in its order prints what it shows, on a service started as the page says."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from tests.repository.checkout import ROOT, read
 from tests.repository.documents import blocks
 from tests.served import ServiceProcess, serving
 
-PAGE = "docs/tutorials/from-a-release-to-a-figure.md"
+PAGES = ("docs/tutorials/from-a-release-to-a-figure.md", "docs/tutorials/a-ceasefire-on-two-axes.md")
 SERVE = "incident-ledger serve "
 SECONDS = 60
 
 
-@pytest.fixture(scope="module")
-def page() -> str:
-    return read(PAGE)
+@pytest.fixture(scope="module", params=PAGES, ids=[Path(each).stem for each in PAGES])
+def page(request: pytest.FixtureRequest) -> str:
+    return read(request.param)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, page: str) -> Path:
     """The folder of the tutorial, with what the reader saves there."""
     copy = tmp_path_factory.mktemp("tutorial") / "tutorials"
-    shutil.copytree((ROOT / PAGE).parent, copy)
+    shutil.copytree((ROOT / PAGES[0]).parent, copy)
     for name, content in files_of(page).items():
         (copy / name).write_text(f"{content}\n")
     return copy
@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, page: str) -> Path:
 def service(folder: Path, page: str) -> Iterator[ServiceProcess]:
     (line,) = (line for block in blocks(page) for line in block.text.splitlines() if line.startswith(SERVE))
     options = shlex.split(line.removeprefix(SERVE))
-    options[options.index("--data-dir") + 1] = str(folder / "tutorial-data")
+    options[options.index("--data-dir") + 1] = str(folder / "data")
     with serving(*options) as running:
         yield running
 

@@ -22,16 +22,16 @@ REDACTED = "REDACTED"
 
 @dataclass
 class Listed:
-    """How many incidents something is true of, and which: the first of them."""
+    """How many incidents, or agreements, something is true of, and which: the first of them."""
 
     count: int = 0
-    incident_ids: list[str] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
 
-    def add(self, incident_id: str) -> None:
+    def add(self, subject_id: str) -> None:
         """One more."""
         self.count += 1
         if self.count <= MOST_LISTED:
-            self.incident_ids.append(incident_id)
+            self.ids.append(subject_id)
 
 
 @dataclass
@@ -50,10 +50,12 @@ class Account:
     notes: dict[str, Listed] = field(default_factory=dict)
     claims_left_out: Counter[str] = field(default_factory=Counter)
     descriptions: dict[str, str] = field(default_factory=dict)
+    subject: str = "incident"
+    """What rows are of."""
 
-    def leave_out(self, reason: str, incident_id: str) -> None:
-        """An incident has no row."""
-        self.left_out.setdefault(reason, Listed()).add(incident_id)
+    def leave_out(self, reason: str, subject_id: str) -> None:
+        """An incident, or agreement, has no row."""
+        self.left_out.setdefault(reason, Listed()).add(subject_id)
 
     def note(self, reason: str, incident_id: str) -> None:
         """An incident's row is to be read with care."""
@@ -100,10 +102,10 @@ class Account:
         return [
             {
                 "reason": reason,
-                "incidents": each.count,
+                f"{self.subject}s": each.count,
                 "description": self.descriptions.get(reason, ""),
-                "incident_ids": each.incident_ids,
-                **({"incident_ids_listed": MOST_LISTED} if each.count > MOST_LISTED else {}),
+                f"{self.subject}_ids": each.ids,
+                **({f"{self.subject}_ids_listed": MOST_LISTED} if each.count > MOST_LISTED else {}),
             }
             for reason, each in sorted(listed.items())
         ]
@@ -119,13 +121,12 @@ class Account:
             tolls = wording.number(len(said["tolls"]))
             yield f"Tolls, in no row: {tolls}; the metadata has them beside the figures."
         for reason, each in sorted(self.left_out.items()):
-            yield f"Left out: {_incidents(each.count)} ({reason}): {self.descriptions[reason]}"
+            yield f"Left out: {self._number(each)} ({reason}): {self.descriptions[reason]}"
         for reason, claims in sorted(self.claims_left_out.items()):
             number = f"{wording.number(claims)} {'claim' if claims == 1 else 'claims'}"
             yield f"Left out of the figures: {number} ({reason}): {self.descriptions[reason]}"
         for reason, each in sorted(self.notes.items()):
-            yield f"Note: {_incidents(each.count)} ({reason}): {self.descriptions[reason]}"
+            yield f"Note: {self._number(each)} ({reason}): {self.descriptions[reason]}"
 
-
-def _incidents(count: int) -> str:
-    return f"{wording.number(count)} {'incident' if count == 1 else 'incidents'}"
+    def _number(self, listed: Listed) -> str:
+        return f"{wording.number(listed.count)} {self.subject}{'' if listed.count == 1 else 's'}"

@@ -155,7 +155,7 @@ def ceasefires(session: Session, file_format: str, output: str, **options: Any) 
     """
     asked = ceasefire_messages.ListCeasefiresRequest(**options)
     conditions = ceasefire_messages.ListCeasefiresRequest(parties=asked.parties, formal=asked.formal)
-    record = Record(session, Account(session.ledger, "ceasefires", file_format, conditions))
+    record = Record(session, Account(session.ledger, "ceasefires", file_format, conditions, subject="agreement"))
     rows = Ceasefires(record, asked)
     _write(session, record.account, output, rows.columns, rows.batches())
 
