@@ -72,7 +72,7 @@ def _source(each: Any) -> str:
     """Who published it and when, its verification, and what deserves a look."""
     parts = [each.source.name, each.reported, wording.verification(each.verification), wording.flags(each.flags)]
     if each.original_event_id and each.original_event_id != each.event.event_id:
-        parts.append("corrected")
+        parts.append(f"corrected by {each.event.report_id}")
     if each.held_to:
         parts.append(f"held from {each.held_from} to {each.held_to - 1}")
     return ", ".join(part for part in parts if part)
