@@ -63,7 +63,7 @@ PROVISIONS = MappingProxyType({"enforcement": "enforcement", "ddr": "disarmament
 """Columns whose codes above 0 say that something is provided for."""
 OPTIONAL = frozenset(
     (
-        *("partial", "written", "fixed", "fixed_time", "mediator_nego", "implement", "pax_id", "ucdp_acd_id"),
+        *("partial", "written", "fixed_time", "mediator_nego", "implement", "pax_id", "ucdp_acd_id"),
         *("ucdp_dyad", "pax_stage", "pax_ce", *PURPOSES, *PROVISIONS),
     )
 )
@@ -130,8 +130,8 @@ def _ceasefire(cells: Cells) -> str:
 
 def _actor_id(cells: Cells) -> str:
     """UCDP's id of the party; where it has none, its name stands for it."""
-    text = cell(cells, "ucdp_actor_id").removesuffix(".0")
-    return text if text not in ("-1", "0") else f"name:{slug(cell(cells, 'actor_name'))}"
+    text = cells["ucdp_actor_id"].strip().removesuffix(".0")
+    return text if text not in ("", "-1", "0") else f"name:{slug(cell(cells, 'actor_name'))}"
 
 
 def _external_ids(cells: Cells, release: Release) -> list[Document]:

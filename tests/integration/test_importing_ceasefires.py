@@ -101,6 +101,15 @@ def test_again_records_nothing_and_a_later_release_its_differences(ledger: Ledge
     assert ledger.run("ceasefires", TRUCE, "--min-position", str(ledger.head))[0] != 0
 
 
+def test_ends_that_rows_of_one_ceasefire_date_differently_stand_beside_each_other(ledger: Ledger) -> None:
+    first, second, *_ = release()
+    imported(ledger, [first, {**second, "end_month": "9", "end_day": "15"}], "first")
+    (conflict,) = status(ledger, BROKE_DOWN, "2020-01-01")["conflicting_dates"]
+    assert conflict["what"] == "ended"
+    assert [each["start"] for each in conflict["dates"]] == ["2019-08-01", "2019-09-15"]
+    assert formal(ledger, BROKE_DOWN, "2019-09-14", "2019-09-15") == ["in_force", "terminated"]
+
+
 def test_a_row_that_cannot_be_taken_is_told_and_the_rest_goes_on(ledger: Ledger) -> None:
     faulty = row(cf_id="VAS-20190909", side="7")
     told = imported(ledger, [faulty, *release()], "first", code=1)

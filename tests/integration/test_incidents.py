@@ -491,6 +491,22 @@ async def test_a_timeline_is_of_claims_of_every_kind(
     assert [rows[each.form]["type"] for each in found] == expected
 
 
+async def test_a_page_of_a_timeline_is_read_in_the_order_of_an_index(
+    asking: Asking, reports: RecordedReports
+) -> None:
+    several_kinds(reports)
+    await asking.fold(reports)
+    await asking.connection.execute("SET enable_seqscan TO off")
+    await asking.connection.execute("SET enable_sort TO off")
+    asked = {**IncidentFilter(places=["Idlib"]).parameters(), "position": asking.position, "limit": 2}
+    asked |= {"after_day": date(2020, 2, 1), "after_position": 3}
+    rows = await asking.connection.execute(f"EXPLAIN {answering.TIMELINE}", asked)
+    plan = "\n".join([line async for (line,) in rows])
+    assert "Index Scan using claims_by_occurrence" in plan
+    assert "Index Cond" in plan
+    assert "Sort" not in plan
+
+
 async def test_merged_and_retracted_incidents_are_no_longer_listed(
     asking: Asking, reports: RecordedReports
 ) -> None:

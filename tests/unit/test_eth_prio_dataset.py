@@ -237,8 +237,9 @@ def test_ids_elsewhere_go_along() -> None:
     ]
 
 
-def test_a_party_without_an_id_is_named_and_not_registered() -> None:
-    made = row(actor_name="Some militia", ucdp_actor_id="-1")
+@pytest.mark.parametrize("none", ["-1", "0", ""])
+def test_a_party_without_an_id_is_named_and_not_registered(none: str) -> None:
+    made = row(actor_name="Some militia", ucdp_actor_id=none)
     assert DATASET.actors_of(made) == [Seen("name:some-militia", "Some militia", "")]
     assert claims(actor_name="Some militia", ucdp_actor_id="-1")["CeasefireDeclared"]["declared_by"] == [
         "some-militia"
