@@ -89,6 +89,29 @@ def _violation(body: Any) -> str:
     return f"violates {body.agreement_id}{kind}{_by(body.violators)} ({wording.standing(body.standing)})"
 
 
+def _agreed(act: str, who: str) -> Callable[[Any], str]:
+    def summarised(body: Any) -> str:
+        title = f"“{body.terms.title}” " if body.terms.title else ""
+        return f"{title}{act}{_by(getattr(body, who)).removeprefix(',')}"
+
+    return summarised
+
+
+def _of_parties(act: str) -> Callable[[Any], str]:
+    return lambda body: f"{act} {_few(body.parties) or 'all'}"
+
+
+def _extended(body: Any) -> str:
+    if body.HasField("ends"):
+        return f"extended to {wording.interval(body.ends)}"
+    return f"extended by {body.added_hours} hours" if body.added_hours else "extended without end"
+
+
+def _ended(body: Any) -> str:
+    later = f" by {body.superseded_by_agreement_id}" if body.superseded_by_agreement_id else ""
+    return f"ended: {wording.ending(body.ending)}{later}{_by(body.ended_by)}"
+
+
 def _by_fields(body: Any) -> str:
     """For types without a sentence of their own: the fields that are set, but for the subject's id."""
     said = []
@@ -120,6 +143,15 @@ _SUMMARIES: dict[str, Callable[[Any], str]] = {
     "retaliation": _force("retaliation"),
     "offensive_reported": _force("offensive"),
     "threat_issued": _threat,
+    "agreement_signed": _agreed("signed", "signatories"),
+    "ceasefire_declared": _agreed("declared", "declared_by"),
+    "ceasefire_proposed": _agreed("proposed", "proposed_by"),
+    "ceasefire_took_effect": _of_parties("took effect for"),
+    "ceasefire_suspended": _of_parties("suspended for"),
+    "ceasefire_resumed": _of_parties("resumed for"),
+    "ceasefire_extended": _extended,
+    "ceasefire_ended": _ended,
+    "party_withdrew": lambda body: f"{body.party} withdrew",
     "ceasefire_violated": _violation,
     "report_filed": _filed,
     "actor_registered": _actor,

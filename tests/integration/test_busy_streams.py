@@ -16,6 +16,7 @@ from ledger.persistence.records import Appended
 from ledger.persistence.writer import Writer
 from tests.postgres import Database
 
+pytestmark = pytest.mark.newest
 SECONDS = 20.0
 THREADS = 8
 ROUNDS = 12

@@ -30,6 +30,7 @@ from projections.incidents import INCIDENTS_READ_MODEL
 from projections.incidents import answering as incidents
 from tests.postgres import Database
 
+pytestmark = pytest.mark.newest
 SECONDS = 20
 IDLIB = {"name": "Idlib", "precision": "admin1", "country": "Syria", "admin1": "Idlib"}
 CLASS, PARTY, DAY = pb.CASUALTY_GROUPING_CLASS, pb.CASUALTY_GROUPING_PARTY, pb.CASUALTY_GROUPING_DAY

@@ -32,6 +32,7 @@ from projections.engine.reading import ReadSide, read_pool
 from projections.threats import THREATS
 from tests.postgres import Database
 
+pytestmark = pytest.mark.newest
 SECONDS = 20
 SEED = Path(__file__).parents[2] / "seeds" / "02-founding-case.yaml"
 SOCHI = "sochi-memorandum"

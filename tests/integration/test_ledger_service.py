@@ -16,6 +16,7 @@ from ledger.audit.envelope import decode, payload_commitment
 from ledger.audit.merkle import leaf_hash
 from tests.served import ServiceProcess
 
+pytestmark = pytest.mark.newest
 pb = ledger_service_pb2
 SECONDS = 20
 FIVE_MEGABYTES = 5 * 1024 * 1024

@@ -19,6 +19,7 @@ from ledger.persistence.provision import provision
 from tests.integration.test_ledger_service import append, report, size_of
 from tests.served import ServiceProcess
 
+pytestmark = pytest.mark.newest
 RECOVERY_SECONDS = 30
 NOT_NOW = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 

@@ -20,6 +20,7 @@ from projections.api.projection_service import ProjectionServicer
 from tests.followed import Ledger, Tally, running, until
 from tests.postgres import Database
 
+pytestmark = pytest.mark.newest
 SECONDS = 10
 
 

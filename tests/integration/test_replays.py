@@ -157,6 +157,7 @@ def replayed(ledgers: Any, view: Any, batch_size: int = 0, **more: Any) -> list[
     return [event for answer in answers for event in answer.events]
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize("batch_size", [0, 3, 70])
 def test_a_replay_is_the_table_row_by_row(
     ledgers: Any, connection: psycopg.Connection[Any], batch_size: int
@@ -190,6 +191,7 @@ def test_a_replay_is_the_table_row_by_row(
     assert full == [ledgers.GetEvent(each, timeout=SECONDS).event for each in ask]
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize("view", [RAW, FULL])
 def test_large_events_travel_in_messages_that_any_client_takes(
     ledgers: Any, connection: psycopg.Connection[Any], view: Any
@@ -202,6 +204,7 @@ def test_large_events_travel_in_messages_that_any_client_takes(
     assert [event.position for event in events] == list(range(1, 5_018))
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize("view", [RAW, FULL])
 @pytest.mark.parametrize("missing", [1, 5, 6])
 def test_a_missing_event_stops_a_replay(ledgers: Any, database: Database, view: Any, missing: int) -> None:
@@ -217,6 +220,7 @@ def test_a_missing_event_stops_a_replay(ledgers: Any, database: Database, view: 
     assert f"Position {missing} is missing" in str(caught.value)
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize("odd", [1, 2 * PAGE, 2 * PAGE + 1, 3 * PAGE - 1])
 def test_pages_read_ahead_are_left_where_one_ends_early(
     ledgers: Any, connection: psycopg.Connection[Any], odd: int
@@ -228,6 +232,7 @@ def test_pages_read_ahead_are_left_where_one_ends_early(
     assert [event.payload for event in events] == [payload for *_, payload in contents]
 
 
+@pytest.mark.newest
 def test_a_missing_event_far_away_stops_a_replay_there(
     ledgers: Any, connection: psycopg.Connection[Any], database: Database
 ) -> None:
