@@ -28,8 +28,8 @@ from ledger.cli.tables import print_basis, print_json, print_left_out, print_mor
 def timeline(session: Session, limit: int, **options: Any) -> None:
     """Show claims of every kind in order of occurrence, with how precisely each is dated and placed.
 
-    A claim stands at the first day on which it can have occurred. One about an agreement is also found by the zone
-    that its terms name. Several claims of one thing are all there, each with its source.
+    A claim stands at the first day on which it can have occurred. One that states an agreement's terms is also
+    found by the zone that they name. Several claims of one thing are all there, each with its source.
     """
     request = messages.ListTimelineRequest(ledger=session.ledger, **options)
     ask = session.stub(CasualtyServiceStub).ListTimeline

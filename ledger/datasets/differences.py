@@ -40,6 +40,7 @@ def change_of(entry: Entry, said: SaidOfRow | None, release: Release) -> Change 
     recorded = {each.digest: each for each in said.claims.values()}
     added = [claim for digest, claim in stated.items() if digest not in recorded]
     gone = [each for digest, each in recorded.items() if digest not in stated]
+    added, gone = _without_open_ends(added, gone)
     if not added and not gone:
         return None
     corrections, added, gone = _paired(added, gone)
@@ -69,8 +70,30 @@ def change_of_missing(dataset: Dataset, key: str, said: SaidOfRow, release: Rele
 def in_scope(rows: Iterator[tuple[str, SaidOfRow]], scope: Scope) -> Iterator[tuple[str, SaidOfRow]]:
     """The rows on record that a release would have to have."""
     for key, said in rows:
-        if scope.holds(said.country, date.fromisoformat(said.start), date.fromisoformat(said.end)):
+        first, last = map(date.fromisoformat, said.days)
+        if scope.holds(said.country, first, last):
             yield key, said
+
+
+def _without_open_ends(added: Sequence[Any], gone: Sequence[Said]) -> tuple[list[Any], list[Said]]:
+    """What is dated to some time before its release, and still is: a later release only says it less precisely."""
+    left, rest = [], list(gone)
+    for claim in added:
+        same = next((each for each in rest if each.by_year and _as_dated(claim, each) == each.digest), None)
+        if same is None:
+            left.append(claim)
+        else:
+            rest.remove(same)
+    return left, rest
+
+
+def _as_dated(claim: DomainEvent, said: Said) -> bytes:
+    """The digest that a claim would have with the interval of a recorded one that ends earlier."""
+    occurred = getattr(claim, "occurred", None)
+    if occurred is None or occurred.end.isoformat() < said.end or occurred.start.isoformat() != said.start:
+        return b""
+    dated = claim.model_copy(update={"occurred": occurred.model_copy(update={"end": date.fromisoformat(said.end)})})
+    return digest_of(dated.to_payload())
 
 
 def _later_id(entry: Entry, release: Release) -> str:

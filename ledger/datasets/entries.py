@@ -17,6 +17,8 @@ CodeType = TypeVar("CodeType", bound=Code)
 
 MAX_NAME = 60
 """Characters of a name that go into an id."""
+MAX_OWN = 24
+"""The same, where a tag may follow: with names of dataset and release, an id is no longer than ids can be."""
 MAX_SHOWN = 60
 """Characters of a cell that a message shows."""
 _DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([ T]00:00(:00(\.0+)?)?)?")
@@ -150,6 +152,12 @@ def slug(text: str, longest: int = MAX_NAME) -> str:
     """Text as a part of an id: letters without accents, digits and hyphens."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:longest].strip("-")
+
+
+def own_slug(text: str, longest: int = MAX_OWN) -> str:
+    """Text as a part of an id that no other text has: its slug, with its tag where more than case is lost."""
+    plain = slug(text, longest)
+    return plain if plain and plain == text.strip().lower() else f"{plain}-{tag(text.strip())}".strip("-")
 
 
 def tag(text: str) -> str:

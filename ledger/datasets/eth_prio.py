@@ -21,7 +21,7 @@ from ledger.datasets.entries import (
     Seen,
     cell,
     number,
-    slug,
+    own_slug,
     tag,
 )
 from ledger.datasets.named_actors import UCDP
@@ -44,6 +44,7 @@ OF_PAX = MappingProxyType({"pax_id": "pa-x", "pax_stage": "pa-x-stage", "pax_ce"
 """PA-X's id of an agreement, its stage, and how far it provides for a ceasefire (`Ce`): identifiers of the terms.
 The dataset has the first alone; the others are columns that may be added."""
 ONGOING = 0
+NO_ID = ("", "-1", "0")
 REQUIRED = frozenset(
     (
         *("cf_id", "location", "actor_name", "ucdp_actor_id", "side", "ceasefire_class", "ended"),
@@ -70,7 +71,7 @@ OPTIONAL = frozenset(
 HOURS = MappingProxyType({"hour": 1, "day": 24, "week": 7 * 24})
 """Units of a fixed term that are so many hours; a month is none."""
 NO_YEAR = "neither declaration nor taking effect has a year; a ceasefire needs one of them"
-_TERM = re.compile(r"([0-9]{1,4})(?:\.0)?\s*-?\s*(hour|day|week)?s?", re.IGNORECASE)
+_TERM = re.compile(r"([0-9]{1,6})(?:\.0)?\s*-?\s*(hour|day|week)?s?", re.IGNORECASE)
 _GOVERNMENT = re.compile(r"government of ", re.IGNORECASE)
 CodeType = TypeVar("CodeType", bound=Code)
 
@@ -98,10 +99,9 @@ def actors_of(cells: Cells) -> Sequence[Seen]:
     party, external_id = cell(cells, "actor_name"), _actor_id(cells)
     kind = ActorKind.STATE_FORCES if _GOVERNMENT.match(party) else ActorKind.REBEL_GROUP
     of_register = kind.value if re.fullmatch(r"[0-9]+", external_id) else ""
-    mediators = {slug(each): each for each in reversed(_mediators(cells))}
     return [
         Seen(external_id, party, of_register),
-        *(Seen(f"mediator:{each}", name, "") for each, name in reversed(mediators.items())),
+        *(Seen(f"mediator:{name}", name, "") for name in dict.fromkeys(_mediators(cells))),
     ]
 
 
@@ -121,26 +121,19 @@ def entry_of(cells: Cells, actors: ActorIds, release: Release) -> Entry:
 
 
 def _ceasefire(cells: Cells) -> str:
-    text = cell(cells, "cf_id").removesuffix(".0")
-    found = slug(text)
-    if not found:
-        raise RowError("cf_id", f"is `{text[:MAX_SHOWN]}`, which has no letter or digit")
-    return found
+    return own_slug(cell(cells, "cf_id").removesuffix(".0"))
 
 
 def _actor_id(cells: Cells) -> str:
     """UCDP's id of the party; where it has none, its name stands for it."""
     text = cells["ucdp_actor_id"].strip().removesuffix(".0")
-    return text if text not in ("", "-1", "0") else f"name:{slug(cell(cells, 'actor_name'))}"
+    return text if text not in NO_ID else f"name:{cell(cells, 'actor_name')}"
 
 
 def _external_ids(cells: Cells, release: Release) -> list[Document]:
     of_row = (("ucdp-conflict", "ucdp_acd_id"), ("ucdp-dyad", "ucdp_dyad"))
-    stated = [(scheme, cells.get(column, "").strip()) for scheme, column in of_row]
-    return [
-        release.external_id,
-        *({"scheme": scheme, "id": each} for scheme, each in stated if each not in ("", "-1")),
-    ]
+    stated = [(scheme, cells.get(column, "").strip().removesuffix(".0")) for scheme, column in of_row]
+    return [release.external_id, *({"scheme": scheme, "id": each} for scheme, each in stated if each not in NO_ID)]
 
 
 def _claims(cells: Cells, actors: ActorIds, release: Release, remarks: list[Remark]) -> Iterator[Document]:
@@ -200,7 +193,7 @@ def _terms(cells: Cells, actors: ActorIds, remarks: list[Remark]) -> Document:
         "fixed_term_hours": _fixed_term(cells, remarks),
         "purposes": [word for column, word in PURPOSES.items() if _flag(cells, column)],
         "provisions": [word for column, word in PROVISIONS.items() if _flag(cells, column)],
-        "mediators": list(dict.fromkeys(actors[f"mediator:{slug(each)}"] for each in _mediators(cells))),
+        "mediators": list(dict.fromkeys(actors[f"mediator:{each}"] for each in _mediators(cells))),
         "monitoring_mechanism": "agreed" if _flag(cells, "implement") else "",
         "external_ids": [{"scheme": NAME, "id": cell(cells, "cf_id")}, *_of_pax(cells)],
     }
@@ -250,8 +243,9 @@ def _fixed_term(cells: Cells, remarks: list[Remark]) -> int | None:
 
 def _mediators(cells: Cells) -> list[str]:
     """Mediators by name; a code only says whether there were any."""
-    parts = [part.strip() for part in re.split("[,;]", cells.get("mediator_nego", ""))]
-    return [part for part in parts if slug(part) and not re.fullmatch(r"-?[0-9.]+", part)]
+    text = cells.get("mediator_nego", "")
+    parts = [part.strip() for part in text.split(";" if ";" in text else ",")]
+    return [part for part in parts if part and not re.fullmatch(r"-?[0-9.]+", part)]
 
 
 DATASET = Dataset(

@@ -13,6 +13,7 @@ from ledger.audit.envelope import Envelope
 from ledger.datasets.entries import Dataset
 from ledger.domain.acts import ClaimCorrected
 from ledger.domain.casualties import CLASS_AND_OUTCOME
+from ledger.domain.codes import DatePrecision
 from ledger.domain.reports import CLAIM_TYPES, ReportFiled
 
 DIGEST_BYTES = 16
@@ -36,6 +37,10 @@ class Said(NamedTuple):
     event_id: str
     slot: Slot
     digest: bytes
+    start: str
+    end: str
+    by_year: bool
+    """Dated to a year at best: the interval says little of when it was."""
 
 
 @dataclass
@@ -44,10 +49,15 @@ class SaidOfRow:
 
     claims: dict[str, Said] = field(default_factory=dict)
     country: str = ""
-    start: str = ""
-    end: str = ""
     redacted: bool = False
     """A payload of it was removed: what it said cannot be compared any more."""
+
+    @property
+    def days(self) -> tuple[str, str]:
+        """First and last day of what its claims date."""
+        claims = self.claims.values()
+        dated = [each for each in claims if not each.by_year] or list(claims)
+        return min(each.start for each in dated), max(each.end for each in dated)
 
 
 def slot_of(content: dict[str, Any]) -> Slot:
@@ -108,10 +118,10 @@ class Recorded:
         self.releases[envelope.report_id] = OnRecord(envelope.position, sha256 or "", available)
 
     def _say(self, row: SaidOfRow, event_id: str, content: dict[str, Any], payload: bytes) -> None:
-        row.claims[event_id] = Said(event_id, slot_of(content), digest_of(payload))
-        occurred = content["occurred"]
+        start, end = content["occurred"]["start"], content["occurred"]["end"]
+        by_year = content["occurred"]["precision"] == DatePrecision.YEARS.value
+        row.claims[event_id] = Said(event_id, slot_of(content), digest_of(payload), start, end, by_year)
         row.country = content.get("place", {}).get("country", "")
-        row.start, row.end = occurred["start"], occurred["end"]
 
     def _take_act(self, row: SaidOfRow, kind: str, payload: bytes) -> None:
         content = from_json(payload)

@@ -38,7 +38,8 @@ class Register:
         unknown = [each for each in seen if not self._is_known(each)]
         registrations = [self._registration(each) for each in unknown if each.kind]
         for each in unknown:
-            if not each.kind:
+            # By its name it can be one of those that are new: the next import will find it so.
+            if not each.kind and not self._is_known(each):
                 self._take_id(each)
         return registrations
 
@@ -54,9 +55,11 @@ class Register:
         return True
 
     def _registration(self, seen: Seen) -> Document:
+        actor_id = self._take_id(seen)
+        self._names.setdefault(seen.name.casefold(), set()).add(actor_id)
         return {
             "type": "ActorRegistered",
-            "actor_id": self._take_id(seen),
+            "actor_id": actor_id,
             "name": seen.name,
             "actor_kind": seen.kind,
             "external_ids": [{"scheme": self.scheme, "id": seen.external_id}],

@@ -4,8 +4,11 @@ and which of them cannot be taken at all. It makes no report."""
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ledger.datasets.entries import Dataset, RowError, Scope, Seen
+from ledger.datasets.entries import MAX_SHOWN, Dataset, RowError, Scope, Seen
 from ledger.datasets.table import Row, Table, TableError
+from ledger.domain.values import MAX_WORD
+
+NAMES = f"a name has at most {MAX_WORD} characters, on one line"
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ def _look_at(dataset: Dataset, survey: Survey, row: Row) -> None:
         survey.keys.add(key)
         survey.scope = survey.scope.with_row(*dataset.place_and_time(row.cells))
         for seen in dataset.actors_of(row.cells):
+            if len(seen.name) > MAX_WORD or not seen.name.isprintable():
+                raise RowError("", f"names an actor `{seen.name[:MAX_SHOWN]}…`, which no register takes: {NAMES}")
             known = survey.actors.get(seen.external_id)
             if known is None or (seen.kind and not known.kind):
                 survey.actors[seen.external_id] = seen

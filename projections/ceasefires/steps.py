@@ -74,11 +74,20 @@ class Step:
     """Why the date is what it is, where the claim does not state it."""
     by: str = ""
     """The agreement that supersedes this one."""
+    not_before: date = date.min
+    """What it follows from: it is not taken before that, if it can be later."""
 
     @property
     def day(self) -> date:
         """The day on which the state machine takes it."""
-        return self.occurred.end if self.kind in CLOSING else self.occurred.start
+        said_to_end = self.kind is StepKind.SUPERSEDE and isinstance(self.claim.event, CeasefireEnded)
+        if self.kind in CLOSING or said_to_end:
+            return self.occurred.end
+        return (
+            max(self.occurred.start, self.not_before)
+            if self.occurred.end >= self.not_before
+            else self.occurred.start
+        )
 
     @property
     def order(self) -> tuple[date, int, int]:
@@ -126,7 +135,7 @@ def _entry(
     occurred = claim.event.occurred
     yield Step(kind, occurred, claim, bound, named)
     if terms.effective is not None:
-        yield Step(StepKind.TAKE_EFFECT, terms.effective, claim, bound, named)
+        yield Step(StepKind.TAKE_EFFECT, terms.effective, claim, bound, named, not_before=occurred.start)
     else:
         why = f"no effective date is stated: taken as the day of {act}"
         yield Step(StepKind.TAKE_EFFECT, occurred, claim, bound, named, taken_as=why)

@@ -54,7 +54,10 @@ def status(ledger: Ledger, agreement: str, at: str, *options: str) -> Any:
 
 
 def formal(ledger: Ledger, agreement: str, *days: str) -> list[str]:
-    return [status(ledger, agreement, day)["formal"].removeprefix("FORMAL_STATUS_").lower() for day in days]
+    return [
+        status(ledger, agreement, day).get("formal", "unspecified").removeprefix("FORMAL_STATUS_").lower()
+        for day in days
+    ]
 
 
 def test_rows_of_parties_become_ceasefires_with_a_status(ledger: Ledger) -> None:
@@ -110,6 +113,45 @@ def test_ends_that_rows_of_one_ceasefire_date_differently_stand_beside_each_othe
     assert formal(ledger, BROKE_DOWN, "2019-09-14", "2019-09-15") == ["in_force", "terminated"]
 
 
+def test_what_is_not_dated_better_is_no_difference_and_what_is_gone_is_withdrawn(ledger: Ledger) -> None:
+    undated = {"cf_id": "VAS-20190701", "ended": "2", **dated("end", "-1"), "mediator_nego": "River Front"}
+    began = {**dated("cf_dec", "2019", "7", "1"), **dated("cf_effect", "2019", "7")}
+    rows = [*release(), row(**undated, **began)]
+    imported(ledger, rows, "first")
+    assert counts(imported(ledger, rows, "first")) == {"rows": 6, "unchanged": 6}
+    assert counts(imported(ledger, rows, "later", available=LATER)) == {
+        "rows": 6,
+        "unchanged": 6,
+        "events_recorded": 2,
+    }
+    # It was declared on the first, and took effect some day of that month: not before.
+    assert formal(ledger, "eth-prio-vas-20190701", "2019-06-30", "2019-07-01") == ["unspecified", "in_force"]
+    (back,) = [each for each in exported(ledger, "--at", "2019-07-02") if each["cf_id"] == "VAS-20190701"]
+    assert [back[name] for name in ("cf_dec_day", "cf_effect_month", "cf_effect_day")] == ["1", "7", "-1"]
+    told = imported(ledger, rows[:-1], "last", available="2024-10-01")
+    assert counts(told) == {"rows": 5, "unchanged": 5, "withdrawn": 1, "retractions": 2, "events_recorded": 5}
+
+
+def test_a_ceasefire_ended_when_it_first_did(ledger: Ledger) -> None:
+    late = row(**FRONT, cf_id="VAS-1", **dated("end", "2019", "8", "3"))
+    imported(ledger, [late, row(cf_id="VAS-1", **dated("end", "2019", "8", "3"))], "first")
+    gone = {
+        "type": "PartyWithdrew",
+        "agreement_id": "eth-prio-vas-1",
+        "occurred": "2019-05-01",
+        "party": "river-front",
+    }
+    report = {"report_id": "r", "source": {"name": "An outlet"}, "reported": "2019-05-02", "claims": [gone]}
+    path = ledger.folder / "report.json"
+    path.write_text(json.dumps(report))
+    assert ledger.run("append", str(path))[0] == 0
+    ends = {
+        tuple(each[f"end_{part}"] for part in ("yr", "month", "day"))
+        for each in exported(ledger, "--at", "2020-01-01")
+    }
+    assert ends == {("2019", "5", "1")}
+
+
 def test_a_row_that_cannot_be_taken_is_told_and_the_rest_goes_on(ledger: Ledger) -> None:
     faulty = row(cf_id="VAS-20190909", side="7")
     told = imported(ledger, [faulty, *release()], "first", code=1)
@@ -140,7 +182,7 @@ def test_what_was_imported_is_exported_in_every_column_that_the_ledger_keeps(led
         }
     joined = found["VAS-20200301", "River Front"]
     assert [joined[name] for name in ("pax_id", "pax_stage", "pax_ce")] == ["77", "Cea", "2"]
-    assert joined["mediator_nego"] == "norway, african-union"
+    assert joined["mediator_nego"] == "norway; african-union"
     assert found["VAS-20200101", "River Front"]["fixed_time"] == "7 days"
 
 

@@ -419,6 +419,23 @@ def test_a_step_to_come_is_told() -> None:
     assert any("Took effect on 2020-01-12: after 2020-01-10" in sentence for sentence in told)
 
 
+def test_an_end_that_is_said_and_not_known_to_the_day_comes_on_its_last_day() -> None:
+    whole_year = {"start": "2020-01-01", "end": "2020-12-31", "precision": "year"}
+    for how in ("unknown", "terminated", "superseded", "never_took_effect"):
+        late = ended(whole_year, how)
+        assert status(BOTH, late, at="2020-12-30").formal is not status(BOTH, late, at="2020-12-31").formal, how
+
+
+def test_what_takes_effect_some_day_of_a_month_does_not_before_it_was_declared() -> None:
+    found = status(declared("2020-01-20", "east", effective=month("2020-01-01", "2020-01-31")))
+    assert [(each.status, each.step.day) for each in found.transitions] == [
+        (Formal.DECLARED, day("2020-01-20")),
+        (Formal.IN_FORCE, day("2020-01-20")),
+    ]
+    before = status(declared("2020-01-20", "east", effective="2020-01-10"))
+    assert [each.step.day for each in before.transitions] == [day("2020-01-10")]
+
+
 def test_a_date_not_known_to_the_day_is_told_while_it_matters() -> None:
     told = explain(
         status(BOTH, ended(month("2020-03-01", "2020-03-31"), "terminated"), took_effect("2020-01-05")),

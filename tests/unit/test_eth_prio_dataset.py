@@ -6,16 +6,20 @@ from __future__ import annotations
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.datasets.entries import Entry, Release, RowError, Seen
+from ledger.datasets.differences import change_of
+from ledger.datasets.entries import MAX_NAME, Entry, Release, RowError, Seen
 from ledger.datasets.eth_prio import DATASET, OPTIONAL, REQUIRED, agreement_of
+from ledger.datasets.recorded import Recorded, SaidOfRow
 from ledger.datasets.register import Register
-from ledger.datasets.survey import surveyed
+from ledger.datasets.survey import NAMES, surveyed
 from ledger.datasets.table import Table, TableError
+from ledger.domain.actors import ActorRegistered
 from ledger.domain.claim import Claim
 from ledger.domain.codes import CeasefireClass, CeasefireEnding, CeasefireSide
 from ledger.domain.reports import Report
@@ -117,7 +121,14 @@ def test_the_rows_of_one_ceasefire_are_reports_about_one_agreement() -> None:
 def test_what_is_unknown_or_does_not_apply_is_left_out(unknown: str) -> None:
     none = dict.fromkeys(("side", "ceasefire_class", "pax_id", "fixed_time"), unknown)
     unclear = dict.fromkeys(("partial", "written", "implement", "p_peaceprocess", "enforcement", "ddr"), "-1")
-    assert set(terms(**none, **unclear)) == {"zone", "effective", "external_ids"}
+    stated = terms(**none, **unclear)
+    assert set(stated) == {"zone", "effective", "external_ids"}
+    assert [each["scheme"] for each in stated["external_ids"]] == ["eth-prio"]
+
+
+@pytest.mark.parametrize(("code", "expected"), [("0", False), ("1", True), ("2", True)])
+def test_every_code_above_none_is_yes(code: str, expected: bool) -> None:
+    assert terms(written=code)["written"] is expected
 
 
 @pytest.mark.parametrize("column", sorted(OPTIONAL))
@@ -154,6 +165,7 @@ def test_an_end_before_the_beginning_is_taken_and_told() -> None:
     early = {"end_yr": "2018", "end_month": "1", "end_day": "2"}
     assert claims(**early)["CeasefireEnded"]["occurred"] == day("2018-01-02")
     assert remarks(**early) == ["end_yr"]
+    assert remarks(end_yr="2019", end_month="3", end_day="4") == []  # the day on which it was declared
 
 
 def test_an_end_without_a_year_lies_between_the_beginning_and_the_release() -> None:
@@ -195,7 +207,6 @@ def test_either_of_two_dates_is_enough_and_none_is_too_little() -> None:
         ("cf_dec_month", "13", "is 13, which is no month"),
         ("cf_dec_yr", "19", "is 19, which is no year of a ceasefire"),
         ("end_yr", "soon", "is `soon`, which is no whole number"),
-        ("cf_id", "--", "which has no letter or digit"),
         ("cf_id", "", "is empty"),
         ("actor_name", " ", "is empty"),
         ("location", "", "is empty"),
@@ -223,9 +234,55 @@ def test_a_term_that_is_no_number_of_hours_is_unknown_and_told(text: str) -> Non
 
 
 def test_mediators_are_named_and_a_code_names_nobody() -> None:
-    assert terms(mediator_nego="Norway, African Union; Norway")["mediators"] == ["norway", "african-union"]
+    assert terms(mediator_nego="Norway; African Union; Norway")["mediators"] == ["norway", "african-union"]
+    assert terms(mediator_nego="Norway, African Union")["mediators"] == ["norway", "african-union"]
+    assert terms(mediator_nego="Norway, Kingdom of; UN")["mediators"] == ["norway-kingdom-of", "un"]
+    assert len(terms(mediator_nego="Организация, AU")["mediators"]) == 2
     for code in ("1", "0", "-1", "1.0", ""):
         assert "mediators" not in terms(mediator_nego=code)
+
+
+def test_ids_are_of_one_ceasefire_and_one_party_each() -> None:
+    texts = ("VAS-2019.1", "VAS-2019_1", "停火-1", "1", "--", "A" * 60 + "1", "A" * 60 + "2")
+    assert len({entry(cf_id=each).key for each in texts}) == len(texts)
+    unknown = [
+        entry(actor_name=each, ucdp_actor_id="-1").key for each in ("Фронт А", "Армия Б", "B" * 70, "B" * 71)
+    ]
+    assert len(set(unknown)) == len(unknown)
+    longest = (
+        f"{DATASET.report_id(entry(cf_id='C' * 300, actor_name='D' * 99, ucdp_actor_id='').key)}:{'r' * MAX_NAME}"
+    )
+    assert len(longest) <= 128  # as long as an id can be
+
+
+def test_a_mediator_that_is_a_party_elsewhere_is_the_same_actor_however_often_it_is_imported() -> None:
+    rows = [
+        row(mediator_nego="River Front"),
+        row(cf_id="2", **FRONT),
+        row(cf_id="3", **(FRONT | {"ucdp_actor_id": "-1"})),
+    ]
+    seen = {each.external_id: each for of in rows for each in DATASET.actors_of(of)}
+    first, again = Register(DATASET.scheme), Register(DATASET.scheme)
+    for registration in first.newcomers(seen.values()):
+        again.take(ActorRegistered.model_validate(registration))
+    assert again.newcomers(seen.values()) == []
+    assert first.actor_ids == again.actor_ids
+    assert {first.actor_ids[each] for each in ("mediator:River Front", "9021")} == {"river-front"}
+
+
+def test_an_end_without_a_year_is_no_change_of_a_later_release() -> None:
+    later = Release("eth-prio", "2023-10", "2" * 64, date(2023, 10, 1))
+    said = SaidOfRow()
+    for number, claim in enumerate(Report.model_validate(entry(**NO_DATE).document).claims):
+        stated = {**claim.model_dump(mode="json", exclude_defaults=True), "type": claim.type}
+        Recorded(DATASET)._say(said, str(UUID(int=number)), stated, claim.to_payload())
+    assert said.days == ("2019-03-04", "2019-03-04")
+    register, made = Register(DATASET.scheme), row(**NO_DATE)
+    register.newcomers(DATASET.actors_of(made))
+    assert change_of(DATASET.entry_of(made, register.actor_ids, later), said, later) is None
+    dated = change_of(DATASET.entry_of(row(), register.actor_ids, later), said, later)
+    assert dated is not None
+    assert (dated.corrected, dated.new, dated.retracted) == (1, 0, 0)
 
 
 def test_ids_elsewhere_go_along() -> None:
@@ -240,7 +297,7 @@ def test_ids_elsewhere_go_along() -> None:
 @pytest.mark.parametrize("none", ["-1", "0", ""])
 def test_a_party_without_an_id_is_named_and_not_registered(none: str) -> None:
     made = row(actor_name="Some militia", ucdp_actor_id=none)
-    assert DATASET.actors_of(made) == [Seen("name:some-militia", "Some militia", "")]
+    assert DATASET.actors_of(made) == [Seen("name:Some militia", "Some militia", "")]
     assert claims(actor_name="Some militia", ucdp_actor_id="-1")["CeasefireDeclared"]["declared_by"] == [
         "some-militia"
     ]
@@ -285,6 +342,13 @@ def test_a_row_is_taken_whole_or_refused_by_a_column(
     assert min(each.occurred.start for each in stated) >= first
     assert max(each.occurred.end for each in stated) <= max(last, RELEASE.available)
     assert {"CeasefireDeclared"} <= {each.type for each in stated}
+
+
+def test_an_actor_whom_no_register_takes_refuses_its_row_and_no_other(tmp_path: Path) -> None:
+    rows = [row(actor_name="x" * 201), row(actor_name="two\nlines", cf_id="2"), row(cf_id="3")]
+    survey = surveyed(DATASET, Table(write(tmp_path / "a.csv", rows)))
+    assert [each.why.partition(": ")[2] for each in survey.refused.values()] == [NAMES, NAMES]
+    assert list(survey.actors) == ["901"]
 
 
 def test_a_file_needs_its_columns_and_only_these(tmp_path: Path) -> None:

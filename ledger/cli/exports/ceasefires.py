@@ -4,6 +4,7 @@ An answer's transitions tell when each party declared, when it took effect for i
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import takewhile
 from typing import Any
 
 from incident.ledger.v1 import ceasefire_service_pb2 as messages
@@ -73,8 +74,9 @@ class Ceasefires:
 
 def ceasefire_of(status: Any) -> Ceasefire:
     """An answer about one agreement, as its rows need it."""
-    ended = next((each for each in reversed(status.transitions) if each.formal in ENDINGS), None)
     ending = ENDINGS.get(status.formal)
+    since = list(takewhile(lambda each: each.formal == status.formal, reversed(status.transitions)))
+    ended = since[-1] if since else None
     return Ceasefire(
         agreement_id=status.agreement_id,
         terms=_terms(status.terms),
