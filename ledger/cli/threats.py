@@ -14,7 +14,7 @@ from ledger.cli.options import as_of_options, at_option, limit_option
 from ledger.cli.paging import whole
 from ledger.cli.parameters import WordOf
 from ledger.cli.session import Session, connected, example
-from ledger.cli.tables import print_basis, print_json, print_more, print_table, table
+from ledger.cli.tables import print_basis, print_json, print_left_out, print_more, print_table, table
 
 STATUS = WordOf(messages.DESCRIPTOR.enum_types_by_name["ThreatStatus"])
 KIND = WordOf(claims_pb2.DESCRIPTOR.enum_types_by_name["ThreatKind"])
@@ -58,6 +58,7 @@ def print_threats(console: Console, answer: Any) -> None:
         )
     print_table(console, made, "No threat fits.")
     print_basis(console, answer.basis, f"at {answer.at}" if answer.at else "")
+    print_left_out(console, answer.left_out)
     print_more(console, answer)
 
 

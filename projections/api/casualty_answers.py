@@ -10,10 +10,10 @@ from ledger.api.fields import Converters
 from projections.api.casualty_questions import GROUPINGS
 from projections.api.claim_records import claim_record, recorded_event
 from projections.casualties.answering import FormKey, GroupFigure, TollBeside
-from projections.casualties.figures import DESCRIPTIONS, REDACTED, REDACTED_ACT, Figure, LeftOut
+from projections.casualties.figures import Figure, LeftOut
 from projections.casualties.listing import Part
 from projections.casualties.question import Grouping
-from projections.incidents.answering import Link, Redacted, Summary
+from projections.incidents.answering import Link, Summary
 
 Row = Mapping[str, Any]
 Forms = Mapping[FormKey, Row]
@@ -125,19 +125,6 @@ def summaries_with_claims(
             break
         messages.append(message)
     return messages
-
-
-def redacted_to_proto(redacted: Redacted) -> list[records_pb2.LeftOut]:
-    """What can be told of claims and acts that were redacted."""
-    told = {
-        REDACTED: (redacted.claims, "A claim was recorded and its payload removed: what it said is gone."),
-        REDACTED_ACT: (redacted.acts, DESCRIPTIONS[REDACTED_ACT]),
-    }
-    return [
-        records_pb2.LeftOut(reason=reason, claims=count, description=description)
-        for reason, (count, description) in told.items()
-        if count
-    ]
 
 
 def links_to_proto(links: Sequence[Link]) -> list[pb.IncidentLink]:

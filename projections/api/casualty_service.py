@@ -11,6 +11,7 @@ import grpc
 from incident.ledger.v1 import casualty_service_pb2 as pb
 from incident.ledger.v1 import casualty_service_pb2_grpc
 from ledger.api.requests import ledger_name, seconds_left
+from ledger.domain.claim import INCIDENTS as INCIDENT_STREAMS
 from ledger.errors import InvalidRequestError, Violation
 from projections.api.casualty_answers import (
     GROUPING_NUMBERS,
@@ -19,7 +20,6 @@ from projections.api.casualty_answers import (
     left_out_to_proto,
     links_to_proto,
     parts_to_proto,
-    redacted_to_proto,
     summaries_with_claims,
     summary_to_proto,
     toll_to_proto,
@@ -27,16 +27,16 @@ from projections.api.casualty_answers import (
 from projections.api.casualty_questions import claims_of_group, incidents_of, incidents_page_of, question_of
 from projections.api.moments import as_of, basis
 from projections.api.page_tokens import PageToken, page_size_of, read_token, write_token
+from projections.api.redactions import redacted_to_proto
 from projections.api.revisions import add_revisions
 from projections.casualties import answering as casualties
 from projections.casualties.listing import page_of_claims
 from projections.engine.reading import Answer, ReadSide
+from projections.history.redacted import redacted
 from projections.incidents import answering as incidents
 
 CASUALTIES = "casualties"
 INCIDENTS = "incidents"
-EVERYTHING = ""
-"""With it all names of streams begin."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -116,7 +116,7 @@ class CasualtyServicer(casualty_service_pb2_grpc.CasualtyServiceServicer):
             response = pb.ListIncidentsResponse(
                 basis=basis(snapshot),
                 incidents=listed,
-                left_out=redacted_to_proto(await incidents.redacted(connection, position)),
+                left_out=redacted_to_proto(await redacted(connection, position, prefix=INCIDENT_STREAMS)),
             )
             if len(found) > len(listed):
                 last = found[len(listed) - 1]
@@ -149,7 +149,7 @@ class CasualtyServicer(casualty_service_pb2_grpc.CasualtyServiceServicer):
             response = pb.ListTimelineResponse(
                 basis=basis(snapshot),
                 claims=claims_to_proto(keys, forms),
-                left_out=redacted_to_proto(await incidents.redacted(connection, position, prefix=EVERYTHING)),
+                left_out=redacted_to_proto(await redacted(connection, position)),
             )
             if len(found) > size:
                 last = found[size - 1]

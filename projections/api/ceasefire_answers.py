@@ -11,6 +11,7 @@ from ledger.api.fields import Converters, enum_numbers
 from ledger.domain.agreements import AgreementTerms
 from ledger.domain.values import OccurredInterval, Value
 from projections.api.claim_records import claim_record
+from projections.api.redactions import redacted_to_proto
 from projections.ceasefires.choosing import ConflictingDate
 from projections.ceasefires.explaining import LEFT_OUT, explain, explain_transition
 from projections.ceasefires.lifecycle import Formal
@@ -18,6 +19,7 @@ from projections.ceasefires.machine import Transition
 from projections.ceasefires.observance import RULE, Monitoring, Observance, Violations
 from projections.ceasefires.reading import Answer, Row
 from projections.ceasefires.violations import Series
+from projections.history.redacted import Redacted
 from projections.threats.reading import Found
 
 _CONVERTERS = Converters({})
@@ -34,8 +36,8 @@ LIST_LEFT_OUT = {
 """Why violations are not in a list or a series, by the fixed word."""
 
 
-def ceasefire_to_proto(answer: Answer) -> pb.CeasefireStatus:
-    """Both axes of one agreement."""
+def ceasefire_to_proto(answer: Answer, gone: Redacted) -> pb.CeasefireStatus:
+    """Both axes of one agreement, and what of it was redacted."""
     status, window, violations = answer.status, answer.window, answer.violations
     message = pb.CeasefireStatus(
         agreement_id=status.agreement_id,
@@ -56,7 +58,7 @@ def ceasefire_to_proto(answer: Answer) -> pb.CeasefireStatus:
         observance_rule=RULE,
         explanation=explain(status, window, answer.observance, violations, answer.monitoring),
         conflicting_dates=[_conflict(each) for each in status.conflicts],
-        left_out=left_out_to_proto(_left_out(answer), LEFT_OUT),
+        left_out=[*left_out_to_proto(_left_out(answer), LEFT_OUT), *redacted_to_proto(gone)],
         monitoring=_monitoring(answer.monitoring),
     )
     if status.began is not None:

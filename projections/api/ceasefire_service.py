@@ -11,6 +11,9 @@ import grpc
 from incident.ledger.v1 import ceasefire_service_pb2 as pb
 from incident.ledger.v1 import ceasefire_service_pb2_grpc
 from ledger.api.requests import ledger_name, seconds_left
+from ledger.domain.agreements import CeasefireViolated
+from ledger.domain.claim import AGREEMENTS
+from ledger.domain.claim import THREATS as THREAT_STREAMS
 from ledger.errors import NotFoundError
 from projections.api.ceasefire_answers import (
     LIST_LEFT_OUT,
@@ -23,11 +26,13 @@ from projections.api.ceasefire_answers import (
 from projections.api.ceasefire_questions import StatusQuestion, status_of, statuses_of, threats_of, violations_of
 from projections.api.moments import as_of, basis
 from projections.api.page_tokens import PageToken, page_size_of, read_token, write_token
+from projections.api.redactions import redacted_to_proto
 from projections.ceasefires import reading
 from projections.ceasefires.reading import CeasefireReader
-from projections.ceasefires.status import Status
+from projections.ceasefires.status import Status, derive_status
 from projections.ceasefires.violations import FIRST, key_of, list_violations, series_of_violations
 from projections.engine.reading import Answer, ReadSide
+from projections.history.redacted import Redacted, redacted
 from projections.threats.reading import FIRST as FIRST_THREAT
 from projections.threats.reading import ThreatReader
 
@@ -61,12 +66,16 @@ class CeasefireServicer(ceasefire_service_pb2_grpc.CeasefireServiceServicer):
         async with self._answering(CEASEFIRES, request, context) as snapshot:
             reader = CeasefireReader(snapshot.connection, snapshot.position)
             at = question.at or await reader.latest_day()
-            found = await reader.statuses([question.agreement_id], at) if at is not None else []
-            if not found:
+            gone = await _redacted(snapshot, question.agreement_id)
+            if at is None:
                 raise NotFoundError(kind="agreement", id=question.agreement_id)
-            answer = await reader.answer(found[0], question.window_days)
+            found = await reader.statuses([question.agreement_id], at)
+            if not found and not gone.claims:
+                raise NotFoundError(kind="agreement", id=question.agreement_id)
+            status = found[0] if found else derive_status(question.agreement_id, (), at)
+            answer = await reader.answer(status, question.window_days)
             return pb.GetCeasefireStatusResponse(
-                basis=basis(snapshot), at=str(at), ceasefire=ceasefire_to_proto(answer)
+                basis=basis(snapshot), at=str(at), ceasefire=ceasefire_to_proto(answer, gone)
             )
 
     async def ListCeasefires(
@@ -82,7 +91,10 @@ class CeasefireServicer(ceasefire_service_pb2_grpc.CeasefireServiceServicer):
             response = pb.ListCeasefiresResponse(
                 basis=basis(snapshot),
                 at="" if at is None else str(at),
-                ceasefires=[ceasefire_to_proto(answer) for answer in answers],
+                ceasefires=[
+                    ceasefire_to_proto(each, await _redacted(snapshot, each.status.agreement_id))
+                    for each in answers
+                ],
             )
             if len(found) > size:
                 key = (found[size - 1].agreement_id,)
@@ -103,7 +115,10 @@ class CeasefireServicer(ceasefire_service_pb2_grpc.CeasefireServiceServicer):
                 basis=basis(snapshot),
                 violations=[violation_to_proto(row) for row in rows[:size]],
                 series=series_to_proto(series),
-                left_out=left_out_to_proto(series.left_out, LIST_LEFT_OUT),
+                left_out=[
+                    *left_out_to_proto(series.left_out, LIST_LEFT_OUT),
+                    *redacted_to_proto(await _redacted_violations(snapshot)),
+                ],
             )
             if len(rows) > size:
                 key = key_of(rows[size - 1])
@@ -124,10 +139,22 @@ class CeasefireServicer(ceasefire_service_pb2_grpc.CeasefireServiceServicer):
                 basis=basis(snapshot),
                 at="" if at is None else str(at),
                 threats=[threat_to_proto(each) for each in found[:size]],
+                left_out=redacted_to_proto(
+                    await redacted(snapshot.connection, snapshot.position, prefix=THREAT_STREAMS)
+                ),
             )
             if len(found) > size:
                 response.next_page_token = write_token(request, snapshot.position, found[size - 1].key)
             return response
+
+
+async def _redacted(snapshot: Answer, agreement_id: str) -> Redacted:
+    return await redacted(snapshot.connection, snapshot.position, streams=[f"{AGREEMENTS}{agreement_id}"])
+
+
+async def _redacted_violations(snapshot: Answer) -> Redacted:
+    of = {"prefix": AGREEMENTS, "types": [CeasefireViolated.__name__]}
+    return await redacted(snapshot.connection, snapshot.position, **of)  # type: ignore[arg-type]
 
 
 async def _statuses(

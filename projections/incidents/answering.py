@@ -16,6 +16,7 @@ from ledger.domain.claim import INCIDENTS
 from ledger.domain.codes import DatePrecision, PlacePrecision
 from ledger.errors import NotFoundError
 from ledger.persistence.queries import Queries
+from projections.history.redacted import Redacted, redacted
 
 QUERIES = Queries("projections.incidents", "questions.sql")
 
@@ -85,14 +86,6 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Redacted:
-    """How much cannot be read any more: claims, and acts that stood."""
-
-    claims: int
-    acts: int
-
-
-@dataclass(frozen=True)
 class Incident:
     """One incident: the forms of its claims that hold, those that no longer do, links, and what was redacted."""
 
@@ -129,7 +122,8 @@ async def incident(connection: Connection, incident_id: str, position: int) -> I
     family = [surviving, *summary.merged_incident_ids]
     within = {"family": family, "position": position}
     forms = await _rows(connection, QUERIES.forms_of_incidents, {**within, "limit": MOST_FORMS})
-    gone = await redacted(connection, position, family)
+    streams = [f"{INCIDENTS}{each}" for each in family]
+    gone = await redacted(connection, position, streams=streams)
     if not forms and not gone.claims:
         raise NotFoundError(kind="incident", id=incident_id)
     links = await _rows(connection, QUERIES.links, {**within, "limit": MOST_LINKS})
@@ -140,16 +134,6 @@ async def incident(connection: Connection, incident_id: str, position: int) -> I
         links=[Link(**row) for row in links],
         redacted=gone,
     )
-
-
-async def redacted(
-    connection: Connection, position: int, incident_ids: Sequence[str] | None = None, prefix: str = INCIDENTS
-) -> Redacted:
-    """What of these incidents was redacted; or of all streams whose names begin so."""
-    streams = None if incident_ids is None else [f"{INCIDENTS}{each}" for each in incident_ids]
-    asked = {"streams": streams, "prefix": prefix, "position": position}
-    (row,) = await _rows(connection, QUERIES.redacted, asked)
-    return Redacted(**row)
 
 
 async def page_of_incidents(

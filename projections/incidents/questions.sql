@@ -13,23 +13,6 @@ SELECT incident_id, array_agg(merged_incident_id ORDER BY merged_incident_id) AS
    AND held_from <= %(position)s::bigint AND (held_to IS NULL OR held_to > %(position)s::bigint)
  GROUP BY incident_id
 
--- name: redacted
--- Claims about these incidents (or of all streams that begin so) whose payloads were removed: their streams still name what they were about.
--- And acts that stood at the position and whose payloads were removed later.
-SELECT (SELECT count(*) FROM redacted_claims
-         WHERE position <= %(position)s::bigint
-           AND CASE WHEN %(streams)s::text[] IS NULL THEN starts_with(stream, %(prefix)s::text)
-                    ELSE stream = ANY (%(streams)s::text[]) END) AS claims,
-       (SELECT count(*) FROM redacted_acts AS gone
-         WHERE position <= %(position)s::bigint
-           AND CASE WHEN %(streams)s::text[] IS NULL THEN starts_with(stream, %(prefix)s::text)
-                    ELSE stream = ANY (%(streams)s::text[]) END
-           AND EXISTS (SELECT FROM acts WHERE acts.target_event_id = gone.event_id AND type = 'PayloadRedacted'
-                                          AND acts.position > %(position)s::bigint)
-           AND NOT EXISTS (SELECT FROM acts WHERE acts.target_event_id = gone.event_id AND type = 'ClaimRetracted'
-                                              AND held_from <= %(position)s::bigint
-                                              AND (held_to IS NULL OR held_to > %(position)s::bigint))) AS acts
-
 -- name: timeline
 -- Claims about anything that meet all conditions, by the first day on which they can have occurred.
 SELECT event_id, held_from, occurred_start AS first_day, form_position

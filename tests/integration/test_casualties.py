@@ -37,8 +37,9 @@ from projections.casualties.question import (
     Question,
     ResolutionRule,
 )
+from projections.history.redacted import Redacted
 from projections.incidents import INCIDENTS_READ_MODEL
-from projections.incidents.answering import Redacted, incident
+from projections.incidents.answering import incident
 from tests.folded import RecordedReports, folded
 from tests.postgres import Database
 

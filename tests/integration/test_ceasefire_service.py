@@ -355,3 +355,24 @@ async def test_a_position_that_is_not_reached_is_told_at_the_deadline(service: S
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await service.stub.ListThreats(request, timeout=1)
     assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_what_was_redacted_of_an_agreement_or_a_threat_is_told(service: Service) -> None:
+    ids = service.file("r", signed(), violated("2020-02-01", "east"), signed("south"), threat("push"))
+    for number, event_id in enumerate(ids[1:]):
+        act = {"type": "PayloadRedacted", "target_event_id": event_id, "rule": "privacy", "reason": "a name"}
+        service.file(f"d{number}", act)
+    north = await service.ask("GetCeasefireStatus", pb.GetCeasefireStatusRequest(agreement_id="north"))
+    assert [(each.reason, each.claims) for each in north.ceasefire.left_out] == [("REDACTED", 1)]
+    assert (north.ceasefire.formal, north.ceasefire.violations.total) == (pb.FORMAL_STATUS_IN_FORCE, 0)
+    south = await service.ask("GetCeasefireStatus", pb.GetCeasefireStatusRequest(agreement_id="south"))
+    assert [(each.reason, each.claims) for each in south.ceasefire.left_out] == [("REDACTED", 1)]
+    assert south.ceasefire.formal == pb.FORMAL_STATUS_UNSPECIFIED
+    listed = await service.ask("ListCeasefires", pb.ListCeasefiresRequest())
+    assert [(each.agreement_id, len(each.left_out)) for each in listed.ceasefires] == [("north", 1)]
+    for method, request in (
+        ("ListViolations", pb.ListViolationsRequest()),
+        ("ListThreats", pb.ListThreatsRequest()),
+    ):
+        answer = await service.ask(method, request)
+        assert [(each.reason, each.claims) for each in answer.left_out] == [("REDACTED", 1)], method

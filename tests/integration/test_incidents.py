@@ -16,18 +16,17 @@ from hypothesis import strategies as st
 from ledger.domain.codes import DatePrecision, PlacePrecision
 from ledger.errors import NotFoundError
 from ledger.persistence.records import StoredRecord
+from projections.history.redacted import Redacted, redacted
 from projections.incidents import INCIDENTS_READ_MODEL, answering
 from projections.incidents.answering import (
     FEW_CLAIMS,
     Incident,
     IncidentFilter,
     PageKey,
-    Redacted,
     Summary,
     forms,
     incident,
     page_of_incidents,
-    redacted,
 )
 from tests.folded import RecordedReports, folded
 from tests.histories import expected_claims, histories
@@ -334,7 +333,7 @@ async def test_what_was_redacted_is_told_of_each_incident_and_of_all(
     redactions = [{**redaction, "target_event_id": str(each)} for each in (merge, two, toll)]
     reports.file("u", retracting(merge), *redactions)
     await asking.fold(reports)
-    told = {at: await redacted(asking.connection, at) for at in (2, 3, 4, 5, 8, 9, 12)}
+    told = {at: await redacted(asking.connection, at, prefix="incidents/") for at in (2, 3, 4, 5, 8, 9, 12)}
     nothing, claim_only, both = Redacted(0, 0), Redacted(1, 0), Redacted(1, 1)
     assert told == {2: nothing, 3: claim_only, 4: claim_only, 5: both, 8: both, 9: claim_only, 12: claim_only}
     assert [(await asking.about(each)).redacted for each in "ab"] == [nothing, claim_only]

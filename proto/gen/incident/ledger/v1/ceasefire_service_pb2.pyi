@@ -393,7 +393,7 @@ class CeasefireStatus(message.Message):
     def left_out(self) -> containers.RepeatedCompositeFieldContainer[records_pb2.LeftOut]:
         """Claims that are recorded and do not count, with the reason: of violations `NOT_A_PARTY`, `OUTSIDE_ZONE`,
         `OUTSIDE_PERIOD`, `OUTSIDE_WINDOW`, `AFTER_DATE` (all against this agreement) and `SAME_ACTS` (counted once);
-        of the formal status `DISCOUNTED`.
+        of the formal status `DISCOUNTED`; of both `REDACTED`, claims whose payloads are gone, and `REDACTED_ACT`.
         """
 
     @builtins.property
@@ -939,6 +939,7 @@ class ListThreatsResponse(message.Message):
     AT_FIELD_NUMBER: builtins.int
     THREATS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    LEFT_OUT_FIELD_NUMBER: builtins.int
     at: builtins.str
     """The date in the world that the answer is for."""
     next_page_token: builtins.str
@@ -951,6 +952,12 @@ class ListThreatsResponse(message.Message):
     def threats(self) -> containers.RepeatedCompositeFieldContainer[Threat]:
         """The threats that were issued by that date, by day of issue and id."""
 
+    @builtins.property
+    def left_out(self) -> containers.RepeatedCompositeFieldContainer[records_pb2.LeftOut]:
+        """Claims about threats that were redacted, whatever was asked for: what they said is gone. Also acts, as of positions at
+        which they stood.
+        """
+
     def __init__(
         self,
         *,
@@ -958,9 +965,10 @@ class ListThreatsResponse(message.Message):
         at: builtins.str = ...,
         threats: abc.Iterable[Threat] | None = ...,
         next_page_token: builtins.str = ...,
+        left_out: abc.Iterable[records_pb2.LeftOut] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["basis", b"basis"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["at", b"at", "basis", b"basis", "next_page_token", b"next_page_token", "threats", b"threats"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["at", b"at", "basis", b"basis", "left_out", b"left_out", "next_page_token", b"next_page_token", "threats", b"threats"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
