@@ -10,19 +10,6 @@ from ledger.cli.summaries import summary
 from ledger.cli.tables import print_table, table
 
 
-def print_claims(console: Console, claims: Iterable[Any], empty: str, title: str | None = None) -> None:
-    """Each claim with its position, day, and what its source and its assessment are."""
-    made = table("position", "occurred", "says", "source", numbers=("position",), title=title)
-    for each in claims:
-        made.add_row(
-            str(each.event.position),
-            wording.narrow_interval(each.event.claim.occurred),
-            summary(each.event),
-            _source(each),
-        )
-    print_table(console, made, empty)
-
-
 def print_timeline(console: Console, claims: Iterable[Any], empty: str, title: str | None = None) -> None:
     """Each claim where it belongs in time: what it is about, what it says and where, and who says so."""
     made = table("occurred", "what", "source", "position", numbers=("position",), title=title)

@@ -25,7 +25,16 @@ from ledger.datasets.entries import (
     tag,
 )
 from ledger.datasets.named_actors import UCDP
-from ledger.datasets.partial_dates import DECLARED, EFFECTIVE, ENDED, PARTS, UNKNOWN, interval_document, interval_of
+from ledger.datasets.partial_dates import (
+    DATES,
+    DECLARED,
+    EFFECTIVE,
+    ENDED,
+    PARTS,
+    UNKNOWN,
+    interval_document,
+    interval_of,
+)
 from ledger.domain.claim import AGREEMENTS
 from ledger.domain.codes import (
     ActorKind,
@@ -48,7 +57,7 @@ NO_ID = ("", "-1", "0")
 REQUIRED = frozenset(
     (
         *("cf_id", "location", "actor_name", "ucdp_actor_id", "side", "ceasefire_class", "ended"),
-        *(f"{which}_{part}" for which, parts in PARTS.items() for part in parts),
+        *(f"{which}_{part}" for which in DATES for part in PARTS),
     )
 )
 PURPOSES = MappingProxyType(
@@ -88,7 +97,7 @@ def agreement_of(key: str) -> str:
 
 def place_and_time(cells: Cells) -> tuple[str, date, date]:
     """Location, first day and last day of what the row dates."""
-    known = [found for which in PARTS if (found := interval_of(cells, which, []))]
+    known = [found for which in DATES if (found := interval_of(cells, which, []))]
     if not known:
         raise RowError("cf_dec_yr", NO_YEAR)
     return cell(cells, "location"), min(start for start, _, _ in known), max(end for _, end, _ in known)

@@ -3,7 +3,6 @@ What nobody states is -1, what does not apply is 0; a column that the ledger doe
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from enum import StrEnum
 
 from ledger.datasets.columns import Column, Kind
@@ -11,15 +10,15 @@ from ledger.datasets.eth_prio import NAME, OF_PAX, PROVISIONS, PURPOSES
 from ledger.datasets.named_actors import UCDP, NamedActor
 from ledger.datasets.partial_dates import DECLARED, EFFECTIVE, ENDED, PARTS, UNKNOWN
 from ledger.domain.agreements import AgreementTerms
-from ledger.domain.codes import CeasefireEnding, Code, DatePrecision
+from ledger.domain.codes import CeasefireEnding, Code
 from ledger.domain.values import OccurredInterval
 
 NOT_APPLICABLE = 0
 COLUMNS = (
     *("cf_id", "location", "ucdp_actor_id", "actor_name", *OF_PAX),
-    *(f"{which}_{part}" for which in (DECLARED, EFFECTIVE) for part in PARTS[which]),
+    *(f"{which}_{part}" for which in (DECLARED, EFFECTIVE) for part in PARTS),
     *("side", "ceasefire_class", "partial", "written", "fixed", "fixed_time", *PURPOSES, "mediator_nego"),
-    *("implement", *PROVISIONS, "ended", *(f"{ENDED}_{part}" for part in PARTS[ENDED])),
+    *("implement", *PROVISIONS, "ended", *(f"{ENDED}_{part}" for part in PARTS)),
 )
 
 
@@ -54,8 +53,7 @@ class Ceasefire:
     ending: CeasefireEnding | None = None
     """None while it goes on."""
     ended: OccurredInterval | None = None
-    ended_on: date | None = None
-    """The day after its fixed term, where that is how it ended."""
+    """Of a term that ran out, its last day."""
 
 
 class NotInLayoutError(Exception):
@@ -109,16 +107,8 @@ def _common(ceasefire: Ceasefire, actors: Mapping[str, NamedActor]) -> dict[str,
         "implement": str(int(bool(terms.monitoring_mechanism))),
         **{column: str(int(word in terms.provisions)) for column, word in PROVISIONS.items()},
         "ended": str(NOT_APPLICABLE if ceasefire.ending is None else ceasefire.ending.code),
-        **_date(ENDED, _end(ceasefire), NOT_APPLICABLE if ceasefire.ending is None else UNKNOWN),
+        **_date(ENDED, ceasefire.ended, NOT_APPLICABLE if ceasefire.ending is None else UNKNOWN),
     }
-
-
-def _end(ceasefire: Ceasefire) -> OccurredInterval | None:
-    """Of a term that ran out, its last day."""
-    if ceasefire.ended is None and ceasefire.ended_on is not None:
-        last = ceasefire.ended_on - timedelta(days=1)
-        return OccurredInterval(start=last, end=last, precision=DatePrecision.DAY)
-    return ceasefire.ended
 
 
 def _names(ids: Sequence[str], actors: Mapping[str, NamedActor]) -> list[str]:
@@ -152,4 +142,4 @@ def _date(which: str, interval: OccurredInterval | None, absent: int) -> dict[st
             start.month if in_month else UNKNOWN,
             start.day if start == end else UNKNOWN,
         ]
-    return {f"{which}_{part}": str(value) for part, value in zip(PARTS[which], parts, strict=True)}
+    return {f"{which}_{part}": str(value) for part, value in zip(PARTS, parts, strict=True)}

@@ -3,7 +3,6 @@ Nothing is put in the place of what is unknown."""
 
 from calendar import monthrange
 from datetime import date
-from types import MappingProxyType
 
 from ledger.datasets.entries import Cells, Document, Remark, RowError, number
 from ledger.domain.codes import DatePrecision
@@ -11,9 +10,8 @@ from ledger.domain.codes import DatePrecision
 UNKNOWN = -1
 DECLARED, EFFECTIVE, ENDED = "cf_dec", "cf_effect", "end"
 """How the three columns of each date begin; year, month and day follow."""
-PARTS = MappingProxyType(
-    {DECLARED: ("yr", "month", "day"), EFFECTIVE: ("yr", "month", "day"), ENDED: ("yr", "month", "day")}
-)
+DATES = (DECLARED, EFFECTIVE, ENDED)
+PARTS = ("yr", "month", "day")
 YEARS = range(1900, 2100)
 
 Interval = tuple[date, date, DatePrecision]
@@ -21,7 +19,7 @@ Interval = tuple[date, date, DatePrecision]
 
 def interval_of(cells: Cells, which: str, remarks: list[Remark]) -> Interval | None:
     """The days that a date can be; None where not even the year is known. Month and day can be unknown."""
-    columns = [f"{which}_{part}" for part in PARTS[which]]
+    columns = [f"{which}_{part}" for part in PARTS]
     year, month, day = (_part(cells, column) for column in columns)
     if year is None:
         return None
@@ -49,5 +47,6 @@ def _part(cells: Cells, column: str) -> int | None:
 
 
 def interval_document(interval: Interval) -> Document:
+    """The interval as report files have it."""
     start, end, precision = interval
     return {"start": start.isoformat(), "end": end.isoformat(), "precision": precision.value}

@@ -1,6 +1,7 @@
 """CeasefireService: is it in force, is it observed, who violated it, which threats stand. It reads requests and
 writes answers; the read models derive, and errors become statuses elsewhere."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import date
@@ -32,12 +33,13 @@ from projections.ceasefires.reading import CeasefireReader
 from projections.ceasefires.status import Status, derive_status
 from projections.ceasefires.violations import FIRST, key_of, list_violations, series_of_violations
 from projections.engine.reading import Answer, ReadSide
-from projections.history.redacted import Redacted, redacted
+from projections.history.redacted import NOTHING, Redacted, redacted, redacted_of
 from projections.threats.reading import FIRST as FIRST_THREAT
 from projections.threats.reading import ThreatReader
 
 CEASEFIRES = "ceasefires"
 THREATS = "threats"
+VIOLATIONS = (CeasefireViolated.__name__,)
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -66,11 +68,9 @@ class CeasefireServicer(ceasefire_service_pb2_grpc.CeasefireServiceServicer):
         async with self._answering(CEASEFIRES, request, context) as snapshot:
             reader = CeasefireReader(snapshot.connection, snapshot.position)
             at = question.at or await reader.latest_day()
-            gone = await _redacted(snapshot, question.agreement_id)
-            if at is None:
-                raise NotFoundError(kind="agreement", id=question.agreement_id)
-            found = await reader.statuses([question.agreement_id], at)
-            if not found and not gone.claims:
+            gone = (await _redacted(snapshot, [question.agreement_id]))[question.agreement_id]
+            found = await reader.statuses([question.agreement_id], at) if at is not None else []
+            if at is None or not (found or gone.claims):
                 raise NotFoundError(kind="agreement", id=question.agreement_id)
             status = found[0] if found else derive_status(question.agreement_id, (), at)
             answer = await reader.answer(status, question.window_days)
@@ -88,13 +88,11 @@ class CeasefireServicer(ceasefire_service_pb2_grpc.CeasefireServiceServicer):
             after = token.key[0] if token else ""
             found = await _statuses(reader, question, at, after, size + 1) if at is not None else []
             answers = [await reader.answer(status, question.window_days) for status in found[:size]]
+            gone = await _redacted(snapshot, [each.agreement_id for each in found[:size]])
             response = pb.ListCeasefiresResponse(
                 basis=basis(snapshot),
                 at="" if at is None else str(at),
-                ceasefires=[
-                    ceasefire_to_proto(each, await _redacted(snapshot, each.status.agreement_id))
-                    for each in answers
-                ],
+                ceasefires=[ceasefire_to_proto(each, gone[each.status.agreement_id]) for each in answers],
             )
             if len(found) > size:
                 key = (found[size - 1].agreement_id,)
@@ -111,13 +109,14 @@ class CeasefireServicer(ceasefire_service_pb2_grpc.CeasefireServiceServicer):
             reader = CeasefireReader(snapshot.connection, snapshot.position)
             rows = await list_violations(reader, question, after, size + 1)
             series = await series_of_violations(reader, question, step)
+            gone = await redacted(snapshot.connection, snapshot.position, prefix=AGREEMENTS, types=VIOLATIONS)
             response = pb.ListViolationsResponse(
                 basis=basis(snapshot),
                 violations=[violation_to_proto(row) for row in rows[:size]],
                 series=series_to_proto(series),
                 left_out=[
                     *left_out_to_proto(series.left_out, LIST_LEFT_OUT),
-                    *redacted_to_proto(await _redacted_violations(snapshot)),
+                    *redacted_to_proto(gone),
                 ],
             )
             if len(rows) > size:
@@ -148,13 +147,10 @@ class CeasefireServicer(ceasefire_service_pb2_grpc.CeasefireServiceServicer):
             return response
 
 
-async def _redacted(snapshot: Answer, agreement_id: str) -> Redacted:
-    return await redacted(snapshot.connection, snapshot.position, streams=[f"{AGREEMENTS}{agreement_id}"])
-
-
-async def _redacted_violations(snapshot: Answer) -> Redacted:
-    of = {"prefix": AGREEMENTS, "types": [CeasefireViolated.__name__]}
-    return await redacted(snapshot.connection, snapshot.position, **of)  # type: ignore[arg-type]
+async def _redacted(snapshot: Answer, agreement_ids: Sequence[str]) -> dict[str, Redacted]:
+    streams = {each: f"{AGREEMENTS}{each}" for each in agreement_ids}
+    found = await redacted_of(snapshot.connection, snapshot.position, streams.values())
+    return {each: found.get(stream, NOTHING) for each, stream in streams.items()}
 
 
 async def _statuses(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ledger.errors import InvalidRequestError, Violation
 from projections.casualties import current, summing
+from projections.casualties.claims import CASUALTY_TYPES
 from projections.casualties.figures import (
     NO_CLAIMS,
     REDACTED,
@@ -21,6 +22,7 @@ from projections.casualties.figures import (
 )
 from projections.casualties.question import INTERVAL, MOST_GROUPS, MOST_TOLLS, PERIODS, Grouping, Question
 from projections.casualties.summing import Connection, FormKey, Row, forms
+from projections.history.redacted import redacted
 
 __all__ = ["Casualties", "FormKey", "GroupFigure", "TollBeside", "casualties", "forms"]
 
@@ -90,8 +92,8 @@ async def casualties(
         left_out["TOO_MANY_TOLLS"] = tolls[MOST_TOLLS]["in_all"] - MOST_TOLLS
     total = Counter({each.reason: each.claims for each in left_out_of(whole)}) + Counter(left_out)
     # Of the whole answer: nothing tells their group.
-    claims, acts = await summing.redacted(connection, position)
-    total += Counter({REDACTED: claims, REDACTED_ACT: acts})
+    gone = await redacted(connection, position, types=CASUALTY_TYPES)
+    total += Counter({REDACTED: gone.claims, REDACTED_ACT: gone.acts})
     return Casualties(
         [_group_figure(row, question) for row in groups],
         [_beside(row, inside.get(row["event_id"])) for row in tolls[:MOST_TOLLS]],

@@ -157,19 +157,6 @@ SELECT event_id, held_from, incident_id, victim_class, outcome, qualifier, low, 
 -- name: tolls_left_out
 SELECT reason, count(*) AS claims FROM candidate WHERE is_toll AND fits AND reason IS NOT NULL GROUP BY reason ORDER BY reason
 
--- name: redacted
--- Claims whose payloads were removed. What they were about is gone too, so no condition of a filter is asked of them.
--- And acts that stood at the position and whose payloads were removed later.
-SELECT (SELECT count(*) FROM redacted_claims
-         WHERE position <= %(position)s::bigint AND type = ANY (%(types)s::text[])) AS claims,
-       (SELECT count(*) FROM redacted_acts AS gone
-         WHERE position <= %(position)s::bigint
-           AND EXISTS (SELECT FROM acts WHERE acts.target_event_id = gone.event_id AND type = 'PayloadRedacted'
-                                          AND acts.position > %(position)s::bigint)
-           AND NOT EXISTS (SELECT FROM acts WHERE acts.target_event_id = gone.event_id AND type = 'ClaimRetracted'
-                                              AND held_from <= %(position)s::bigint
-                                              AND (held_to IS NULL OR held_to > %(position)s::bigint))) AS acts
-
 -- name: sums_of_tolls
 SELECT sum_key[1]::uuid AS toll,
        (sum(low_of_number) FILTER (WHERE taken))::bigint AS low,

@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow, dict_row
 
 from ledger.domain.codes import Outcome, VictimClass
 from ledger.persistence.queries import Queries
-from projections.casualties.claims import ALL_CLASSES, CASUALTY_TYPES
+from projections.casualties.claims import ALL_CLASSES
 from projections.casualties.question import KEY_ORDER, MOST_POSITIONS, CountPolicy, Question
 
 CHAIN = Queries("projections.casualties", "chain.sql")
@@ -67,13 +67,6 @@ async def inside(
     query = chain_of(every, GROUPED_BY_TOLLS) + QUERIES.sums_of_tolls
     asked = [row["event_id"] for row in tolls]
     return {row["toll"]: row for row in await rows_of(connection, query, every, position, tolls=asked)}
-
-
-async def redacted(connection: Connection, position: int) -> tuple[int, int]:
-    """How many claims of casualties are gone by redactions, and how many acts that stood then."""
-    asked = {"position": position, "types": list(CASUALTY_TYPES)}
-    row = await (await connection.execute(QUERIES.redacted, asked)).fetchone()
-    return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
 async def forms(connection: Connection, keys: Sequence[FormKey], position: int) -> dict[FormKey, dict[str, Any]]:

@@ -1,7 +1,7 @@
 """How much cannot be read any more, as of a position: claims and acts whose payloads were removed. It knows what
 they were about by their streams alone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,17 +20,38 @@ class Redacted:
     acts: int
 
 
+NOTHING = Redacted(0, 0)
+
+
+def together(several: Iterable[Redacted]) -> Redacted:
+    """The sum."""
+    counts = list(several)
+    return Redacted(sum(each.claims for each in counts), sum(each.acts for each in counts))
+
+
 async def redacted(
+    connection: AsyncConnection[Any], position: int, *, prefix: str = "", types: Collection[str] | None = None
+) -> Redacted:
+    """What was redacted of all streams whose names begin so; of claims, those of these types."""
+    return (await _counted(connection, position, prefix, None, types)).get("", NOTHING)
+
+
+async def redacted_of(
+    connection: AsyncConnection[Any], position: int, streams: Collection[str]
+) -> Mapping[str, Redacted]:
+    """What was redacted of each of these streams; those of which nothing was are not there."""
+    return await _counted(connection, position, "", streams, None)
+
+
+async def _counted(
     connection: AsyncConnection[Any],
     position: int,
-    *,
-    prefix: str = "",
-    streams: Sequence[str] | None = None,
-    types: Sequence[str] | None = None,
-) -> Redacted:
-    """What was redacted of these streams, or of all whose names begin so; of claims, those of these types."""
-    of = {"prefix": prefix, "streams": streams and list(streams), "types": types and list(types)}
+    prefix: str,
+    streams: Collection[str] | None,
+    types: Collection[str] | None,
+) -> dict[str, Redacted]:
+    of: dict[str, Any] = {"prefix": prefix, "position": position}
+    of |= {"streams": None if streams is None else list(streams), "types": None if types is None else list(types)}
     # Unprepared: a statement that is kept must not meet the tables of another read model.
-    found = await connection.execute(QUERIES.redacted, {**of, "position": position}, prepare=False)
-    row = await found.fetchone()
-    return Redacted(*row) if row else Redacted(0, 0)
+    found = await connection.execute(QUERIES.redacted, of, prepare=False)
+    return {stream: Redacted(claims, acts) for stream, claims, acts in await found.fetchall()}

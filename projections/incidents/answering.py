@@ -16,7 +16,7 @@ from ledger.domain.claim import INCIDENTS
 from ledger.domain.codes import DatePrecision, PlacePrecision
 from ledger.errors import NotFoundError
 from ledger.persistence.queries import Queries
-from projections.history.redacted import Redacted, redacted
+from projections.history.redacted import Redacted, redacted_of, together
 
 QUERIES = Queries("projections.incidents", "questions.sql")
 
@@ -122,8 +122,8 @@ async def incident(connection: Connection, incident_id: str, position: int) -> I
     family = [surviving, *summary.merged_incident_ids]
     within = {"family": family, "position": position}
     forms = await _rows(connection, QUERIES.forms_of_incidents, {**within, "limit": MOST_FORMS})
-    streams = [f"{INCIDENTS}{each}" for each in family]
-    gone = await redacted(connection, position, streams=streams)
+    by_stream = await redacted_of(connection, position, [f"{INCIDENTS}{each}" for each in family])
+    gone = together(by_stream.values())
     if not forms and not gone.claims:
         raise NotFoundError(kind="incident", id=incident_id)
     links = await _rows(connection, QUERIES.links, {**within, "limit": MOST_LINKS})

@@ -69,7 +69,7 @@ SELECT incident_id FROM claims
         OR lower(admin2) = ANY (lower(%(places)s::text)::text[])
         OR lower(admin1) = ANY (lower(%(places)s::text)::text[])
         OR lower(country) = ANY (lower(%(places)s::text)::text[])
-        OR lower(zone::text)::text[] && lower(%(places)s::text)::text[])
+        OR zone <> '{}' AND lower(zone::text)::text[] && lower(%(places)s::text)::text[])
    AND (%(actor_ids)s::text[] IS NULL OR actors && %(actor_ids)s::text[])
    AND (%(types)s::text[] IS NULL OR type = ANY (%(types)s::text[]))
    AND (%(max_date_precision)s::int IS NULL OR date_precision <= %(max_date_precision)s::int)

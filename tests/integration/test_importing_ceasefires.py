@@ -48,6 +48,14 @@ def imported(
     return ledger.told("import", "eth-prio", str(path), "--available", available, *options, code=code)
 
 
+def filed(ledger: Ledger, *claims: dict[str, Any]) -> None:
+    """Another source's report."""
+    report = {"report_id": "r", "source": {"name": "An outlet"}, "reported": "2019-05-02", "claims": claims}
+    path = ledger.folder / "report.json"
+    path.write_text(json.dumps(report))
+    assert ledger.run("append", str(path))[0] == 0
+
+
 def status(ledger: Ledger, agreement: str, at: str, *options: str) -> Any:
     asked = ("--at", at, "--min-position", str(ledger.head), *options)
     return ledger.told("ceasefires", agreement, *asked)["ceasefire"]
@@ -141,10 +149,7 @@ def test_a_ceasefire_ended_when_it_first_did(ledger: Ledger) -> None:
         "occurred": "2019-05-01",
         "party": "river-front",
     }
-    report = {"report_id": "r", "source": {"name": "An outlet"}, "reported": "2019-05-02", "claims": [gone]}
-    path = ledger.folder / "report.json"
-    path.write_text(json.dumps(report))
-    assert ledger.run("append", str(path))[0] == 0
+    filed(ledger, gone)
     ends = {
         tuple(each[f"end_{part}"] for part in ("yr", "month", "day"))
         for each in exported(ledger, "--at", "2020-01-01")
@@ -195,10 +200,7 @@ def test_an_export_is_as_of_a_day_in_the_world_and_says_what_it_leaves_out(ledge
         "proposed_by": ["un"],
     }
     claims = [{**proposal, "terms": {"parties": ["river-front"]}}]
-    report = {"report_id": "r", "source": {"name": "An outlet"}, "reported": "2019-01-02", "claims": claims}
-    path = ledger.folder / "report.json"
-    path.write_text(json.dumps(report))
-    assert ledger.run("append", str(path))[0] == 0
+    filed(ledger, *claims)
     of_then = exported(ledger, "--at", "2019-07-01")
     assert [(each["cf_id"], each["ended"], each["end_yr"]) for each in of_then] == [("VAS-20190304", "0", "0")] * 2
     said = json.loads((ledger.folder / "back.csv.metadata.json").read_text())

@@ -3,7 +3,7 @@ An answer's transitions tell when each party declared, when it took effect for i
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import takewhile
 from typing import Any
 
@@ -17,7 +17,7 @@ from ledger.datasets import eth_prio_rows
 from ledger.datasets.columns import row_of
 from ledger.datasets.eth_prio_rows import Ceasefire, NotInLayoutError, PartyDates, rows_of
 from ledger.domain.agreements import AgreementTerms
-from ledger.domain.codes import CeasefireEnding
+from ledger.domain.codes import CeasefireEnding, DatePrecision
 from ledger.domain.values import OccurredInterval
 
 PAGE_SIZE = 500
@@ -76,14 +76,12 @@ def ceasefire_of(status: Any) -> Ceasefire:
     """An answer about one agreement, as its rows need it."""
     ending = ENDINGS.get(status.formal)
     since = list(takewhile(lambda each: each.formal == status.formal, reversed(status.transitions)))
-    ended = since[-1] if since else None
     return Ceasefire(
         agreement_id=status.agreement_id,
         terms=_terms(status.terms),
         parties={each.party: _dates(status, each.party) for each in status.parties},
         ending=ending,
-        ended=_interval(ended) if ending and ended else None,
-        ended_on=date.fromisoformat(ended.day) if ending and ended else None,
+        ended=_ended(since[-1]) if ending and since else None,
     )
 
 
@@ -100,10 +98,17 @@ def _terms(terms: Any) -> AgreementTerms:
     return AgreementTerms.model_validate(content.get("terms", {}))
 
 
+def _ended(transition: Any) -> OccurredInterval | None:
+    """When it ended. An expiry has no date of its own: it is the day after the last of the term."""
+    if transition.HasField("occurred"):
+        return _interval(transition)
+    last = date.fromisoformat(transition.day) - timedelta(days=1)
+    return OccurredInterval(start=last, end=last, precision=DatePrecision.DAY)
+
+
 def _interval(transition: Any) -> OccurredInterval | None:
     if not transition.HasField("occurred"):
         return None
-    content = claim_from_proto(
-        claims_pb2.Claim(occurred=transition.occurred, statement_made=claims_pb2.StatementMade())
+    return OccurredInterval.model_validate(
+        claim_from_proto(claims_pb2.Claim(occurred=transition.occurred))["occurred"]
     )
-    return OccurredInterval.model_validate(content["occurred"])
