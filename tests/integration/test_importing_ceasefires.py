@@ -140,6 +140,15 @@ def test_what_is_not_dated_better_is_no_difference_and_what_is_gone_is_withdrawn
     assert counts(told) == {"rows": 5, "unchanged": 5, "withdrawn": 1, "retractions": 2, "events_recorded": 5}
 
 
+def test_a_term_that_ran_out_ended_with_its_last_day(ledger: Ledger) -> None:
+    began = {**dated("cf_dec", "2020", "1", "1"), **dated("cf_effect", "2020", "1", "1")}
+    nobody_says = {"ended": "0", **dated("end", "0", "0", "0")}
+    imported(ledger, [row(cf_id="VAS-2", **UNILATERAL, fixed_time="72 hours", **began, **nobody_says)], "first")
+    for at, expected in (("2020-01-04", ["0", "0", "0", "0"]), ("2020-01-05", ["1", "2020", "1", "4"])):
+        (back,) = exported(ledger, "--at", at)
+        assert [back[name] for name in ("ended", "end_yr", "end_month", "end_day")] == expected, at
+
+
 def test_a_ceasefire_ended_when_it_first_did(ledger: Ledger) -> None:
     late = row(**FRONT, cf_id="VAS-1", **dated("end", "2019", "8", "3"))
     imported(ledger, [late, row(cf_id="VAS-1", **dated("end", "2019", "8", "3"))], "first")
