@@ -13,6 +13,7 @@ import psycopg
 from ledger.domain.acts import TargetedAct
 from ledger.domain.reports import Report
 from ledger.persistence.records import StoredRecord
+from projections.engine.batches import staged
 from projections.history import ReadModel
 from tests.filing import filed_event
 
@@ -70,7 +71,8 @@ def folded(
     else:
         connection.execute(f"CREATE SCHEMA {schema}")
         model.create(connection, schema)
+        model.complete(connection, schema, 0)
     for start in range(0, len(records), batch):
-        model.fold(connection, schema, records[start : start + batch])
+        model.fold(connection, schema, staged(connection, records[start : start + batch]), complete=True)
     connection.commit()
     return schema

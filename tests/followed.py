@@ -4,7 +4,7 @@ The records have no envelopes: nothing here is about proofs."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +13,7 @@ import psycopg
 
 from ledger.persistence.records import StoredRecord
 from projections.engine import Connection, Engine, Projection, ProjectionState
+from projections.engine.batches import Batch
 from projections.engine.digest import digest_of_schema
 from tests.histories import record
 from tests.postgres import Database
@@ -34,9 +35,9 @@ class Tally:
     def create(self, connection: Connection, schema: str) -> None:
         connection.execute(f"CREATE TABLE {schema}.tally (type text PRIMARY KEY, total bigint)")
 
-    def fold(self, connection: Connection, schema: str, records: Sequence[StoredRecord]) -> None:
+    def fold(self, connection: Connection, schema: str, batch: Batch, *, complete: bool) -> None:
         time.sleep(self.pause)
-        for each in records:
+        for each in batch.records(connection):
             if each.topic in self.poison:
                 raise ValueError(f"what is {each.topic}?")
             connection.execute(
@@ -45,6 +46,9 @@ class Tally:
                 (each.topic, each.position),
             )
             self.taken += 1
+
+    def complete(self, connection: Connection, schema: str, position: int) -> None:
+        connection.execute(f"CREATE INDEX tally_total ON {schema}.tally (total)")
 
     def digest(self, connection: Connection, schema: str) -> bytes:
         time.sleep(self.digest_pause)

@@ -14,6 +14,7 @@ from psycopg import sql
 from benchmarks.clients import telling
 from benchmarks.synthetic import History
 from projections.casualties import CASUALTIES
+from projections.engine.batches import staged
 from projections.engine.digest import tables_of
 from projections.engine.folding import BATCH
 from projections.history.read_model import nothing_kept
@@ -39,11 +40,12 @@ def measure(orders: Orders) -> dict[str, Any]:
     with psycopg.connect(orders.url) as connection:
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(schema))
         model.create(connection, orders.schema)
+        model.complete(connection, orders.schema, 0)
         connection.commit()
         while batch := list(islice(records, BATCH)):
             began = time.perf_counter()
             connection.execute("SET LOCAL synchronous_commit TO off")
-            model.fold(connection, orders.schema, batch)
+            model.fold(connection, orders.schema, staged(connection, batch), complete=True)
             connection.commit()
             seconds += time.perf_counter() - began
             events += len(batch)

@@ -106,6 +106,22 @@ class EventLog:
         rows = connection.execute(self.query("read", raw=raw), bounds, binary=True).fetchall()
         return list(map(record_of, contiguous(rows, after)))
 
+    def reach(self, connection: Connection, after: int, limit: int, through: int | None = None) -> int:
+        """The last of the next positions, at most so many; the same position where none follows. Contiguous, or
+        PositionGapError."""
+        bounds = {"after": after, "through": LAST if through is None else through, "limit": limit}
+        row = connection.execute(self.query("reach"), bounds).fetchone()
+        count, last = row if row else (0, None)
+        if count and last != after + count:
+            self.read(connection, after, limit, through)  # which tells where the gap is
+        return int(last) if count else after
+
+    def relation(self, after: int, through: int) -> sql.Composed:
+        """A query for the records after a position, up to another one, in no order."""
+        bounds = {"after": sql.Literal(after), "through": sql.Literal(through)}
+        parts = {"schema": sql.Identifier(self.schema), "columns": sql.SQL(QUERIES.columns)}
+        return sql.SQL(QUERIES.relation).format(**parts, **bounds)
+
     def page(
         self, connection: Connection, after: int, through: int, limit: int, *, raw: bool = False
     ) -> list[StoredRecord]:

@@ -16,6 +16,16 @@ SELECT {columns}
  WHERE position > %(after)s AND position <= %(through)s
  ORDER BY position LIMIT %(limit)s
 
+-- name: reach
+SELECT count(*), max(position)
+  FROM (SELECT position
+          FROM {schema}.events
+         WHERE position > %(after)s AND position <= %(through)s
+         ORDER BY position LIMIT %(limit)s) AS next
+
+-- name: relation
+SELECT {columns} FROM {schema}.events WHERE position > {after} AND position <= {through}
+
 -- name: read_fitting
 -- As many as take so many bytes on the wire, but at least one. What the envelope says travels beside it once more; a
 -- typed claim is smaller than its payload.

@@ -31,6 +31,8 @@ class Generation:
     position: int
     status: str
     halted_because: str
+    complete: bool
+    """Whether it has what only questions need; while it is filled it has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,10 @@ class Catalogue:
             raise NotPossibleError(why=f"the schema's name {schema} would be longer than {MAX_IDENTIFIER}")
         connection.execute(self.query("create_schema", schema=sql.Identifier(schema)))
         projection.create(connection, schema)
-        generation = Generation(name, number, schema, projection.version, 0, status, "")
+        complete = status == "live"
+        if complete:
+            projection.complete(connection, schema, 0)
+        generation = Generation(name, number, schema, projection.version, 0, status, "", complete)
         values = asdict(generation)
         connection.execute(self.query("add_generation"), values)
         return generation
@@ -115,6 +120,10 @@ class Catalogue:
         moved = connection.execute(self.query("move"), {**values, "position": position})
         if moved.rowcount != 1:
             raise NotPossibleError(why=f"{generation.schema} is no longer at position {generation.position}")
+
+    def complete(self, connection: Connection, generation: Generation) -> None:
+        """Tell that a generation has what only questions need."""
+        connection.execute(self.query("complete"), {"name": generation.name, "number": generation.number})
 
     def halt(self, connection: Connection, generation: Generation, reason: str) -> None:
         """Tell why a generation has stopped where it is."""

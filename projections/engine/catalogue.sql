@@ -1,7 +1,8 @@
 -- The catalogue of a ledger's projections and their generations, in a schema of its own: {catalogue}.
 
 -- name: exists
-SELECT to_regclass(quote_ident(%(catalogue)s) || '.parked') IS NOT NULL
+-- Its newest part: a catalogue of an earlier version is brought up to date by `create`.
+SELECT to_regclass(quote_ident(%(catalogue)s) || '.leaders') IS NOT NULL
 
 -- name: take_turns
 -- Processes that start at once must not create the same thing twice.
@@ -55,8 +56,21 @@ CREATE TABLE IF NOT EXISTS {catalogue}.parked (
     PRIMARY KEY (name, generation, position)
 );
 
+-- Since version 2 of the catalogue.
+ALTER TABLE {catalogue}.generations
+    ADD COLUMN IF NOT EXISTS complete boolean NOT NULL DEFAULT true;  -- has what only questions need
+
+-- Which process folds into the live generation of each projection. Whoever renews the lease keeps it.
+CREATE TABLE IF NOT EXISTS {catalogue}.leaders (
+    name        text COLLATE "C" PRIMARY KEY,
+    holder      uuid NOT NULL,
+    epoch       bigint NOT NULL,
+    backend     integer,                        -- its connection's process at the server
+    expires_at  timestamptz NOT NULL
+);
+
 -- name: live
-SELECT g.name, g.number, g.schema, g.version, g.position, g.status, g.halted_because
+SELECT g.name, g.number, g.schema, g.version, g.position, g.status, g.halted_because, g.complete
   FROM {catalogue}.projections AS p
   JOIN {catalogue}.generations AS g ON g.name = p.name AND g.number = p.live_generation
  WHERE p.name = %(name)s
@@ -69,8 +83,8 @@ SELECT FROM {catalogue}.projections WHERE name = %(name)s FOR UPDATE
 SELECT FROM {catalogue}.projections WHERE name = %(name)s FOR UPDATE SKIP LOCKED
 
 -- name: add_generation
-INSERT INTO {catalogue}.generations (name, number, schema, version, status)
-VALUES (%(name)s, %(number)s, %(schema)s, %(version)s, %(status)s)
+INSERT INTO {catalogue}.generations (name, number, schema, version, status, complete)
+VALUES (%(name)s, %(number)s, %(schema)s, %(version)s, %(status)s, %(complete)s)
 
 -- name: next_number
 SELECT coalesce(max(number), 0) + 1 FROM {catalogue}.generations WHERE name = %(name)s
@@ -81,6 +95,9 @@ INSERT INTO {catalogue}.projections (name, live_generation) VALUES (%(name)s, %(
 -- name: move
 UPDATE {catalogue}.generations SET position = %(position)s, halted_because = ''
  WHERE name = %(name)s AND number = %(number)s AND position = %(before)s
+
+-- name: complete
+UPDATE {catalogue}.generations SET complete = true WHERE name = %(name)s AND number = %(number)s
 
 -- name: halt
 -- Unless another process has got further meanwhile.
@@ -111,14 +128,14 @@ DROP SCHEMA IF EXISTS {schema} CASCADE
 
 -- name: retired
 -- The oldest generation that can be dropped, kept from the other processes.
-SELECT name, number, schema, version, position, status, halted_because
+SELECT name, number, schema, version, position, status, halted_because, complete
   FROM {catalogue}.generations
  WHERE name = %(name)s AND status = 'retired' AND retired_at < now() - make_interval(secs => %(grace)s)
  ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED
 
 -- name: leftovers
 -- What earlier rebuilds left behind; asked by the only rebuild that runs.
-SELECT name, number, schema, version, position, status, halted_because
+SELECT name, number, schema, version, position, status, halted_because, complete
   FROM {catalogue}.generations
  WHERE name = %(name)s AND status IN ('building', 'failed')
 

@@ -5,7 +5,7 @@ import psycopg
 
 from ledger.errors import LedgerError, PositionGapError
 from ledger.persistence.log import EventLog
-from ledger.persistence.records import StoredRecord
+from projections.engine.batches import next_batch
 from projections.engine.catalogue import Catalogue, Generation
 from projections.engine.projection import Connection, Projection
 
@@ -39,23 +39,25 @@ class Folding:
     ) -> int:
         """Take the next events, in the caller's transaction; answers the position reached."""
         try:
-            records = self.log.read(connection, generation.position, limit, through)
+            batch = next_batch(self.log, connection, generation.position, limit, through)
         except PositionGapError as error:
             raise UnfoldableError(f"{generation.position + 1}: {error}", generation.position, limit) from error
-        if not records:
+        if batch is None:
             return generation.position
+        events = batch.last - batch.first + 1
+        # Batches are halved until the event that cannot be taken is alone, which is then told by its type.
+        which = f"{batch.first} to {batch.last}"
+        if events == 1:
+            which = f"{batch.first} {batch.records(connection)[0].topic}"
         try:
-            self.projection.fold(connection, generation.schema, records)
+            self.projection.fold(connection, generation.schema, batch, complete=generation.complete)
         except AWAY:
             raise
         except Exception as error:
-            raise UnfoldableError(_reason(records[0], error), generation.position, len(records)) from error
-        self.catalogue.move(connection, generation, records[-1].position)
-        return records[-1].position
-
-
-def _reason(record: StoredRecord, error: Exception) -> str:
-    return f"{record.position} {record.topic}: {_told(error)}"[:MAX_REASON]
+            because = f"{which}: {_told(error)}"[:MAX_REASON]
+            raise UnfoldableError(because, generation.position, events) from error
+        self.catalogue.move(connection, generation, batch.last)
+        return batch.last
 
 
 def _told(error: Exception) -> str:

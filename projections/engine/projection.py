@@ -1,11 +1,13 @@
 """What a projection is to the engine: a name, a version, tables, a deterministic fold and a digest."""
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg
 
-from ledger.persistence.records import StoredRecord
+if TYPE_CHECKING:
+    from projections.engine.batches import Batch
 
 Connection = psycopg.Connection[Any]
 
@@ -22,10 +24,14 @@ class Projection(Protocol):
         """Raised with every change of tables or fold that gives other rows."""
 
     def create(self, connection: Connection, schema: str) -> None:
-        """Make the tables in a new, empty schema."""
+        """Make the tables in a new, empty schema, with the indexes that the fold itself needs."""
 
-    def fold(self, connection: Connection, schema: str, records: Sequence[StoredRecord]) -> None:
-        """Take a batch of contiguous records, in order."""
+    def fold(self, connection: Connection, schema: str, batch: Batch, *, complete: bool) -> None:
+        """Take the next batch. Until the generation is complete, what `complete` makes is not kept level."""
+
+    def complete(self, connection: Connection, schema: str, position: int) -> None:
+        """Make what only questions need, once, after the bulk was folded: indexes, and what is kept beside the
+        tables. How much was folded before makes no difference to the content afterwards."""
 
     def digest(self, connection: Connection, schema: str) -> bytes:
         """Digest of the content, independent of the order of rows."""

@@ -76,6 +76,7 @@ class Rebuild:
         with self._connection as connection:
             try:
                 self._fill(connection)
+                self._complete(connection)
                 while not self._swap(connection):
                     self._pause()
                     self._fill(connection)
@@ -103,6 +104,13 @@ class Rebuild:
             first = first and self._new.position < self.progress.total
             phase = REPLAYING if first else CATCHING_UP
             self._tell(connection, phase=phase, total=target, quickly=True)
+
+    def _complete(self, connection: Connection) -> None:
+        """Make what only questions need; from then on it is kept level, event by event."""
+        with connection.transaction():
+            self._projection.complete(connection, self._new.schema, self._new.position)
+            self._catalogue.complete(connection, self._new)
+        self._new = replace(self._new, complete=True)
         self._analyse(connection)
 
     def _fold(self, connection: Connection, through: int) -> None:

@@ -1,13 +1,13 @@
 """A read model: which claims it takes and what it extracts from them. Tables and fold are those of the history;
 a read model adds columns, and never reads the ledger by itself."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ledger.domain.reports import CLAIM_TYPES
 from ledger.persistence.queries import Queries
-from ledger.persistence.records import StoredRecord
+from projections.engine.batches import Batch
 from projections.engine.digest import digest_of_schema
 from projections.engine.projection import Connection
 from projections.history.changed import Changed
@@ -58,11 +58,15 @@ class ReadModel:
         if self.package is not None:
             connection.execute(Queries(self.package, "schema.sql").create_tables)
 
-    def fold(self, connection: Connection, schema: str, records: Sequence[StoredRecord]) -> None:
-        """Take a batch of records, in order; how they are cut into batches makes no difference."""
+    def fold(self, connection: Connection, schema: str, batch: Batch, *, complete: bool) -> None:
+        """Take a batch of records; how they are cut into batches makes no difference."""
         connection.execute(COMMON.use_schema, {"schema": schema})
+        records = batch.records(connection)
         changed = Fold(connection, self.claim_types, RowBuilder(self.columns, self.extract)).take(records)
         self.keep(connection, changed)
+
+    def complete(self, connection: Connection, schema: str, position: int) -> None:
+        """Make what only questions need."""
 
     def digest(self, connection: Connection, schema: str) -> bytes:
         """Digest of all rows, independent of their order."""

@@ -28,6 +28,7 @@ from projections.casualties.question import (
     Question,
     ResolutionRule,
 )
+from projections.engine.batches import staged
 from tests.folded import RecordedReports
 from tests.histories import (
     CLAIMS,
@@ -80,7 +81,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fold(connection: Connection, records: Sequence[StoredRecord], size: int = 1_000) -> None:
     for start in range(0, len(records), size):
-        CASUALTIES.fold(connection, SCHEMA, records[start : start + size])
+        CASUALTIES.fold(connection, SCHEMA, staged(connection, records[start : start + size]), complete=True)
         connection.commit()
 
 
@@ -90,6 +91,7 @@ def generation(connection: Connection, records: Sequence[StoredRecord], size: in
     connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
     connection.execute(f"CREATE SCHEMA {SCHEMA}")
     CASUALTIES.create(connection, SCHEMA)
+    CASUALTIES.complete(connection, SCHEMA, 0)
     fold(connection, records, size)
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ledger.domain.reports import event_from_payload
 from ledger.persistence.queries import Queries
 from ledger.persistence.records import StoredRecord
+from projections.engine.batches import staged
 from projections.history import ReadModel
 from tests.histories import (
     CLAIMS,
@@ -56,11 +57,13 @@ class Tables:
         connection.rollback()
         connection.execute(f"CREATE SCHEMA {SCHEMA}")
         model.create(connection, SCHEMA)
+        model.complete(connection, SCHEMA, 0)
         self.take(records)
 
     def take(self, records: Sequence[StoredRecord], size: int = 1_000) -> None:
         for start in range(0, len(records), size):
-            self.model.fold(self.connection, SCHEMA, records[start : start + size])
+            batch = staged(self.connection, records[start : start + size])
+            self.model.fold(self.connection, SCHEMA, batch, complete=True)
 
     def digest(self) -> bytes:
         return self.model.digest(self.connection, SCHEMA)

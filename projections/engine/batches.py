@@ -1,0 +1,56 @@
+"""A batch of records as a fold takes it: a query, for what the database does by itself, and records, for what only
+Python can read. It folds nothing."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from ledger.persistence.log import EventLog, record_of
+from ledger.persistence.queries import Queries
+from ledger.persistence.records import StoredRecord
+from projections.engine.projection import Connection
+
+QUERIES = Queries("projections.engine", "batches.sql")
+STAGED_TYPES = ("int8", "text", "int8", "uuid", "text", "text", "timestamptz", "bytea")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Records of contiguous positions, from `first` to `last`, both in it.
+
+    `relation` is a query. Its columns are position, stream, revision, event_id, type, report_id,
+    recorded_at and payload, which is NULL where it was redacted. It holds for the transaction. `late` says that the
+    records were put aside before, and that later ones have been taken already.
+    """
+
+    relation: sql.Composable
+    first: int
+    last: int
+    late: bool = False
+
+    def records(self, connection: Connection, leaving_out: Collection[str] = ()) -> list[StoredRecord]:
+        """The records but for those of some types, in order."""
+        query = sql.SQL(QUERIES.records).format(relation=self.relation)
+        rows = connection.execute(query, {"leaving_out": list(leaving_out)}, binary=True)
+        return [record_of(row) for row in rows]
+
+
+def next_batch(
+    log: EventLog, connection: Connection, after: int, limit: int, through: int | None = None
+) -> Batch | None:
+    """The records that follow a position, at most so many; None where there are none. PositionGapError."""
+    last = log.reach(connection, after, limit, through)
+    return Batch(log.relation(after, last), after + 1, last) if last > after else None
+
+
+def staged(connection: Connection, records: Sequence[StoredRecord], *, late: bool = False) -> Batch:
+    """Records that are not in this database, in a temporary table for the rest of the transaction."""
+    connection.execute(QUERIES.make_staged)
+    connection.execute(QUERIES.empty_staged)
+    with connection.cursor() as cursor, cursor.copy(QUERIES.copy_staged) as copy:
+        copy.set_types(STAGED_TYPES)
+        for each in records:
+            place = (each.position, each.stream, each.originator_version, each.event_id, each.topic)
+            copy.write_row((*place, each.report_id, each.recorded_at, None if each.redacted else each.state))
+    return Batch(sql.SQL(QUERIES.staged), records[0].position, records[-1].position, late)
