@@ -4,7 +4,7 @@ The records have no envelopes: nothing here is about proofs."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -64,7 +64,10 @@ class Ledger:
         self._url = database.owner_url
 
     def append(self, *kinds: str) -> int:
-        records = [event_at(self.size + number, kind) for number, kind in enumerate(kinds, 1)]
+        return self.write([event_at(self.size + number, kind) for number, kind in enumerate(kinds, 1)])
+
+    def write(self, records: Sequence[StoredRecord]) -> int:
+        """The next records, in one commit."""
         with psycopg.connect(self._url) as connection:
             connection.execute(
                 f"INSERT INTO ledger_{self.name}.commits VALUES (%s, %s, %s, %s)",

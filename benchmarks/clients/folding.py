@@ -17,7 +17,6 @@ from projections.casualties import CASUALTIES
 from projections.engine.batches import staged
 from projections.engine.digest import tables_of
 from projections.engine.folding import BATCH
-from projections.history.read_model import nothing_kept
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Orders:
 
 def measure(orders: Orders) -> dict[str, Any]:
     """Folds all of it into a new schema."""
-    model = CASUALTIES if orders.totals else replace(CASUALTIES, keep=nothing_kept)
+    model = CASUALTIES if orders.totals else replace(CASUALTIES, keeping=None)
     records, events, seconds = History(orders.claims).records(), 0, 0.0
     schema = sql.Identifier(orders.schema)
     with psycopg.connect(orders.url) as connection:

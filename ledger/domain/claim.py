@@ -119,6 +119,24 @@ def _find_actors(model: BaseModel, path: str, found: list[tuple[str, str]]) -> N
             _find_actors(value, f"{path}{name}.", found)
 
 
+def actor_paths(model: type[BaseModel]) -> set[str]:
+    """Where in an event of this type actors are named: names of fields, through parts by dots, lists left out."""
+    paths = set()
+    for name, is_actor in _reference_fields(model):
+        if is_actor:
+            paths.add(name)
+        else:
+            parts = _models_in(model.model_fields[name].annotation)
+            paths |= {f"{name}.{path}" for part in parts for path in actor_paths(part)}
+    return paths
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for each in getattr(annotation, "__args__", ()) for model in _models_in(each)]
+
+
 @cache
 def _reference_fields(model: type[BaseModel]) -> tuple[tuple[str, bool], ...]:
     """The fields that can hold an actor reference: name, and whether the field itself is one."""

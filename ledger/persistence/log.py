@@ -116,11 +116,10 @@ class EventLog:
             self.read(connection, after, limit, through)  # which tells where the gap is
         return int(last) if count else after
 
-    def relation(self, after: int, through: int) -> sql.Composed:
-        """A query for the records after a position, up to another one, in no order."""
-        bounds = {"after": sql.Literal(after), "through": sql.Literal(through)}
+    def relation(self) -> sql.Composed:
+        """A query for the records after `batch_after`, up to `batch_through`, in no order."""
         parts = {"schema": sql.Identifier(self.schema), "columns": sql.SQL(QUERIES.columns)}
-        return sql.SQL(QUERIES.relation).format(**parts, **bounds)
+        return sql.SQL(QUERIES.relation).format(**parts)
 
     def page(
         self, connection: Connection, after: int, through: int, limit: int, *, raw: bool = False

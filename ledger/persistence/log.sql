@@ -24,7 +24,7 @@ SELECT count(*), max(position)
          ORDER BY position LIMIT %(limit)s) AS next
 
 -- name: relation
-SELECT {columns} FROM {schema}.events WHERE position > {after} AND position <= {through}
+SELECT {columns} FROM {schema}.events WHERE position > %(batch_after)s AND position <= %(batch_through)s
 
 -- name: read_fitting
 -- As many as take so many bytes on the wire, but at least one. What the envelope says travels beside it once more; a

@@ -42,11 +42,12 @@
 , unregistered AS (
     INSERT INTO totals_unregistered AS t
     SELECT grouping, key, policies, actor_id, sum(sign)
-      FROM known
-      CROSS JOIN unnest(known.actors) AS actor_id
-      CROSS JOIN unnest(known.keys) WITH ORDINALITY AS grouped (key, grouping)
-     WHERE counts AND key IS NOT NULL AND actor_id <> ALL (%(actors)s::text[])
-       AND NOT EXISTS (SELECT FROM actors WHERE actors.actor_id = actor_id.actor_id AND actors.held_to IS NULL)
+      FROM (SELECT sign, policies, keys, actor_id FROM known CROSS JOIN unnest(known.actors) AS actor_id
+             WHERE counts AND actor_id <> ALL (%(actors)s::text[])
+               AND NOT EXISTS (SELECT FROM actors WHERE actors.actor_id = actor_id.actor_id AND actors.held_to IS NULL)
+            OFFSET 0) AS naming
+      CROSS JOIN unnest(keys) WITH ORDINALITY AS grouped (key, grouping)
+     WHERE key IS NOT NULL
      GROUP BY grouping, key, policies, actor_id
     HAVING sum(sign) <> 0
         ON CONFLICT (grouping, key, policies, actor_id) DO UPDATE SET claims = t.claims + excluded.claims
@@ -199,7 +200,7 @@ RETURNING form_position
 -- All numbers that stand, inside the tolls that are new.
 WITH cell AS NOT MATERIALIZED (
     SELECT 1 AS sign, n.*, array_position(%(qualifiers)s::text[], qualifier) AS qualifier_number,
-           NULL::numeric AS source_number, NULL::numeric AS source_square, NULL::text[] AS keys_before,
+           NULL::numeric AS source_number, NULL::numeric AS source_square, counts AS is_first,
            0::bigint AS grouping, toll.form_position::text AS key
       FROM current_numbers AS n
 
@@ -208,3 +209,14 @@ WITH cell AS NOT MATERIALIZED (
 
 -- name: done
 SELECT 1
+
+-- name: next_incidents
+SELECT incident_id FROM claims
+ WHERE incident_id > coalesce(%(after)s::text, '')
+ GROUP BY incident_id ORDER BY incident_id LIMIT %(limit)s::int
+
+-- name: next_claims
+-- Those that are of no incident.
+SELECT event_id FROM claims
+ WHERE incident_id IS NULL AND (%(after)s::uuid IS NULL OR event_id > %(after)s::uuid)
+ GROUP BY event_id ORDER BY event_id LIMIT %(limit)s::int

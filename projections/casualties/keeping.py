@@ -41,6 +41,8 @@ SEPARATOR = "\x1f"
 """Between the parts of a key of several; no value holds a control character, and it sorts before all others."""
 QUALIFIERS = tuple(CountQualifier)
 """A total keeps the sum of their numbers; another order is another version of the read model."""
+PART = 10_000
+"""Incidents of which the totals are made at a time."""
 STRETCH = 4_096
 """Positions in a stretch: where a first position goes away, as many are looked at to find the next one."""
 
@@ -70,6 +72,22 @@ BOUNDS = {
     "most_tolls": MOST_TOLLS,
     "kept": len(KEPT),
 }
+
+
+class Totals:
+    """The current totals, as what the read model keeps."""
+
+    def renew(self, connection: Connection, changed: Changed) -> None:
+        """Bring them level with the claims after a batch."""
+        keep_totals(connection, changed)
+
+    def fill(self, connection: Connection, position: int) -> None:
+        """Make them all, a part of the incidents at a time: what the database sorts then fits into its memory."""
+        for query, told in ((BESIDE.next_incidents, "incidents"), (BESIDE.next_claims, "claims")):
+            after = None
+            while found := [row[0] for row in connection.execute(query, {"after": after, "limit": PART})]:
+                keep_totals(connection, Changed(position, **{told: set(found)}))
+                after = found[-1]
 
 
 def keep_totals(connection: Connection, changed: Changed) -> None:

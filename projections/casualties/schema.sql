@@ -16,20 +16,6 @@ ALTER TABLE claims
     ADD COLUMN is_toll      boolean NOT NULL,
     ADD COLUMN parties      text[] COLLATE "C" NOT NULL;   -- who took part, as victims too; sorted, each once
 
-CREATE INDEX claims_victims ON claims (victim_party, victim_class, outcome);
-CREATE INDEX claims_country ON claims (lower(country));
-CREATE INDEX claims_admin1 ON claims (lower(admin1));
-CREATE INDEX claims_admin2 ON claims (lower(admin2));
-CREATE INDEX claims_place ON claims (lower(place_name));
-CREATE INDEX claims_point ON claims (latitude, longitude) WHERE latitude IS NOT NULL;
-CREATE INDEX claims_long ON claims (occurred_start) WHERE occurred_end - occurred_start > 31;
-CREATE INDEX claims_attributed ON claims USING gin (attributed);
-CREATE INDEX claims_perpetrators ON claims USING gin (perpetrators);
-CREATE INDEX claims_parties ON claims USING gin (parties);
-CREATE INDEX claims_form_position ON claims (form_position);
-CREATE INDEX claims_tolls ON claims (form_position) WHERE is_toll;
-CREATE INDEX reports_source ON reports (source);
-
 -- What follows is kept level with the tables above in each batch's transaction, so that current totals cost the same
 -- however many claims there are. It says what a question without a filter says now by the rule `latest`, no more.
 
@@ -189,3 +175,49 @@ CREATE TABLE totals_unregistered (
     PRIMARY KEY (grouping, key, policies, actor_id)
 );
 CREATE INDEX totals_unregistered_actor ON totals_unregistered (actor_id);
+
+-- name: extract
+-- Bounds as they follow from the words without a guess: those that the source gives, else what its qualifier says of the
+-- number. acled-2019 takes the lowest number, and for words alone 100, 12, 10 or 0.
+body ->> 'victim_party' AS victim_party,
+coalesce(body ->> 'victim_class', {classes}::jsonb ->> type) AS victim_class,
+coalesce(body ->> 'outcome', {outcomes}::jsonb ->> type) AS outcome,
+ARRAY(SELECT DISTINCT actor COLLATE "C" FROM jsonb_array_elements_text(body -> 'perpetrators') AS actor ORDER BY 1)
+    AS perpetrators,
+coalesce((count ->> 'low')::bigint, CASE count ->> 'qualifier'
+    WHEN 'exact' THEN stated WHEN 'at_least' THEN stated WHEN 'more_than' THEN stated + 1
+    WHEN 'at_most' THEN 0 * stated WHEN 'less_than' THEN 0 * stated END) AS low,
+coalesce((count ->> 'best')::bigint, CASE count ->> 'qualifier'
+    WHEN 'more_than' THEN stated + 1 WHEN 'at_most' THEN NULL WHEN 'less_than' THEN NULL ELSE stated END) AS best,
+coalesce((count ->> 'high')::bigint, CASE count ->> 'qualifier'
+    WHEN 'exact' THEN stated WHEN 'at_most' THEN stated WHEN 'less_than' THEN stated - 1 END) AS high,
+CASE WHEN count IS NOT NULL THEN coalesce(
+    (count ->> 'low')::bigint,
+    CASE count ->> 'qualifier'
+        WHEN 'exact' THEN stated WHEN 'at_least' THEN stated WHEN 'more_than' THEN stated + 1
+        WHEN 'at_most' THEN 0 * stated WHEN 'less_than' THEN 0 * stated END,
+    (count ->> 'best')::bigint,
+    stated,
+    CASE WHEN count ->> 'qualifier' <> 'vague' THEN 0
+         WHEN count ->> 'words' ~* '\yhundreds\y' COLLATE "C" THEN 100
+         WHEN count ->> 'words' ~* '\ydozens\y' COLLATE "C" THEN 12
+         WHEN count ->> 'words' ~* '\y(several|many|numerous|a number of|some|a few)\y' COLLATE "C" THEN 10
+         ELSE 0 END) END AS acled_number,
+count ->> 'qualifier' AS qualifier,
+type = {TollClaimed} AS is_toll,
+ARRAY(SELECT DISTINCT actor COLLATE "C" FROM jsonb_array_elements_text({parties}) AS actor ORDER BY 1) AS parties
+
+-- name: create_indexes
+CREATE INDEX claims_victims ON claims (victim_party, victim_class, outcome);
+CREATE INDEX claims_country ON claims (lower(country));
+CREATE INDEX claims_admin1 ON claims (lower(admin1));
+CREATE INDEX claims_admin2 ON claims (lower(admin2));
+CREATE INDEX claims_place ON claims (lower(place_name));
+CREATE INDEX claims_point ON claims (latitude, longitude) WHERE latitude IS NOT NULL;
+CREATE INDEX claims_long ON claims (occurred_start) WHERE occurred_end - occurred_start > 31;
+CREATE INDEX claims_attributed ON claims USING gin (attributed);
+CREATE INDEX claims_perpetrators ON claims USING gin (perpetrators);
+CREATE INDEX claims_parties ON claims USING gin (parties);
+CREATE INDEX claims_form_position ON claims (form_position);
+CREATE INDEX claims_tolls ON claims (form_position) WHERE is_toll;
+CREATE INDEX reports_source ON reports (source);

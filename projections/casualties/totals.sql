@@ -133,7 +133,10 @@ SET LOCAL work_mem TO DEFAULT;
 
 -- name: cells
 ), cell AS NOT MATERIALIZED (
-    SELECT known.*, CASE WHEN number <= %(kept)s::int THEN number ELSE 0 END AS grouping, grouped.key
+    SELECT sign, incident_id, position, form_position, policies, left_out, counts, superseded, unresolved,
+           low, best, high, acled_number, whole, party_claim, aggregate, qualifier_number, source_number, source_square,
+           CASE WHEN number <= %(kept)s::int THEN number ELSE 0 END AS grouping, grouped.key,
+           counts AND (grouped.key = ANY (keys_before[:][number:number])) IS NOT TRUE AS is_first
       FROM known CROSS JOIN unnest(keys || inside) WITH ORDINALITY AS grouped (key, number)
      WHERE grouped.key IS NOT NULL
 )
@@ -144,7 +147,7 @@ SET LOCAL work_mem TO DEFAULT;
            CASE WHEN counts THEN form_position / %(stretch)s::bigint END AS stretch,
            sum(sign) FILTER (WHERE left_out IS NULL) AS taken,
            sum(sign) FILTER (WHERE counts) AS claims,
-           sum(sign) FILTER (WHERE counts AND (key = ANY (keys_before[:][grouping:grouping])) IS NOT TRUE) AS incidents,
+           sum(sign) FILTER (WHERE is_first) AS incidents,
            sum(sign * low) AS low, sum(sign) FILTER (WHERE low IS NOT NULL) AS lows,
            sum(sign * best) AS best, sum(sign) FILTER (WHERE best IS NOT NULL) AS bests,
            sum(sign * high) AS high, sum(sign) FILTER (WHERE high IS NOT NULL) AS highs,

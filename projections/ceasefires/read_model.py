@@ -1,10 +1,10 @@
-"""Which claims the ceasefire read model takes, and the columns that it adds to them. It derives nothing."""
+"""Which claims the ceasefire read model takes; its columns are in schema.sql. It derives nothing."""
 
-from typing import Any
+from psycopg import sql
 
-from ledger.domain.claim import AGREEMENTS, Claim
-from ledger.domain.codes import AttributionRole
-from ledger.domain.hostilities import ActReference
+from ledger.domain.agreements import CeasefireViolated
+from ledger.domain.claim import AGREEMENTS
+from ledger.domain.codes import ViolationStanding
 from ledger.domain.reports import CLAIM_TYPES
 from projections.history import ReadModel
 
@@ -16,33 +16,14 @@ SPEAKING = ("ThreatIssued", "TalksHeld", "StatementMade", "ObservationPostsEstab
 ABOUT = tuple(each.__name__ for each in CLAIM_TYPES if each.subject == AGREEMENTS)
 
 
-def extract(claim: Claim) -> tuple[Any, ...]:
-    """The values of the added columns."""
-    terms = getattr(claim, "terms", None)
-    return (
-        getattr(claim, "agreement_id", None),
-        list(getattr(claim, "agreement_ids", ())),
-        terms.supersedes_agreement_id if terms is not None else None,
-        any(each.role is AttributionRole.MONITOR for each in claim.attributions),
-        getattr(claim, "standing", None),
-        getattr(claim, "violation_kind", None) or None,
-        list(getattr(claim, "violators", ())),
-        sorted({_act(act) for act in getattr(claim, "acts", ())}),
-    )
-
-
-def _act(act: ActReference) -> str:
-    return act.incident_id if act.incident_id is not None else f"{EVENT_ACT}{act.event_id}"
-
-
 CEASEFIRES = ReadModel(
     name="ceasefires",
     version=2,
     package="projections.ceasefires",
     claim_types=frozenset((*ABOUT, *SPEAKING)),
-    columns=(
-        *("agreement_id", "speaks_of", "supersedes", "by_monitor"),
-        *("standing", "violation_kind", "violators", "acts"),
-    ),
-    extract=extract,
+    names={
+        "CeasefireViolated": sql.Literal(CeasefireViolated.__name__),
+        "alleged": sql.Literal(ViolationStanding.ALLEGED.value),
+        "event": sql.Literal(EVENT_ACT),
+    },
 )

@@ -1,8 +1,9 @@
 """A batch of records as a fold takes it: a query, for what the database does by itself, and records, for what only
 Python can read. It folds nothing."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from psycopg import sql
 
@@ -19,20 +20,22 @@ STAGED_TYPES = ("int8", "text", "int8", "uuid", "text", "text", "timestamptz", "
 class Batch:
     """Records of contiguous positions, from `first` to `last`, both in it.
 
-    `relation` is a query. Its columns are position, stream, revision, event_id, type, report_id,
-    recorded_at and payload, which is NULL where it was redacted. It holds for the transaction. `late` says that the
-    records were put aside before, and that later ones have been taken already.
+    `relation` is a query. Its columns are position, stream, revision, event_id, type, report_id, recorded_at and
+    payload, which is NULL where it was redacted. It holds for the transaction. `values` are its parameters; its
+    text is the same for all batches, so that the database need not plan each anew. `late` says that the records
+    were put aside before, and that later ones have been taken already.
     """
 
     relation: sql.Composable
     first: int
     last: int
     late: bool = False
+    values: Mapping[str, Any] = field(default_factory=dict)
 
     def records(self, connection: Connection, leaving_out: Collection[str] = ()) -> list[StoredRecord]:
         """The records but for those of some types, in order."""
         query = sql.SQL(QUERIES.records).format(relation=self.relation)
-        rows = connection.execute(query, {"leaving_out": list(leaving_out)}, binary=True)
+        rows = connection.execute(query, {**self.values, "leaving_out": list(leaving_out)}, binary=True)
         return [record_of(row) for row in rows]
 
 
@@ -41,7 +44,10 @@ def next_batch(
 ) -> Batch | None:
     """The records that follow a position, at most so many; None where there are none. PositionGapError."""
     last = log.reach(connection, after, limit, through)
-    return Batch(log.relation(after, last), after + 1, last) if last > after else None
+    if last == after:
+        return None
+    values = {"batch_after": after, "batch_through": last}
+    return Batch(log.relation(), after + 1, last, values=values)
 
 
 def staged(connection: Connection, records: Sequence[StoredRecord], *, late: bool = False) -> Batch:

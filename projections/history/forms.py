@@ -32,6 +32,7 @@ class RecordedClaim:
     stream: str
     report_id: str
     recorded_at: datetime
+    body: str | None
     content: Claim | None
 
 

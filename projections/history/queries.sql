@@ -3,6 +3,10 @@
 -- name: use_schema
 SELECT set_config('search_path', %(schema)s, true)
 
+-- name: begin_fold
+-- What the fold runs is planned once, not for each batch: for a small one, planning takes longer than the rest.
+SELECT set_config('search_path', %(schema)s, true), set_config('plan_cache_mode', 'force_generic_plan', true)
+
 -- name: targets
 -- What acts are about: their targets, and the targets of the acts that they target in turn.
 WITH RECURSIVE upward AS (

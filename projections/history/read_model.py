@@ -1,50 +1,56 @@
-"""A read model: which claims it takes and what it extracts from them. Tables and fold are those of the history;
+"""A read model: which claims it takes and what is extracted from them. Tables and fold are those of the history;
 a read model adds columns, and never reads the ledger by itself."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
 
-from ledger.domain.reports import CLAIM_TYPES
+from psycopg import sql
+
+from ledger.domain.reports import CLAIM_TYPES, event_from_payload
 from ledger.persistence.queries import Queries
 from projections.engine.batches import Batch
 from projections.engine.digest import digest_of_schema
 from projections.engine.projection import Connection
 from projections.history.changed import Changed
+from projections.history.extracting import Extraction
 from projections.history.fold import Fold
-from projections.history.rows import RowBuilder
+from projections.history.new_types import NewTypes
 from projections.history.statements import COMMON
 
 ALL_CLAIM_TYPES = frozenset(each.__name__ for each in CLAIM_TYPES)
+SCHEMA = Queries("projections.history", "schema.sql")
 
 
-def nothing_more(claim: Any) -> tuple[()]:
-    """Extracts no columns beyond the common ones."""
-    return ()
+class Keeping(Protocol):
+    """Tables of a read model that are made of the common ones."""
 
+    def renew(self, connection: Connection, changed: Changed) -> None:
+        """Bring them level after a batch. What they hold then follows from what the common tables hold."""
 
-def nothing_kept(connection: Connection, changed: Changed) -> None:
-    """Keeps nothing beyond the common tables."""
+    def fill(self, connection: Connection, position: int) -> None:
+        """Make all of their content, once, from common tables that are level with a position."""
 
 
 @dataclass(frozen=True)
 class ReadModel:
     """A projection over the common tables.
 
-    `package` holds a `schema.sql` whose query `create_tables` runs after the common tables (typically
-    `ALTER TABLE claims ADD COLUMN …`); None adds nothing. `extract` answers the values of `columns` for a
-    claim of one of `claim_types`, in any of its forms; it depends on nothing but the claim. `keep` brings tables of
-    the read model's own level with the common ones, after the fold of each batch and in its transaction; what it
-    writes depends on what the tables hold then, and not on how the records were cut into batches.
+    `package` holds a `schema.sql`. Its `create_tables` adds to the common tables (typically `ALTER TABLE claims ADD
+    COLUMN …`), `extract` gives the values of the added columns, in their order, as SQL expressions over the payload
+    `body` of a claim of one of `claim_types`, with `names` for its placeholders, and `create_indexes` makes what
+    only questions need. None adds nothing. `keeping` keeps further tables level; `new_types` is the rule for events
+    that this program does not know.
     """
 
     name: str
     version: int
     package: str | None
     claim_types: frozenset[str]
-    columns: tuple[str, ...] = ()
-    extract: Callable[[Any], tuple[Any, ...]] = nothing_more
-    keep: Callable[[Connection, Changed], None] = nothing_kept
+    names: Mapping[str, sql.Composable] = field(default_factory=dict)
+    keeping: Keeping | None = None
+    new_types: NewTypes = NewTypes.HALT
 
     def __post_init__(self) -> None:
         unknown = self.claim_types - ALL_CLAIM_TYPES
@@ -54,20 +60,48 @@ class ReadModel:
     def create(self, connection: Connection, schema: str) -> None:
         """Make the tables of a new generation in its empty schema."""
         connection.execute(COMMON.use_schema, {"schema": schema})
-        connection.execute(Queries("projections.history", "schema.sql").create_tables)
-        if self.package is not None:
-            connection.execute(Queries(self.package, "schema.sql").create_tables)
+        connection.execute(SCHEMA.create_tables)
+        if self._own is not None:
+            connection.execute(self._own.create_tables)
+        self._extraction.check(connection)
 
     def fold(self, connection: Connection, schema: str, batch: Batch, *, complete: bool) -> None:
         """Take a batch of records; how they are cut into batches makes no difference."""
-        connection.execute(COMMON.use_schema, {"schema": schema})
-        records = batch.records(connection)
-        changed = Fold(connection, self.claim_types, RowBuilder(self.columns, self.extract)).take(records)
-        self.keep(connection, changed)
+        connection.execute(COMMON.begin_fold, {"schema": schema})
+        if batch.first == batch.last:
+            _refuse_unfit(connection, batch)
+        keeping = self.keeping if complete else None
+        changed = Fold(connection, self.claim_types, self._extraction, telling=keeping is not None).take(
+            batch, self.new_types
+        )
+        if keeping is not None:
+            keeping.renew(connection, changed)
 
     def complete(self, connection: Connection, schema: str, position: int) -> None:
-        """Make what only questions need."""
+        """Make what only questions need: indexes, and the tables that are kept."""
+        connection.execute(COMMON.use_schema, {"schema": schema})
+        connection.execute(SCHEMA.create_indexes)
+        if self._own is not None and hasattr(self._own, "create_indexes"):
+            connection.execute(self._own.create_indexes)
+        if self.keeping is not None:
+            self.keeping.fill(connection, position)
 
     def digest(self, connection: Connection, schema: str) -> bytes:
         """Digest of all rows, independent of their order."""
         return digest_of_schema(connection, schema)
+
+    @cached_property
+    def _own(self) -> Queries | None:
+        return Queries(self.package, "schema.sql") if self.package is not None else None
+
+    @cached_property
+    def _extraction(self) -> Extraction:
+        return Extraction(getattr(self._own, "extract", ""), self.names)
+
+
+def _refuse_unfit(connection: Connection, batch: Batch) -> None:
+    """Read a single event in full: a batch that fails is halved until the event is alone, and this tells why it
+    does not fit."""
+    for record in batch.records(connection):
+        if record.topic in ALL_CLAIM_TYPES and not record.redacted:
+            event_from_payload(record.topic, record.state)

@@ -1,65 +1,74 @@
-"""Forms of claims as rows of the table `claims`: the common columns, then those of the read model."""
+"""Rows of the common tables that come of acts: acts as they stood, and the forms of claims that follow from them.
+What a form says is extracted by the database."""
 
-from collections.abc import Callable
-from typing import Any
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+from uuid import UUID
 
 from ledger.domain.claim import Claim
-from ledger.domain.codes import AttributionRole, EventClarity
-from projections.history.forms import HeldForm, RecordedClaim, stated_incident
+from ledger.domain.reports import event_from_payload
+from ledger.persistence.records import StoredRecord
+from projections.history.forms import HeldForm, RecordedClaim
+from projections.history.standing import Act, Span
 
-COMMON_COLUMNS = (
-    *("event_id", "form_event_id", "position", "form_position", "held_from", "held_to"),
-    *("type", "stream", "report_id", "incident_id", "stated_incident_id"),
-    *("occurred_start", "occurred_end", "date_precision"),
-    *("place_name", "country", "admin1", "admin2", "place_precision", "latitude", "longitude"),
-    *("verification", "credibility", "aggregate", "kind_of_violence"),
-    *("attributed", "party_claim", "actors", "preferred", "preferred_position"),
-    *("why_ended", "recorded_at", "body"),
-)
-NO_PLACE = (None,) * 7
+FORMS = 1_000
+"""In one statement."""
 
 
-class RowBuilder:
-    """Builds rows for one read model."""
-
-    def __init__(self, columns: tuple[str, ...], extract: Callable[[Any], tuple[Any, ...]]) -> None:
-        self.columns = COMMON_COLUMNS + columns
-        self._extract = extract
-        self._more = len(columns)
-
-    def row(self, claim: RecordedClaim, held: HeldForm) -> tuple[Any, ...]:
-        """The row of one form of a claim."""
-        form, content = held.form, held.form.content
-        more = self._extract(content)
-        if len(more) != self._more:
-            raise ValueError(f"{len(more)} values were extracted for {self._more} columns")
-        return (
-            *(claim.event_id, form.event_id, claim.position, form.position, held.held_from, held.held_to),
-            *(content.type, claim.stream, claim.report_id, form.incident_id, stated_incident(content)),
-            *(content.occurred.start, content.occurred.end, content.occurred.precision.code),
-            *_place(content),
-            content.verification.value,
-            content.credibility and content.credibility.code,
-            content.clarity is EventClarity.AGGREGATE,
-            content.kind_of_violence and content.kind_of_violence.code,
-            *_voices(content),
-            *(form.preferred_position is not None, form.preferred_position),
-            *(held.why_ended, claim.recorded_at, content.to_payload().decode()),
-            *more,
-        )
+def act_of(record: StoredRecord) -> Act:
+    """The act that a record holds."""
+    event = event_from_payload(record.topic, record.state)
+    target = getattr(event, "target_event_id", None) or getattr(event, "preferred_event_id", None)
+    return Act(
+        event_id=record.event_id,
+        position=record.position,
+        type=record.topic,
+        target_event_id=UUID(target) if target else None,
+        target_report_id=getattr(event, "target_report_id", None),
+        report_id=record.report_id,
+        recorded_at=record.recorded_at,
+        body=record.state.decode(),
+        event=event,
+    )
 
 
-def _place(content: Claim) -> tuple[Any, ...]:
-    place = content.place
-    if place is None:
-        return NO_PLACE
-    names = (place.name, place.country or None, place.admin1 or None, place.admin2 or None)
-    return (*names, place.precision.code, place.latitude, place.longitude)
+def act_row(act: Act, span: Span) -> tuple[Any, ...]:
+    """A row of `acts`: an act in a range of positions."""
+    targets = (act.target_event_id, act.target_report_id)
+    return (act.event_id, act.position, act.type, *targets, act.report_id, act.recorded_at, *span, act.body)
 
 
-def _voices(content: Claim) -> tuple[list[str], bool, list[str]]:
-    """Who is said to say so, whether a party says so, and every actor that the claim names."""
-    attributions = content.attributions
-    attributed = [name for each in attributions for name in (each.actor_id, each.name) if name]
-    by_party = any(each.role is AttributionRole.PARTY for each in attributions)
-    return attributed, by_party, sorted({actor for _, actor in content.actor_ids()})
+def recorded_claim(row: Sequence[Any]) -> RecordedClaim:
+    """A row of `claims_concerned`."""
+    *columns, kind, body = row
+    content = cast(Claim, event_from_payload(kind, body.encode())) if kind else None
+    return RecordedClaim(*[*columns, body, content])
+
+
+def form_rows(forms: Sequence[tuple[RecordedClaim, HeldForm]]) -> Iterator[str]:
+    """Forms as JSON arrays of bounded length, with the columns of `later_form`."""
+    for first in range(0, len(forms), FORMS):
+        yield f"[{','.join(_form(*each) for each in forms[first : first + FORMS])}]"
+
+
+def _form(claim: RecordedClaim, held: HeldForm) -> str:
+    form = held.form
+    # What was recorded is kept as it was written.
+    body = claim.body if form.content is claim.content else form.content.to_payload().decode()
+    columns = {
+        "event_id": str(claim.event_id),
+        "form_event_id": str(form.event_id),
+        "position": claim.position,
+        "form_position": form.position,
+        "held_from": held.held_from,
+        "held_to": held.held_to,
+        "type": form.content.type,
+        "stream": claim.stream,
+        "report_id": claim.report_id,
+        "incident_id": form.incident_id,
+        "preferred_position": form.preferred_position,
+        "why_ended": held.why_ended,
+        "recorded_at": claim.recorded_at.isoformat(),
+    }
+    return f'{json.dumps(columns)[:-1]}, "body": {body}}}'

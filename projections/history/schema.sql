@@ -3,6 +3,7 @@
 -- held_from <= position AND (held_to IS NULL OR held_to > position).
 
 -- name: create_tables
+-- With the indexes that the fold itself needs.
 -- One row for each form in which a claim held. The first row (held_from = position) is the claim as it was recorded and
 -- is always there, with an empty range if the claim never held.
 CREATE TABLE claims (
@@ -41,10 +42,7 @@ CREATE TABLE claims (
     body               jsonb NOT NULL,                -- this form's payload, assessed verification included
     PRIMARY KEY (event_id, held_from)
 );
-CREATE INDEX claims_held_from ON claims (held_from);
-CREATE INDEX claims_incident ON claims (incident_id);
 CREATE INDEX claims_stated_incident ON claims (stated_incident_id);
-CREATE INDEX claims_occurred ON claims (occurred_start);
 CREATE INDEX claims_report ON claims (report_id);
 
 -- Claims of types that the read model does not take: a correction can make one a type that it does.
@@ -64,7 +62,6 @@ CREATE TABLE redacted_claims (
     type     text COLLATE "C" NOT NULL,               -- as recorded
     stream   text COLLATE "C" NOT NULL
 );
-CREATE INDEX redacted_claims_stream ON redacted_claims (stream);
 
 -- Acts whose payloads were removed: what they did is gone too, so that as of positions at which they stood the record
 -- reads as if they had not been. The ledger lets an act go only when it does nothing any more.
@@ -93,8 +90,6 @@ CREATE TABLE reports (
     PRIMARY KEY (report_id, held_from)
 );
 CREATE INDEX reports_event ON reports (event_id);
--- The day that the record has reached: the latest one of a report that holds. With the range, so that the index answers.
-CREATE INDEX reports_reported ON reports (reported, held_from, held_to);
 
 -- Acts of the record, while they are not undone.
 CREATE TABLE acts (
@@ -135,3 +130,12 @@ CREATE TABLE actors (
     held_to   bigint,
     PRIMARY KEY (actor_id, held_from)
 );
+
+-- name: create_indexes
+-- What only questions need, made when a generation is full.
+CREATE INDEX claims_held_from ON claims (held_from);
+CREATE INDEX claims_incident ON claims (incident_id);
+CREATE INDEX claims_occurred ON claims (occurred_start);
+CREATE INDEX redacted_claims_stream ON redacted_claims (stream);
+-- The day that the record has reached: the latest one of a report that holds. With the range, so that the index answers.
+CREATE INDEX reports_reported ON reports (reported, held_from, held_to);

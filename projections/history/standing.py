@@ -24,6 +24,7 @@ class Act:
     target_report_id: str | None
     report_id: str
     recorded_at: datetime
+    body: str
     event: DomainEvent
 
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from ledger.domain.reports import ReportFiled
+from ledger.persistence.records import StoredRecord
 from projections.engine.projection import Connection
 from projections.history.standing import Act
 from projections.history.statements import COMMON
@@ -18,6 +20,11 @@ class Touched:
     reports: set[str] = field(default_factory=set)
     actors: set[str] = field(default_factory=set)
     merges: bool = False
+
+    def add_late(self, records: Sequence[StoredRecord]) -> None:
+        """What comes late is itself to be computed anew: acts on it may have been taken before."""
+        self.events |= {each.event_id for each in records}
+        self.reports |= {each.report_id for each in records if each.topic == ReportFiled.__name__}
 
     @classmethod
     def by(cls, connection: Connection, acts: Sequence[Act]) -> "Touched":

@@ -18,7 +18,6 @@ from projections.casualties.figures import (
     left_out_of,
     residual,
 )
-from projections.casualties.policies import acled_number
 from projections.casualties.question import GRADES, ClaimFilter, CountPolicy, Grouping, Question, ResolutionRule
 
 BOUND = st.one_of(st.none(), st.integers(0, 5_000))
@@ -113,25 +112,6 @@ def test_every_reason_has_a_sentence_and_only_counted_ones_are_told() -> None:
     row = dict.fromkeys(REASONS, 0) | {"superseded": 2}
     assert left_out_of(row) == [LeftOut("SUPERSEDED", 2)]
     assert left_out_of(row)[0].description.endswith(".")
-
-
-@pytest.mark.parametrize(
-    ("count", "number"),
-    [
-        ({"qualifier": "exact", "stated": 7}, 7),
-        ({"qualifier": "more_than", "stated": 1800}, 1801),
-        ({"qualifier": "about", "stated": 200}, 200),
-        ({"qualifier": "between", "low": 10, "best": 15, "high": 20}, 10),
-        ({"qualifier": "at_most", "stated": 9}, 0),
-        ({"qualifier": "vague", "words": "Several dozens"}, 12),
-        ({"qualifier": "vague", "words": "several people"}, 10),
-        ({"qualifier": "vague", "words": "hundreds"}, 100),
-        ({"qualifier": "vague", "words": "an untold number"}, 0),
-        ({"qualifier": "unknown"}, 0),
-    ],
-)
-def test_acled_gives_every_count_one_number(count: dict[str, object], number: int) -> None:
-    assert acled_number(Count.model_validate(count)) == number
 
 
 def test_the_names_of_policies_and_rules_are_those_of_the_answers() -> None:

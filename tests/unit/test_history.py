@@ -4,37 +4,20 @@ from __future__ import annotations
 
 from itertools import pairwise
 from typing import Any
-from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.domain.reports import event_from_payload
-from ledger.persistence.records import StoredRecord
 from projections.history.merging import Merge, Merges, merges_of
+from projections.history.rows import act_of
 from projections.history.standing import Act, Standing, trees_of
-from tests.histories import EPOCH, INCIDENTS, event_id, expected_groups, record
+from tests.histories import INCIDENTS, event_id, expected_groups, record
 
 LONG_CHAIN = 2_000
 
 
 def act(position: int, kind: str, **content: Any) -> Act:
     return act_of(record(position, kind, "r1", **content))
-
-
-def act_of(recorded: StoredRecord) -> Act:
-    event: Any = event_from_payload(recorded.topic, recorded.state)
-    target = getattr(event, "target_event_id", None)
-    return Act(
-        event_id=recorded.event_id,
-        position=recorded.position,
-        type=recorded.topic,
-        target_event_id=UUID(target) if target else None,
-        target_report_id=getattr(event, "target_report_id", None),
-        report_id=recorded.report_id,
-        recorded_at=EPOCH,
-        event=event,
-    )
 
 
 def undoing(position: int, target: int) -> Act:

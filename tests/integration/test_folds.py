@@ -1,0 +1,150 @@
+"""The folds of all read models on a real database: however a history is taken, the tables are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from ledger.persistence.records import StoredRecord
+from projections.engine.batches import staged
+from projections.history import ReadModel
+from projections.service import READ_MODELS
+from tests.histories import casualty_contents, claim_contents, histories, redacted
+from tests.postgres import Database
+
+EXAMPLES = settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+MODELS = st.sampled_from(READ_MODELS)
+HISTORIES = histories(redactions=True, contents=casualty_contents() | claim_contents())
+SCHEMA = "ledger_main_folds_g1"
+
+
+class KilledError(Exception):
+    """As when a process is killed: nothing more is sent."""
+
+
+class Killable(psycopg.Connection[Any]):
+    """A connection that ends before one of its statements."""
+
+    statements_left = -1
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        if self.statements_left == 0:
+            raise KilledError
+        self.statements_left -= 1
+        return super().cursor(*args, **kwargs)
+
+
+@pytest.fixture
+def connection(database: Database) -> Iterator[Killable]:
+    with Killable.connect(database.owner_url) as own:
+        yield own
+
+
+class Generation:
+    """One generation, that is filled and then complete."""
+
+    def __init__(self, connection: Killable, model: ReadModel) -> None:
+        self.connection = connection
+        self.model = model
+        connection.rollback()
+        connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE; CREATE SCHEMA {SCHEMA}")
+        model.create(connection, SCHEMA)
+        connection.commit()
+        self.position, self.is_complete = 0, False
+
+    def take(self, records: Sequence[StoredRecord], *, late: bool = False) -> None:
+        if records:
+            batch = staged(self.connection, records, late=late)
+            self.model.fold(self.connection, SCHEMA, batch, complete=self.is_complete)
+            self.position = max(self.position, records[-1].position)
+
+    def complete(self) -> None:
+        self.model.complete(self.connection, SCHEMA, self.position)
+        self.is_complete = True
+
+    def digest(self) -> bytes:
+        return self.model.digest(self.connection, SCHEMA)
+
+
+def in_order(connection: Killable, model: ReadModel, records: Sequence[StoredRecord]) -> bytes:
+    """The digest of a generation that was complete from the first event on, one event at a time."""
+    generation = Generation(connection, model)
+    generation.complete()
+    for each in records:
+        generation.take([each])
+    return generation.digest()
+
+
+@given(records=HISTORIES, model=MODELS, size=st.integers(1, 40), full=st.integers(0, 30))
+@EXAMPLES
+def test_whenever_it_is_completed_and_however_it_is_cut(
+    connection: Killable, records: list[StoredRecord], model: ReadModel, size: int, full: int
+) -> None:
+    expected = in_order(connection, model, records)
+    generation = Generation(connection, model)
+    for first in range(0, min(full, len(records)), size):
+        generation.take(records[first : min(first + size, full)])
+    generation.complete()
+    for first in range(generation.position, len(records), size):
+        generation.take(records[first : first + size])
+    assert generation.digest() == expected
+
+
+@given(records=HISTORIES, model=MODELS, data=st.data())
+@EXAMPLES
+def test_what_comes_late_is_taken_as_if_in_order(
+    connection: Killable, records: list[StoredRecord], model: ReadModel, data: st.DataObject
+) -> None:
+    positions = [each.position for each in records]
+    late = data.draw(st.sets(st.sampled_from(positions), min_size=1, max_size=6), label="put aside")
+    generation = Generation(connection, model)
+    generation.complete()
+    for each in records:
+        generation.take([] if each.position in late else [each])
+    by_now = redacted(records)  # as the ledger has them when they are tried again
+    for position in sorted(late):
+        generation.take([by_now[position - 1]], late=True)
+    digest = generation.digest()
+    assert digest == in_order(connection, model, by_now)
+
+
+@given(records=HISTORIES, model=MODELS, size=st.integers(1, 10), data=st.data())
+@EXAMPLES
+def test_killed_before_any_statement_and_resumed(
+    connection: Killable, records: list[StoredRecord], model: ReadModel, size: int, data: st.DataObject
+) -> None:
+    expected = in_order(connection, model, records)
+    generation, kills = Generation(connection, model), 0
+    full = data.draw(st.integers(0, len(records)), label="completed after")
+    while generation.position < len(records) or not generation.is_complete:
+        before = committed(generation)
+        connection.statements_left = data.draw(st.integers(0, 25), label="statements") if kills < 6 else -1
+        try:
+            if generation.position >= full and not generation.is_complete:
+                generation.complete()
+            else:
+                through = full if not generation.is_complete else len(records)
+                generation.take(records[generation.position : min(generation.position + size, through)])
+            connection.statements_left = -1
+            connection.commit()
+        except KilledError:
+            kills += 1
+            connection.statements_left = -1
+            connection.rollback()
+            generation.position, generation.is_complete = before
+    assume(kills)
+    assert generation.digest() == expected
+
+
+def committed(generation: Generation) -> tuple[int, bool]:
+    """What is committed of a generation's place."""
+    return generation.position, generation.is_complete
