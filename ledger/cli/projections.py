@@ -36,14 +36,19 @@ def projections(session: Session) -> None:
             each.name,
             wording.projection_state(each.state),
             *(wording.number(getattr(each, name)) for name in numbers),
-            wording.seconds(each.lag_seconds),
+            _lag(each),
             _remarks(each),
         )
     print_table(session.out, made, "There is no projection.")
 
 
+def _lag(each: Any) -> str:
+    age = wording.seconds(each.lag_seconds)
+    return f"{wording.number(each.lag_events)} events, {age}" if each.lag_events else age
+
+
 def _remarks(each: Any) -> str:
-    parts = [each.halted_because]
+    parts = [each.halted_because, "" if each.leader else "no process follows"]
     if each.HasField("rebuild"):
         phase = wording.rebuild_phase(each.rebuild.phase)
         parts.append(f"generation {each.rebuild.generation} {phase}: {each.rebuild.done} of {each.rebuild.total}")

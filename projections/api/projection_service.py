@@ -47,12 +47,17 @@ class ProjectionServicer(projection_service_pb2_grpc.ProjectionServiceServicer):
     ) -> pb.ListProjectionsResponse:
         ledger, seconds = ledger_name(request.ledger), seconds_left(context)
         found = await asyncio.to_thread(self._engine.states, ledger, seconds)
-        return pb.ListProjectionsResponse(projections=map(projection_to_proto, found))
+        return pb.ListProjectionsResponse(projections=[self._told(each) for each in found])
 
     async def GetProjection(self, request: pb.GetProjectionRequest, context: Context) -> pb.GetProjectionResponse:
         ledger, name = ledger_name(request.ledger), projection_name(request.name)
         state = await asyncio.to_thread(self._engine.state, ledger, name, seconds_left(context))
-        return pb.GetProjectionResponse(projection=projection_to_proto(state))
+        return pb.GetProjectionResponse(projection=self._told(state))
+
+    def _told(self, state: ProjectionState) -> pb.Projection:
+        told = projection_to_proto(state)
+        told.leads_here = state.leader == self._engine.holder
+        return told
 
     async def RebuildProjection(
         self, request: pb.RebuildProjectionRequest, context: Context
@@ -104,6 +109,8 @@ def projection_to_proto(state: ProjectionState) -> pb.Projection:
         state_digest=state.state_digest,
         parked=state.parked,
         rebuild=progress_to_proto(state.rebuild) if state.rebuild is not None else None,
+        lag_events=state.lag_events,
+        leader=str(state.leader or ""),
     )
 
 

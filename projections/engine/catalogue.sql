@@ -62,11 +62,12 @@ ALTER TABLE {catalogue}.generations
 
 -- Which process folds into the live generation of each projection. Whoever renews the lease keeps it.
 CREATE TABLE IF NOT EXISTS {catalogue}.leaders (
-    name        text COLLATE "C" PRIMARY KEY,
-    holder      uuid NOT NULL,
-    epoch       bigint NOT NULL,
-    backend     integer,                        -- its connection's process at the server
-    expires_at  timestamptz NOT NULL
+    name          text COLLATE "C" PRIMARY KEY,
+    holder        uuid NOT NULL,
+    epoch         bigint NOT NULL,              -- raised when another process takes over
+    backend       integer,                      -- its session's process at the server, and when that began
+    backend_began timestamptz,
+    expires_at    timestamptz NOT NULL
 );
 
 -- name: live

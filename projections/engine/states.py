@@ -1,9 +1,11 @@
 """What an operator is told of a projection: where it is, what it does, and what keeps it from doing more."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from ledger.persistence.log import EventLog
 from projections.engine.catalogue import Catalogue, Generation, RebuildProgress
+from projections.engine.leases import Leases
 from projections.engine.projection import Connection, Projection
 
 FOLLOWING = "following"
@@ -27,10 +29,17 @@ class ProjectionState:
     parked: int
     rebuild: RebuildProgress | None
     state_digest: str = ""
+    leader: UUID | None = None
+    """The process that folds; None while nobody does."""
+
+    @property
+    def lag_events(self) -> int:
+        """How many events it has not taken."""
+        return max(self.head - self.position, 0)
 
 
 def state_of(
-    connection: Connection, ledger: str, projection: Projection, *, with_digest: bool = False
+    connection: Connection, ledger: str, projection: Projection, leases: Leases, *, with_digest: bool = False
 ) -> ProjectionState:
     """The state, all of it from one snapshot where the connection's transaction has one."""
     catalogue, name = Catalogue(ledger), projection.name
@@ -53,6 +62,7 @@ def state_of(
         parked=catalogue.parked(connection, live),
         rebuild=rebuild,
         state_digest=projection.digest(connection, live.schema).hex() if with_digest else "",
+        leader=leases.leader(connection, name),
     )
 
 

@@ -83,6 +83,8 @@ async def test_lists_projections_by_name(service: Service) -> None:
     ]
     tally = answer.projections[1]
     assert (tally.state, tally.position, tally.head) == (pb.PROJECTION_STATE_FOLLOWING, 3, 3)
+    assert (tally.lag_events, tally.lag_seconds) == (0, 0.0)
+    assert (len(tally.leader), tally.leads_here) == (36, True)
     assert tally.state_digest == ""
     assert not tally.HasField("rebuild")
 
@@ -101,6 +103,7 @@ async def test_a_halt_is_told(service: Service) -> None:
     service.ledger.append("P")
     found = await service.once(lambda found: found.state == pb.PROJECTION_STATE_HALTED)
     assert found.halted_because == "1 P: ValueError: what is P?"
+    assert (found.lag_events, found.position, found.head) == (1, 0, 1)
     assert found.lag_seconds > 0
 
 

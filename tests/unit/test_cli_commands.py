@@ -945,12 +945,18 @@ def test_projections_are_listed_with_their_lag(
         "position": "40",
         "head": "42",
         "lag_seconds": 75,
+        "lag_events": "2",
         "halted_because": "an event does not fit",
     }
     server.answers["ListProjections"] = says(projection.ListProjectionsResponse, projections=[stated])
     assert ask("projections") == 0
     words = " ".join(capsys.readouterr().out.split())
-    assert "casualties halted 1 3 40 42 0 1 min 15 s an event does not" in words
+    assert "casualties halted 1 3 40 42 0 2 events, 1 min 15 s an event does not fit; no process follows" in words
+    level = {**stated, "state": "PROJECTION_STATE_FOLLOWING", "position": "42", "lag_seconds": 0, "lag_events": "0"}
+    level |= {"halted_because": "", "leader": "3f0c"}
+    server.answers["ListProjections"] = says(projection.ListProjectionsResponse, projections=[level])
+    assert ask("projections") == 0
+    assert capsys.readouterr().out.split()[-2:] == ["0.0", "s"]
 
 
 PROGRESS = {
