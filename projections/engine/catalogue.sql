@@ -175,8 +175,5 @@ SELECT EXISTS (SELECT FROM {ledger}.redactions WHERE act_position > %(position)s
 -- How long ago the first event after a position was recorded, seconds.
 SELECT extract(epoch FROM clock_timestamp() - recorded_at)::float8 FROM {ledger}.events WHERE position = %(position)s + 1
 
--- name: parked_count
-SELECT count(*) FROM {catalogue}.parked WHERE name = %(name)s AND generation = %(number)s
-
 -- name: analyse
 ANALYZE {table}

@@ -17,8 +17,10 @@ from projections.engine.cutting import cut_after
 from projections.engine.following import Following
 from projections.engine.leading import Leadership
 from projections.engine.leases import Leases
+from projections.engine.parked import ParkedEvent
 from projections.engine.projection import Connection, Projection
 from projections.engine.rebuilding import Rebuild
+from projections.engine.retrying import Retried, Retrying
 from projections.engine.states import ProjectionState, state_of
 
 log = logging.getLogger(__name__)
@@ -175,6 +177,16 @@ class Engine:
     def _refuse_unknown(self, connection: Connection, ledger: str) -> None:
         if not install.exists(connection, ledger):
             raise NotFoundError(kind="ledger", id=ledger)
+
+    def parked(
+        self, ledger: str, name: str, after: int, limit: int, timeout: float = STATE_SECONDS
+    ) -> list[ParkedEvent]:
+        """Events after a position that the live generation of a projection has put aside, in order."""
+        return Retrying(self._url, ledger, self._named(name), timeout).page(after, limit)
+
+    def retry(self, ledger: str, name: str, timeout: float = STATE_SECONDS) -> Retried:
+        """Take again what a projection has put aside, and what it is halted at."""
+        return Retrying(self._url, ledger, self._named(name), timeout).retry()
 
     @contextmanager
     def _snapshot(self, ledger: str, timeout: float) -> Iterator[Connection]:

@@ -1,6 +1,6 @@
 """One thread that keeps one projection of one ledger level, while this process leads it. It survives a database
-that goes away, and stops at an event that the fold cannot take: that halts this projection alone, until a restart
-or a rebuild."""
+that goes away. At an event that the fold cannot take this projection alone halts, until a retry, a rebuild or
+another leader, unless its rule is to park such events."""
 
 import logging
 import threading
@@ -12,7 +12,7 @@ from ledger.errors import LedgerError, NotPossibleError
 from ledger.persistence.connecting import connect, cut
 from ledger.persistence.notices import channel_of
 from projections.engine.catalogue import Generation
-from projections.engine.folding import AWAY, BATCH, Folding, UnfoldableError
+from projections.engine.folding import AWAY, Folding, UnfoldableError
 from projections.engine.leading import Candidate, Leadership
 from projections.engine.leases import Leases, session_of
 from projections.engine.projection import Connection, Projection
@@ -53,7 +53,6 @@ class Following:
         self._connection: Connection | None = None
         self._renewal: Rebuild | None = None
         self._busy_since: float | None = None
-        self._limit = BATCH
         self._halted_at: tuple[int, int] | None = None
         self._swept = 0.0
         self._thread = threading.Thread(target=self._run, name=f"follow-{ledger}-{projection.name}", daemon=True)
@@ -107,7 +106,7 @@ class Following:
                     return
                 self._tell_trouble(error)
                 # A batch that was too much for the database is tried again in smaller pieces.
-                self._limit = max(1, self._limit // 2)
+                self._folding.take_less()
                 if pause > FIRST_RETRY_SECONDS:
                     self._resign()  # others may reach the database
                 self._stopping.wait(pause)
@@ -151,19 +150,23 @@ class Following:
             # Whoever can fold what is live leads it. Who builds a newer version does not wait for that lease: the
             # older program keeps it for as long as it runs.
             self._resign()
-            halted = self._halted_at == (seen.number, seen.position)
-            return seen.version < mine and not halted and self._renew(connection, seen)
+            return seen.version < mine and not self._is_halted(seen) and self._renew(connection, seen)
         if not self._stands:
             self._stand(connection)
         epoch = self._leadership.epoch(self._catalogue.ledger, self.name)
-        if epoch is None or self._halted_at == (seen.number, seen.position):
+        if epoch is None or self._is_halted(seen):
             return False
         if self._folding.log.head(connection).size <= seen.position:
             return False
         try:
             return self._take(connection, epoch)
         except UnfoldableError as error:
-            return self._narrow(connection, error)
+            self._halt_at(connection, epoch, error)
+            return False
+
+    def _is_halted(self, seen: Generation) -> bool:
+        """Whether it was tried here already, and nobody has lifted the halt since."""
+        return self._halted_at == (seen.number, seen.position) and seen.halted_because != ""
 
     def _stand(self, connection: Connection) -> None:
         ledger, session = self._catalogue.ledger, session_of(connection)
@@ -181,8 +184,8 @@ class Following:
             live = self._lock(connection, epoch)
             if live is None:
                 return False
-            reached = self._folding.take(connection, live, self._limit)
-        self._limit = min(2 * self._limit, BATCH)
+            reached = self._folding.take(connection, live)
+        self._halted_at = None
         return reached > live.position
 
     def _lock(self, connection: Connection, epoch: int) -> Generation | None:
@@ -195,18 +198,15 @@ class Following:
             return None
         return live
 
-    def _narrow(self, connection: Connection, error: UnfoldableError) -> bool:
-        """Halve the batch until the event that cannot be taken is alone; then halt there."""
-        if error.batch > 1:
-            self._limit = error.batch // 2
-            return True
-        live = self._catalogue.live(connection, self.name)
-        if live is not None and live.position == error.after:
-            self._halt(connection, live, error.because)
-        return False
+    def _halt_at(self, connection: Connection, epoch: int, error: UnfoldableError) -> None:
+        with connection.transaction():
+            live = self._lock(connection, epoch)
+            if live is not None and live.position == error.after:
+                digest = f", fault {error.fault.digest}" if error.fault is not None else ""
+                self._halt(connection, live, error.because, digest)
 
-    def _halt(self, connection: Connection, live: Generation, because: str) -> None:
-        log.error("%s of %s is halted: %s", self.name, self._catalogue.ledger, because)
+    def _halt(self, connection: Connection, live: Generation, because: str, digest: str = "") -> None:
+        log.error("%s of %s is halted: %s%s", self.name, self._catalogue.ledger, because, digest)
         self._catalogue.halt(connection, live, because)
         self._halted_at = (live.number, live.position)
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from ledger.persistence.log import EventLog
 from projections.engine.catalogue import Catalogue, Generation, RebuildProgress
 from projections.engine.leases import Leases
+from projections.engine.parked import ParkedEvents
 from projections.engine.projection import Connection, Projection
 
 FOLLOWING = "following"
@@ -59,7 +60,7 @@ def state_of(
         head=head,
         lag_seconds=catalogue.waiting_seconds(connection, live.position),
         halted_because=live.halted_because,
-        parked=catalogue.parked(connection, live),
+        parked=ParkedEvents(catalogue).count(connection, live),
         rebuild=rebuild,
         state_digest=projection.digest(connection, live.schema).hex() if with_digest else "",
         leader=leases.leader(connection, name),

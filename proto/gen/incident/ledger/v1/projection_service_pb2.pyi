@@ -421,9 +421,9 @@ class ParkedEvent(message.Message):
     type: builtins.str
     """Its type."""
     reason: builtins.str
-    """Why."""
+    """Why, without values of the event."""
     traceback_digest: builtins.str
-    """Digest of the traceback, to tell equal faults from different ones."""
+    """SHA-256 of the error's type and the places that it came through, lowercase hexadecimal: equal faults have equal ones."""
     def __init__(
         self,
         *,
@@ -528,18 +528,22 @@ class RetryParkedEventsResponse(message.Message):
 
     TAKEN_FIELD_NUMBER: builtins.int
     PARKED_FIELD_NUMBER: builtins.int
+    HALTED_BECAUSE_FIELD_NUMBER: builtins.int
     taken: builtins.int
     """Number taken now."""
     parked: builtins.int
     """Number still parked."""
+    halted_because: builtins.str
+    """Why it is still halted; empty where it is not."""
     def __init__(
         self,
         *,
         taken: builtins.int = ...,
         parked: builtins.int = ...,
+        halted_because: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["parked", b"parked", "taken", b"taken"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["halted_because", b"halted_because", "parked", b"parked", "taken", b"taken"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
