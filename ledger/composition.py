@@ -66,7 +66,7 @@ class Service:
             server.offers(ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"])
         reading = None
         if settings.role is not Role.WRITE:
-            reading = ReadingService(url)
+            reading = ReadingService(url, settings.park or ())
             for service in reading.register(server.registry):
                 server.offers(service)
         return cls(url, settings, server, ledgers, reading)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ledger.errors import LedgerError
 
@@ -83,6 +83,8 @@ class Settings(Limits, BaseSettings):
     """Where the embedded database keeps its data."""
     role: Role = Role.ALL
     """`write` records only, `read` answers only."""
+    park: Annotated[tuple[str, ...] | None, NoDecode] = None
+    """Projections that put aside an event which they cannot take, with commas between; the others halt at it."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("database_url", "owner_database_url")
@@ -96,6 +98,11 @@ class Settings(Limits, BaseSettings):
                 "is not the address of a PostgreSQL; write postgresql://USER:PASSWORD@HOST:PORT/DB"
             ) from None
         return given or None
+
+    @field_validator("park", mode="before")
+    @classmethod
+    def _are_names(cls, given: object) -> object:
+        return tuple(filter(None, map(str.strip, given.split(",")))) if isinstance(given, str) else given
 
     @field_validator("listen")
     @classmethod

@@ -2,7 +2,7 @@
 from them. It is started and stopped by the composition root and decides nothing."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
@@ -15,12 +15,14 @@ from incident.ledger.v1 import (
     projection_service_pb2,
     projection_service_pb2_grpc,
 )
+from ledger.settings import SettingsError
 from projections.api.casualty_service import CasualtyServicer
 from projections.api.ceasefire_service import CeasefireServicer
 from projections.api.projection_service import ProjectionServicer
 from projections.casualties import CASUALTIES
 from projections.ceasefires import CEASEFIRES
 from projections.engine.engine import Engine
+from projections.engine.projection import Parking, Projection
 from projections.engine.reading import ReadSide, read_pool
 from projections.incidents import INCIDENTS_READ_MODEL
 from projections.threats import THREATS
@@ -30,12 +32,22 @@ MAX_QUERY_CONNECTIONS = 16
 """Questions answered at once; more of them wait, at most until their deadlines."""
 
 
+def with_rules(parking: Collection[str]) -> list[Projection]:
+    """The read models, each with the rule for events that it cannot take."""
+    known = [each.name for each in READ_MODELS]
+    if unknown := sorted(set(parking) - set(known)):
+        named = ", ".join(map(repr, unknown))
+        raise SettingsError(f"LEDGER_PARK: there is no projection {named}; there are {', '.join(known)}")
+    return [Parking(each) if each.name in parking else each for each in READ_MODELS]
+
+
 class ReadingService:
     """Follows every ledger of a database and answers from its read models."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, parking: Collection[str] = ()) -> None:
+        """Those named by `parking` put aside what they cannot take; SettingsError where one has no such name."""
         self._pool = read_pool(url, MAX_QUERY_CONNECTIONS)
-        self._engine = Engine(url, READ_MODELS)
+        self._engine = Engine(url, with_rules(parking))
 
     def register(self, registry: grpc.aio.Server) -> Sequence[ServiceDescriptor]:
         """Adds the services to a server; gives their descriptors."""

@@ -42,16 +42,28 @@ NEXT_COMMANDS = (
 @click.option(
     "--role", type=click.Choice([role.value for role in Role]), help="What to serve. LEDGER_ROLE, else all."
 )
+@click.option(
+    "--park",
+    metavar="NAMES",
+    help="Read models that put an event aside which they cannot take, with commas between. LEDGER_PARK, else none:"
+    " they halt at it.",
+)
 @click.option("--seed", is_flag=True, help="Load the seed reports into an empty ledger, or complete them.")
 @click.option("--show", is_flag=True, help="Print what the views say, and what to try next.")
 def serve(
-    listen: str | None, data_dir: Path | None, embedded: bool, role: str | None, seed: bool, show: bool
+    listen: str | None,
+    data_dir: Path | None,
+    embedded: bool,
+    role: str | None,
+    park: str | None,
+    seed: bool,
+    show: bool,
 ) -> None:
     """Serve ledgers over gRPC until Ctrl-C or SIGTERM.
 
     Without LEDGER_DATABASE_URL the service runs a PostgreSQL of its own in the data folder.
     """
-    settings = Settings.read(listen=listen, data_dir=data_dir, role=role)
+    settings = Settings.read(listen=listen, data_dir=data_dir, role=role, park=park)
     _refuse_what_no_role_does(settings.role, seed, show)
     if embedded:
         settings.database_url = None

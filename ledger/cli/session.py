@@ -22,6 +22,9 @@ MAX_RECONNECT_MILLISECONDS = 2_000
 PLAIN_WIDTH = 100
 """Columns where the output is no terminal."""
 
+OPTIONS = ("address", "ledger", "as_json", "timeout")
+"""The shared options by name."""
+
 Stub = TypeVar("Stub")
 Command = Callable[..., None]
 
@@ -67,6 +70,11 @@ class Session:
         """Seconds for one question."""
         return DEFAULT_TIMEOUT_SECONDS if self.timeout is None else self.timeout
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the commands below a group's own go on with."""
+        return {name: getattr(self, name) for name in OPTIONS}
+
     def close(self) -> None:
         """Closes the connection, where one was opened."""
         if "channel" in self.__dict__:
@@ -103,7 +111,7 @@ def connected(function: Command) -> Command:
     @functools.wraps(function)
     def command(**options: Any) -> None:
         context = click.get_current_context()
-        given = {name: options.pop(name) for name in ("address", "ledger", "as_json", "timeout")}
+        given = {name: options.pop(name) for name in OPTIONS}
         session = Session(**{**(context.obj or {}), **_stated(given)})
         context.call_on_close(session.close)
         function(session, **options)

@@ -78,5 +78,6 @@ def _digest(request: Message) -> str:
     question = type(request)()
     question.CopyFrom(request)
     for field in PER_PAGE:
-        question.ClearField(field)
+        if field in question.DESCRIPTOR.fields_by_name:
+            question.ClearField(field)
     return sha256(question.SerializeToString(deterministic=True)).hexdigest()[: 2 * DIGEST_BYTES]

@@ -12,8 +12,10 @@ from incident.ledger.v1 import projection_service_pb2_grpc
 from ledger.api.messages import timestamp_to_proto
 from ledger.api.requests import ledger_name, seconds_left
 from ledger.errors import InvalidRequestError, UnimplementedError, Violation
+from projections.api.page_tokens import page_size_of, read_token, write_token
 from projections.engine import Engine, ProjectionState, rebuilding, states
 from projections.engine.catalogue import RebuildProgress
+from projections.engine.parked import ParkedEvent
 
 WATCH_SECONDS = 0.1
 """How often a rebuild is looked at for those who watch it."""
@@ -47,12 +49,17 @@ class ProjectionServicer(projection_service_pb2_grpc.ProjectionServiceServicer):
     ) -> pb.ListProjectionsResponse:
         ledger, seconds = ledger_name(request.ledger), seconds_left(context)
         found = await asyncio.to_thread(self._engine.states, ledger, seconds)
-        return pb.ListProjectionsResponse(projections=map(projection_to_proto, found))
+        return pb.ListProjectionsResponse(projections=[self._told(each) for each in found])
 
     async def GetProjection(self, request: pb.GetProjectionRequest, context: Context) -> pb.GetProjectionResponse:
         ledger, name = ledger_name(request.ledger), projection_name(request.name)
         state = await asyncio.to_thread(self._engine.state, ledger, name, seconds_left(context))
-        return pb.GetProjectionResponse(projection=projection_to_proto(state))
+        return pb.GetProjectionResponse(projection=self._told(state))
+
+    def _told(self, state: ProjectionState) -> pb.Projection:
+        told = projection_to_proto(state)
+        told.leads_here = state.leader == self._engine.holder
+        return told
 
     async def RebuildProjection(
         self, request: pb.RebuildProjectionRequest, context: Context
@@ -76,11 +83,28 @@ class ProjectionServicer(projection_service_pb2_grpc.ProjectionServiceServicer):
     async def CancelRebuild(self, request: pb.CancelRebuildRequest, context: Context) -> NoReturn:
         raise UnimplementedError(what="Cancelling a rebuild")
 
-    async def ListParkedEvents(self, request: pb.ListParkedEventsRequest, context: Context) -> NoReturn:
-        raise UnimplementedError(what="Putting events aside that a fold cannot take")
+    async def ListParkedEvents(
+        self, request: pb.ListParkedEventsRequest, context: Context
+    ) -> pb.ListParkedEventsResponse:
+        ledger, name = ledger_name(request.ledger), projection_name(request.name)
+        size, token = page_size_of(request), read_token(request, (int,))
+        after = token.key[0] if token is not None else 0
+        seconds = seconds_left(context)
+        found = await asyncio.to_thread(self._engine.parked, ledger, name, after, size + 1, seconds)
+        answer = pb.ListParkedEventsResponse(events=map(parked_to_proto, found[:size]))
+        if len(found) > size:
+            last = found[size - 1].position
+            answer.next_page_token = write_token(request, last, (last,))
+        return answer
 
-    async def RetryParkedEvents(self, request: pb.RetryParkedEventsRequest, context: Context) -> NoReturn:
-        raise UnimplementedError(what="Taking events again that were put aside")
+    async def RetryParkedEvents(
+        self, request: pb.RetryParkedEventsRequest, context: Context
+    ) -> pb.RetryParkedEventsResponse:
+        ledger, name = ledger_name(request.ledger), projection_name(request.name)
+        done = await asyncio.to_thread(self._engine.retry, ledger, name, seconds_left(context))
+        return pb.RetryParkedEventsResponse(
+            taken=done.taken, parked=done.parked, halted_because=done.halted_because
+        )
 
 
 def projection_name(given: str) -> str:
@@ -104,6 +128,18 @@ def projection_to_proto(state: ProjectionState) -> pb.Projection:
         state_digest=state.state_digest,
         parked=state.parked,
         rebuild=progress_to_proto(state.rebuild) if state.rebuild is not None else None,
+        lag_events=state.lag_events,
+        leader=str(state.leader or ""),
+    )
+
+
+def parked_to_proto(event: ParkedEvent) -> pb.ParkedEvent:
+    """One event that was put aside."""
+    return pb.ParkedEvent(
+        position=event.position,
+        type=event.type,
+        reason=event.reason,
+        traceback_digest=event.traceback_digest,
     )
 
 

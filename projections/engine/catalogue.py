@@ -187,10 +187,6 @@ class Catalogue:
         row = connection.execute(self.query("waiting_since"), {"position": position}).fetchone()
         return max(float(row[0]), 0.0) if row else 0.0
 
-    def parked(self, connection: Connection, generation: Generation) -> int:
-        """How many events a generation has put aside."""
-        return int(self._one(connection, "parked_count", name=generation.name, number=generation.number)[0])
-
     def _one(self, connection: Connection, query: str, **values: Any) -> tuple[Any, ...]:
         row = connection.execute(self.query(query), values).fetchone()
         if row is None:

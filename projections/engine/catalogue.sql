@@ -62,11 +62,12 @@ ALTER TABLE {catalogue}.generations
 
 -- Which process folds into the live generation of each projection. Whoever renews the lease keeps it.
 CREATE TABLE IF NOT EXISTS {catalogue}.leaders (
-    name        text COLLATE "C" PRIMARY KEY,
-    holder      uuid NOT NULL,
-    epoch       bigint NOT NULL,
-    backend     integer,                        -- its connection's process at the server
-    expires_at  timestamptz NOT NULL
+    name          text COLLATE "C" PRIMARY KEY,
+    holder        uuid NOT NULL,
+    epoch         bigint NOT NULL,              -- raised when another process takes over
+    backend       integer,                      -- its session's process at the server, and when that began
+    backend_began timestamptz,
+    expires_at    timestamptz NOT NULL
 );
 
 -- name: live
@@ -173,9 +174,6 @@ SELECT EXISTS (SELECT FROM {ledger}.redactions WHERE act_position > %(position)s
 -- name: waiting_since
 -- How long ago the first event after a position was recorded, seconds.
 SELECT extract(epoch FROM clock_timestamp() - recorded_at)::float8 FROM {ledger}.events WHERE position = %(position)s + 1
-
--- name: parked_count
-SELECT count(*) FROM {catalogue}.parked WHERE name = %(name)s AND generation = %(number)s
 
 -- name: analyse
 ANALYZE {table}

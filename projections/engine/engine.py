@@ -3,9 +3,9 @@ It serves nobody by itself."""
 
 import logging
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from uuid import UUID, uuid4
 
 import psycopg
 
@@ -15,8 +15,12 @@ from ledger.persistence.connecting import connect, cut
 from projections.engine.catalogue import RebuildProgress
 from projections.engine.cutting import cut_after
 from projections.engine.following import Following
+from projections.engine.leading import Leadership
+from projections.engine.leases import Leases
+from projections.engine.parked import ParkedEvent
 from projections.engine.projection import Connection, Projection
 from projections.engine.rebuilding import Rebuild
+from projections.engine.retrying import Retried, Retrying
 from projections.engine.states import ProjectionState, state_of
 
 log = logging.getLogger(__name__)
@@ -32,19 +36,19 @@ LAST_SECONDS = 1.0
 class Follower:
     """The projections of one ledger, each with a thread of its own."""
 
-    def __init__(self, url: str, ledger: str, projections: Sequence[Projection]) -> None:
+    def __init__(self, url: str, ledger: str, projections: Sequence[Projection], leadership: Leadership) -> None:
         self.ledger = ledger
-        self._threads = [Following(url, ledger, projection) for projection in projections]
+        self._threads = [Following(url, ledger, projection, leadership) for projection in projections]
 
     @property
     def troubles(self) -> dict[str, str]:
         """Why projections cannot reach the database, by name; empty while they can."""
         return {each.name: each.trouble for each in self._threads if each.trouble}
 
-    def cut_if_stuck(self, now: float) -> None:
+    def cut_if_stuck(self) -> None:
         """Cut connections that answer nothing."""
         for each in self._threads:
-            each.cut_if_stuck(now)
+            each.cut_if_stuck()
 
     def start(self) -> None:
         """Begin to follow."""
@@ -92,11 +96,12 @@ class RunningRebuild:
 class Engine:
     """Follows every ledger of a database."""
 
-    def __init__(self, url: str, projections: Sequence[Projection]) -> None:
+    def __init__(self, url: str, projections: Sequence[Projection], holder: UUID | None = None) -> None:
         self.projections = {each.name: each for each in projections}
         self._url = url
         self._followers: dict[str, Follower] = {}
         self._rebuilds: list[RunningRebuild] = []
+        self._leadership = Leadership(url, holder or uuid4())
         self._stopping = threading.Event()
         self._connection: Connection | None = None
         self._thread = threading.Thread(target=self._look, name="ledgers", daemon=True)
@@ -107,8 +112,14 @@ class Engine:
         followers = list(self._followers.values())
         return {f"{each.ledger}/{name}": why for each in followers for name, why in each.troubles.items()}
 
+    @property
+    def holder(self) -> UUID:
+        """The id of this process, where it leads a projection."""
+        return self._leadership.holder
+
     def start(self) -> None:
         """Begin to follow; the database may be away at first."""
+        self._leadership.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -124,6 +135,7 @@ class Engine:
             stop.start()
         for stop in stops:
             stop.join()
+        self._leadership.stop()
         for rebuild in self._rebuilds:
             rebuild.stop()
         self._followers.clear()
@@ -131,13 +143,15 @@ class Engine:
     def states(self, ledger: str, timeout: float = STATE_SECONDS) -> list[ProjectionState]:
         """All projections of a ledger, by name."""
         with self._snapshot(ledger, timeout) as connection:
-            return [state_of(connection, ledger, each) for _, each in sorted(self.projections.items())]
+            leases, found = Leases(ledger, self.holder), sorted(self.projections.items())
+            return [state_of(connection, ledger, each, leases) for _, each in found]
 
     def state(self, ledger: str, name: str, timeout: float = STATE_SECONDS) -> ProjectionState:
         """One projection, with the digest of its content."""
         projection = self._named(name)
         with self._snapshot(ledger, timeout) as connection:
-            return state_of(connection, ledger, projection, with_digest=True)
+            leases = Leases(ledger, self.holder)
+            return state_of(connection, ledger, projection, leases, with_digest=True)
 
     def rebuild(self, ledger: str, name: str) -> RunningRebuild:
         """Begin to build a projection anew; NotPossibleError where that is being done."""
@@ -163,6 +177,16 @@ class Engine:
     def _refuse_unknown(self, connection: Connection, ledger: str) -> None:
         if not install.exists(connection, ledger):
             raise NotFoundError(kind="ledger", id=ledger)
+
+    def parked(
+        self, ledger: str, name: str, after: int, limit: int, timeout: float = STATE_SECONDS
+    ) -> list[ParkedEvent]:
+        """Events after a position that the live generation of a projection has put aside, in order."""
+        return Retrying(self._url, ledger, self._named(name), timeout).page(after, limit)
+
+    def retry(self, ledger: str, name: str, timeout: float = STATE_SECONDS) -> Retried:
+        """Take again what a projection has put aside, and what it is halted at."""
+        return Retrying(self._url, ledger, self._named(name), timeout).retry()
 
     @contextmanager
     def _snapshot(self, ledger: str, timeout: float) -> Iterator[Connection]:
@@ -201,13 +225,13 @@ class Engine:
 
     def _cut_stuck(self) -> None:
         for follower in self._followers.values():
-            follower.cut_if_stuck(time.monotonic())
+            follower.cut_if_stuck()
 
     def _follow(self, ledgers: set[str]) -> None:
         for gone in self._followers.keys() - ledgers:
             self._followers.pop(gone).stop()
         for new in sorted(ledgers - self._followers.keys()):
-            follower = Follower(self._url, new, list(self.projections.values()))
+            follower = Follower(self._url, new, list(self.projections.values()), self._leadership)
             follower.start()
             self._followers = {**self._followers, new: follower}
 

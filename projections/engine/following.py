@@ -1,5 +1,6 @@
-"""One thread that keeps one projection of one ledger level. It survives a database that goes away, and stops at an
-event that the fold cannot take: that halts this projection alone, until a restart or a rebuild."""
+"""One thread that keeps one projection of one ledger level, while this process leads it. It survives a database
+that goes away. At an event that the fold cannot take this projection alone halts, until a retry, a rebuild or
+another leader, unless its rule is to park such events."""
 
 import logging
 import threading
@@ -11,7 +12,9 @@ from ledger.errors import LedgerError, NotPossibleError
 from ledger.persistence.connecting import connect, cut
 from ledger.persistence.notices import channel_of
 from projections.engine.catalogue import Generation
-from projections.engine.folding import AWAY, BATCH, Folding, UnfoldableError
+from projections.engine.folding import AWAY, Folding, UnfoldableError
+from projections.engine.leading import Candidate, Leadership
+from projections.engine.leases import Leases, session_of
 from projections.engine.projection import Connection, Projection
 from projections.engine.rebuilding import DONE, FAILED, Rebuild
 
@@ -37,17 +40,19 @@ LISTEN = sql.SQL("LISTEN {}")
 class Following:
     """Follows; `trouble` tells why it cannot reach the database, empty while it can."""
 
-    def __init__(self, url: str, ledger: str, projection: Projection) -> None:
+    def __init__(self, url: str, ledger: str, projection: Projection, leadership: Leadership) -> None:
         self.name = projection.name
         self.trouble = ""
         self._url = url
+        self._leadership = leadership
+        self._leases = Leases(ledger, leadership.holder)
+        self._stands = False
         self._folding = Folding(ledger, projection)
         self._catalogue = self._folding.catalogue
         self._stopping = threading.Event()
         self._connection: Connection | None = None
         self._renewal: Rebuild | None = None
         self._busy_since: float | None = None
-        self._limit = BATCH
         self._halted_at: tuple[int, int] | None = None
         self._swept = 0.0
         self._thread = threading.Thread(target=self._run, name=f"follow-{ledger}-{projection.name}", daemon=True)
@@ -67,13 +72,18 @@ class Following:
         if self._thread.is_alive():
             self._cut()
         self._thread.join()
+        self._resign()
 
-    def cut_if_stuck(self, now: float) -> None:
+    def cut_if_stuck(self) -> None:
         """Cut a connection that answers nothing, not even that it is dead; the thread makes a new one."""
-        since = self._busy_since
-        if since is not None and now > since + STUCK_SECONDS and self._renewal is None:
+        if self._busy() > STUCK_SECONDS:
             log.warning("%s waits for the database in vain and connects again", self.name)
             self._cut()
+
+    def _busy(self) -> float:
+        """For how many seconds it has been at one step; a rebuild has a connection and bounds of its own."""
+        since = self._busy_since
+        return 0.0 if since is None or self._renewal is not None else time.monotonic() - since
 
     def _cut(self) -> None:
         connection, renewal = self._connection, self._renewal
@@ -96,7 +106,9 @@ class Following:
                     return
                 self._tell_trouble(error)
                 # A batch that was too much for the database is tried again in smaller pieces.
-                self._limit = max(1, self._limit // 2)
+                self._folding.take_less()
+                if pause > FIRST_RETRY_SECONDS:
+                    self._resign()  # others may reach the database
                 self._stopping.wait(pause)
                 pause = min(2 * pause, MAX_RETRY_SECONDS)
             finally:
@@ -111,6 +123,8 @@ class Following:
 
     def _prepare(self, connection: Connection) -> None:
         self._catalogue.ensure(connection, self._folding.projection)
+        self._leases.enter(connection, self.name)
+        self._stands = False  # its lease names another session
         channel = channel_of(self._catalogue.ledger)
         connection.execute(LISTEN.format(sql.Identifier(channel)))
 
@@ -132,41 +146,67 @@ class Following:
         if seen is None:
             raise NotPossibleError(why=f"{self._catalogue.schema} has no {self.name} any more")
         mine = self._folding.projection.version
-        if seen.version < mine:
-            return self._halted_at != (seen.number, seen.position) and self._renew(connection, seen)
-        # A newer version of this program follows with another fold; this one only answers no more.
-        if seen.version > mine or self._halted_at == (seen.number, seen.position):
+        if seen.version != mine:
+            # Whoever can fold what is live leads it. Who builds a newer version does not wait for that lease: the
+            # older program keeps it for as long as it runs.
+            self._resign()
+            return seen.version < mine and not self._is_halted(seen) and self._renew(connection, seen)
+        if not self._stands:
+            self._stand(connection)
+        epoch = self._leadership.epoch(self._catalogue.ledger, self.name)
+        if epoch is None or self._is_halted(seen):
             return False
         if self._folding.log.head(connection).size <= seen.position:
             return False
         try:
-            return self._take(connection)
+            return self._take(connection, epoch)
         except UnfoldableError as error:
-            return self._narrow(connection, error)
+            self._halt_at(connection, epoch, error)
+            return False
 
-    def _take(self, connection: Connection) -> bool:
+    def _is_halted(self, seen: Generation) -> bool:
+        """Whether it was tried here already, and nobody has lifted the halt since."""
+        return self._halted_at == (seen.number, seen.position) and seen.halted_because != ""
+
+    def _stand(self, connection: Connection) -> None:
+        ledger, session = self._catalogue.ledger, session_of(connection)
+        self._leadership.join(Candidate(ledger, self.name, session, self._busy, self._cut))
+        self._stands = True
+
+    def _resign(self) -> None:
+        self._stands = False
+        self._leadership.leave(self._catalogue.ledger, self.name)
+
+    def _take(self, connection: Connection, epoch: int) -> bool:
         with connection.transaction():
             # Rows and position are lost together or not at all, and can be made again from the ledger.
             connection.execute("SET LOCAL synchronous_commit TO off")
-            live = self._catalogue.lock(connection, self.name, wait=False)
-            if live is None or live.version != self._folding.projection.version:
-                return False  # another process folds, or a rebuild is comparing
-            reached = self._folding.take(connection, live, self._limit)
-        self._limit = min(2 * self._limit, BATCH)
+            live = self._lock(connection, epoch)
+            if live is None:
+                return False
+            reached = self._folding.take(connection, live)
+        self._halted_at = None
         return reached > live.position
 
-    def _narrow(self, connection: Connection, error: UnfoldableError) -> bool:
-        """Halve the batch until the event that cannot be taken is alone; then halt there."""
-        if error.batch > 1:
-            self._limit = error.batch // 2
-            return True
-        live = self._catalogue.live(connection, self.name)
-        if live is not None and live.position == error.after:
-            self._halt(connection, live, error.because)
-        return False
+    def _lock(self, connection: Connection, epoch: int) -> Generation | None:
+        """The live generation, locked, if this process leads it and can fold it; a rebuild may be comparing."""
+        live = self._catalogue.lock(connection, self.name, wait=False)
+        if live is None or live.version != self._folding.projection.version:
+            return None
+        if not self._leases.leads(connection, self.name, epoch):
+            self._leadership.lost(self._catalogue.ledger, self.name)
+            return None
+        return live
 
-    def _halt(self, connection: Connection, live: Generation, because: str) -> None:
-        log.error("%s of %s is halted: %s", self.name, self._catalogue.ledger, because)
+    def _halt_at(self, connection: Connection, epoch: int, error: UnfoldableError) -> None:
+        with connection.transaction():
+            live = self._lock(connection, epoch)
+            if live is not None and live.position == error.after:
+                digest = f", fault {error.fault.digest}" if error.fault is not None else ""
+                self._halt(connection, live, error.because, digest)
+
+    def _halt(self, connection: Connection, live: Generation, because: str, digest: str = "") -> None:
+        log.error("%s of %s is halted: %s%s", self.name, self._catalogue.ledger, because, digest)
         self._catalogue.halt(connection, live, because)
         self._halted_at = (live.number, live.position)
 
@@ -195,8 +235,15 @@ class Following:
                 pass
 
     def _wait(self, connection: Connection) -> None:
-        if self._halted_at is not None:
-            self._stopping.wait(POLL_SECONDS)
+        ledger = self._catalogue.ledger
+        leads = self._leadership.epoch(ledger, self.name) is not None
+        if leads and self._halted_at is None:
+            for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
+                pass
             return
-        for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
-            pass
+        if leads:
+            self._stopping.wait(POLL_SECONDS)
+        else:
+            self._leadership.wait(ledger, self.name, POLL_SECONDS)
+        for _ in connection.notifies(timeout=0):
+            pass  # nothing is done with them, and they must not pile up

@@ -1,7 +1,9 @@
-"""What a projection is to the engine: a name, a version, tables, a deterministic fold and a digest."""
+"""What a projection is to the engine: a name, a version, tables, a deterministic fold and a digest; and the rule
+for events that the fold cannot take."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg
@@ -35,3 +37,37 @@ class Projection(Protocol):
 
     def digest(self, connection: Connection, schema: str) -> bytes:
         """Digest of the content, independent of the order of rows."""
+
+
+@dataclass(frozen=True)
+class Parking:
+    """A projection that puts events aside which its fold cannot take, and goes on. Any other one halts there. The
+    rule travels with the projection, so that whatever folds it keeps to the same one."""
+
+    projection: Projection
+
+    @property
+    def name(self) -> str:
+        """That of the projection."""
+        return self.projection.name
+
+    @property
+    def version(self) -> int:
+        """That of the projection."""
+        return self.projection.version
+
+    def create(self, connection: Connection, schema: str) -> None:
+        """As the projection does."""
+        self.projection.create(connection, schema)
+
+    def fold(self, connection: Connection, schema: str, batch: Batch, *, complete: bool) -> None:
+        """As the projection does."""
+        self.projection.fold(connection, schema, batch, complete=complete)
+
+    def complete(self, connection: Connection, schema: str, position: int) -> None:
+        """As the projection does."""
+        self.projection.complete(connection, schema, position)
+
+    def digest(self, connection: Connection, schema: str) -> bytes:
+        """As the projection does."""
+        return self.projection.digest(connection, schema)

@@ -1,9 +1,12 @@
 """What an operator is told of a projection: where it is, what it does, and what keeps it from doing more."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from ledger.persistence.log import EventLog
 from projections.engine.catalogue import Catalogue, Generation, RebuildProgress
+from projections.engine.leases import Leases
+from projections.engine.parked import ParkedEvents
 from projections.engine.projection import Connection, Projection
 
 FOLLOWING = "following"
@@ -27,10 +30,17 @@ class ProjectionState:
     parked: int
     rebuild: RebuildProgress | None
     state_digest: str = ""
+    leader: UUID | None = None
+    """The process that folds; None while nobody does."""
+
+    @property
+    def lag_events(self) -> int:
+        """How many events it has not taken."""
+        return max(self.head - self.position, 0)
 
 
 def state_of(
-    connection: Connection, ledger: str, projection: Projection, *, with_digest: bool = False
+    connection: Connection, ledger: str, projection: Projection, leases: Leases, *, with_digest: bool = False
 ) -> ProjectionState:
     """The state, all of it from one snapshot where the connection's transaction has one."""
     catalogue, name = Catalogue(ledger), projection.name
@@ -50,9 +60,10 @@ def state_of(
         head=head,
         lag_seconds=catalogue.waiting_seconds(connection, live.position),
         halted_because=live.halted_because,
-        parked=catalogue.parked(connection, live),
+        parked=ParkedEvents(catalogue).count(connection, live),
         rebuild=rebuild,
         state_digest=projection.digest(connection, live.schema).hex() if with_digest else "",
+        leader=leases.leader(connection, name),
     )
 
 

@@ -24,10 +24,10 @@ from projections.api import casualty_answers
 from projections.api.casualty_questions import TYPES
 from projections.api.casualty_service import CasualtyServicer
 from projections.casualties import CASUALTIES
-from projections.engine.engine import Follower
 from projections.engine.reading import ReadSide, read_pool
 from projections.incidents import INCIDENTS_READ_MODEL
 from projections.incidents import answering as incidents
+from tests.followed import running
 from tests.postgres import Database
 
 pytestmark = pytest.mark.newest
@@ -77,13 +77,14 @@ class Service:
 
 @pytest_asyncio.fixture
 async def service(database: Database) -> AsyncIterator[Service]:
-    follower = Follower(database.service_url, "main", [CASUALTIES, INCIDENTS_READ_MODEL])
     pool = read_pool(database.service_url, 2)
     server = grpc.aio.server()
     add_CasualtyServiceServicer_to_server(CasualtyServicer(ReadSide(pool)), telling(server))
     port = server.add_insecure_port("127.0.0.1:0")
-    with closing(LedgerApplication("main", database.service_url)) as application:
-        follower.start()
+    with (
+        closing(LedgerApplication("main", database.service_url)) as application,
+        running(database, CASUALTIES, INCIDENTS_READ_MODEL),
+    ):
         await pool.open()
         await server.start()
         options = [("grpc.enable_http_proxy", 0)]
@@ -91,7 +92,6 @@ async def service(database: Database) -> AsyncIterator[Service]:
             yield Service(application, CasualtyServiceStub(channel))
         await server.stop(None)
         await pool.close()
-        follower.stop()
 
 
 def troops(incident_id: str, count: Any, **more: Any) -> dict[str, Any]:

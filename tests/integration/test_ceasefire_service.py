@@ -27,9 +27,9 @@ from ledger.domain.reports import Report
 from projections.api.ceasefire_service import CeasefireServicer
 from projections.ceasefires import CEASEFIRES
 from projections.ceasefires import reading as ceasefire_reading
-from projections.engine.engine import Follower
 from projections.engine.reading import ReadSide, read_pool
 from projections.threats import THREATS
+from tests.followed import running
 from tests.postgres import Database
 
 pytestmark = pytest.mark.newest
@@ -70,13 +70,14 @@ class Service:
 
 @pytest_asyncio.fixture
 async def service(database: Database) -> AsyncIterator[Service]:
-    follower = Follower(database.service_url, "main", [CEASEFIRES, THREATS])
     pool = read_pool(database.service_url, 2)
     server = grpc.aio.server()
     add_CeasefireServiceServicer_to_server(CeasefireServicer(ReadSide(pool)), telling(server))
     port = server.add_insecure_port("127.0.0.1:0")
-    with closing(LedgerApplication("main", database.service_url)) as application:
-        follower.start()
+    with (
+        closing(LedgerApplication("main", database.service_url)) as application,
+        running(database, CEASEFIRES, THREATS),
+    ):
         await pool.open()
         await server.start()
         options = [("grpc.enable_http_proxy", 0)]
@@ -84,7 +85,6 @@ async def service(database: Database) -> AsyncIterator[Service]:
             yield Service(application, CeasefireServiceStub(channel))
         await server.stop(None)
         await pool.close()
-        follower.stop()
 
 
 def signed(agreement_id: str = "north", on: str = "2020-01-05", **terms: Any) -> dict[str, Any]:

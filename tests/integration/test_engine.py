@@ -319,7 +319,7 @@ def test_a_rebuild_that_fails_leaves_the_live_one_alone(database: Database, ledg
         rebuild.join()
         assert (rebuild.progress.phase, rebuild.progress.error) == (
             FAILED,
-            "A fold cannot take an event: 1 to 2: ValueError: what is P?.",
+            "A fold cannot take an event: 2 P: ValueError: what is P?.",
         )
         assert schemas(database) == ["ledger_main_tally_g1"]
         tally.poison = frozenset()

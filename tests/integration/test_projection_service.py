@@ -17,6 +17,7 @@ from incident.ledger.v1.projection_service_pb2_grpc import (
 )
 from ledger.api.statuses import telling
 from projections.api.projection_service import ProjectionServicer
+from projections.engine import Parking
 from tests.followed import Ledger, Tally, running, until
 from tests.postgres import Database
 
@@ -27,20 +28,21 @@ SECONDS = 10
 class Service:
     """A ledger, two projections of it, and a client."""
 
-    def __init__(self, database: Database, stub: Any, tally: Tally) -> None:
+    def __init__(self, database: Database, stub: Any, tally: Tally, parking: Tally) -> None:
         self.ledger = Ledger(database)
         self.stub = stub
         self.tally = tally
+        self.parking = parking
 
     async def get(self, name: str = "tally") -> pb.Projection:
         answer = await self.stub.GetProjection(pb.GetProjectionRequest(name=name), timeout=SECONDS)
         found: pb.Projection = answer.projection
         return found
 
-    async def once(self, holds: Callable[[pb.Projection], bool]) -> pb.Projection:
+    async def once(self, holds: Callable[[pb.Projection], bool], name: str = "tally") -> pb.Projection:
         """The projection, when something holds of it; a test has a bound of its own."""
         while True:
-            found = await self.get()
+            found = await self.get(name)
             if holds(found):
                 return found
             await asyncio.sleep(0.02)
@@ -54,8 +56,8 @@ class Service:
 
 @pytest_asyncio.fixture
 async def service(database: Database) -> AsyncIterator[Service]:
-    tally = Tally()
-    with running(database, tally, Tally("other", version=3)) as engine:
+    tally, parking = Tally(), Tally("parking")
+    with running(database, tally, Tally("other", version=3), Parking(parking)) as engine:
         server = grpc.aio.server()
         add_ProjectionServiceServicer_to_server(ProjectionServicer(engine), telling(server))
         port = server.add_insecure_port("127.0.0.1:0")
@@ -63,7 +65,7 @@ async def service(database: Database) -> AsyncIterator[Service]:
         await asyncio.to_thread(until, lambda: engine.state("main", "other"), lambda state: state.generation == 1)
         options = [("grpc.enable_http_proxy", 0)]
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options) as channel:
-            yield Service(database, ProjectionServiceStub(channel), tally)
+            yield Service(database, ProjectionServiceStub(channel), tally, parking)
         await server.stop(1)
 
 
@@ -79,10 +81,13 @@ async def test_lists_projections_by_name(service: Service) -> None:
     answer = await service.stub.ListProjections(pb.ListProjectionsRequest(), timeout=SECONDS)
     assert [(each.name, each.version, each.generation) for each in answer.projections] == [
         ("other", 3, 1),
+        ("parking", 1, 1),
         ("tally", 1, 1),
     ]
-    tally = answer.projections[1]
+    tally = answer.projections[2]
     assert (tally.state, tally.position, tally.head) == (pb.PROJECTION_STATE_FOLLOWING, 3, 3)
+    assert (tally.lag_events, tally.lag_seconds) == (0, 0.0)
+    assert (len(tally.leader), tally.leads_here) == (36, True)
     assert tally.state_digest == ""
     assert not tally.HasField("rebuild")
 
@@ -101,7 +106,46 @@ async def test_a_halt_is_told(service: Service) -> None:
     service.ledger.append("P")
     found = await service.once(lambda found: found.state == pb.PROJECTION_STATE_HALTED)
     assert found.halted_because == "1 P: ValueError: what is P?"
+    assert (found.lag_events, found.position, found.head) == (1, 0, 1)
     assert found.lag_seconds > 0
+
+
+async def test_what_was_put_aside_is_listed_in_pages_and_taken_again(service: Service) -> None:
+    service.parking.poison = frozenset("P")
+    service.ledger.append(*"PAPP")
+    await service.once(lambda found: found.position == 4, "parking")
+    pages: list[list[tuple[int, str, str]]] = []
+    request = pb.ListParkedEventsRequest(name="parking", page_size=2)
+    while not pages or request.page_token:
+        answer = await service.stub.ListParkedEvents(request, timeout=SECONDS)
+        pages.append([(each.position, each.type, each.reason) for each in answer.events])
+        request.page_token = answer.next_page_token
+    told = "ValueError: what is P?"
+    assert pages == [[(1, "P", told), (3, "P", told)], [(4, "P", told)]]
+    assert {len(each.traceback_digest) for each in answer.events} == {64}
+    assert (await service.get("parking")).parked == 3
+
+    again = pb.RetryParkedEventsRequest(name="parking")
+    answer = await service.stub.RetryParkedEvents(again, timeout=SECONDS)
+    assert (answer.taken, answer.parked, answer.halted_because) == (0, 3, "")
+    service.parking.poison = frozenset()
+    answer = await service.stub.RetryParkedEvents(again, timeout=SECONDS)
+    assert (answer.taken, answer.parked, answer.halted_because) == (3, 0, "")
+    listed = await service.stub.ListParkedEvents(pb.ListParkedEventsRequest(name="parking"), timeout=SECONDS)
+    assert list(listed.events) == []
+
+
+async def test_a_halt_is_ended_by_a_retry(service: Service) -> None:
+    service.tally.poison = frozenset("P")
+    service.ledger.append(*"APA")
+    await service.once(lambda found: found.state == pb.PROJECTION_STATE_HALTED)
+    again = pb.RetryParkedEventsRequest(name="tally")
+    answer = await service.stub.RetryParkedEvents(again, timeout=SECONDS)
+    assert (answer.taken, answer.halted_because) == (0, "2 P: ValueError: what is P?")
+    service.tally.poison = frozenset()
+    answer = await service.stub.RetryParkedEvents(again, timeout=SECONDS)
+    assert (answer.taken, answer.parked, answer.halted_because) == (1, 0, "")
+    assert (await service.reaching(3)).state == pb.PROJECTION_STATE_FOLLOWING
 
 
 async def test_a_rebuild_streams_its_progress(service: Service) -> None:
@@ -140,6 +184,18 @@ async def test_what_cannot_be_answered_is_told(service: Service) -> None:
     assert (await code(nowhere))[0] is grpc.StatusCode.NOT_FOUND
     nameless = stub.GetProjection(pb.GetProjectionRequest(), timeout=SECONDS)
     assert (await code(nameless))[0] is grpc.StatusCode.INVALID_ARGUMENT
+    for method, kind in (("ListParkedEvents", "List"), ("RetryParkedEvents", "Retry")):
+        request = getattr(pb, f"{kind}ParkedEventsRequest")
+        for asked in ({"name": "nothing"}, {"name": "tally", "ledger": "nowhere"}):
+            assert (await code(getattr(stub, method)(request(**asked), timeout=SECONDS)))[
+                0
+            ] is grpc.StatusCode.NOT_FOUND
+    for invalid_request in (
+        pb.ListParkedEventsRequest(name="tally", page_size=1_001),
+        pb.ListParkedEventsRequest(name="tally", page_token="x"),
+    ):
+        invalid = stub.ListParkedEvents(invalid_request, timeout=SECONDS)
+        assert (await code(invalid))[0] is grpc.StatusCode.INVALID_ARGUMENT
     negative = service.rebuild(name="tally", at_position=-1)
     assert (await code(negative.read()))[0] is grpc.StatusCode.INVALID_ARGUMENT
 
@@ -148,8 +204,6 @@ async def test_what_is_not_built_yet_says_so(service: Service) -> None:
     stub = service.stub
     calls = [
         stub.CancelRebuild(pb.CancelRebuildRequest(name="tally"), timeout=SECONDS),
-        stub.ListParkedEvents(pb.ListParkedEventsRequest(name="tally"), timeout=SECONDS),
-        stub.RetryParkedEvents(pb.RetryParkedEventsRequest(name="tally"), timeout=SECONDS),
         service.rebuild(name="tally", at_position=1).read(),
     ]
     for call in calls:

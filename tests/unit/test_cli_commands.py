@@ -945,12 +945,57 @@ def test_projections_are_listed_with_their_lag(
         "position": "40",
         "head": "42",
         "lag_seconds": 75,
+        "lag_events": "2",
         "halted_because": "an event does not fit",
     }
     server.answers["ListProjections"] = says(projection.ListProjectionsResponse, projections=[stated])
     assert ask("projections") == 0
     words = " ".join(capsys.readouterr().out.split())
-    assert "casualties halted 1 3 40 42 0 1 min 15 s an event does not" in words
+    assert "casualties halted 1 3 40 42 0 2 events, 1 min 15 s an event does not fit; no process follows" in words
+    level = {**stated, "state": "PROJECTION_STATE_FOLLOWING", "position": "42", "lag_seconds": 0, "lag_events": "0"}
+    level |= {"halted_because": "", "leader": "3f0c"}
+    server.answers["ListProjections"] = says(projection.ListProjectionsResponse, projections=[level])
+    assert ask("projections") == 0
+    assert capsys.readouterr().out.split()[-2:] == ["0.0", "s"]
+
+
+def test_what_was_put_aside_is_listed_with_why(
+    ask: Run, server: CannedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stated = {"position": "1040", "type": "TroopsKilled", "reason": "KeyError: …", "traceback_digest": "ab" * 32}
+    server.answers["ListParkedEvents"] = says(projection.ListParkedEventsResponse, events=[stated])
+    assert ask("projections", "--ledger", "sudan", "parked", "casualties", "--limit", "7") == 0
+    assert "1,040 TroopsKilled abababababab KeyError: …" in " ".join(capsys.readouterr().out.split())
+    (asked,) = server.requests("ListParkedEvents")
+    assert (asked.ledger, asked.name, asked.page_size) == ("sudan", "casualties", 7)
+    assert ask("projections", "--json", "parked", "casualties") == 0
+    assert json.loads(capsys.readouterr().out)["events"] == [stated]
+    server.answers["ListParkedEvents"] = projection.ListParkedEventsResponse()
+    assert ask("projections", "parked", "casualties") == 0
+    assert "casualties has put nothing aside." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "told"),
+    [
+        ({"taken": "1200"}, 0, "casualties: 1,200 taken, 0 still put aside."),
+        ({"taken": "1", "parked": "2"}, 1, "casualties: 1 taken, 2 still put aside."),
+        ({"halted_because": "6 P: no"}, 1, "casualties: 0 taken, 0 still put aside; halted: 6 P: no."),
+    ],
+)
+def test_a_retry_tells_what_is_left(
+    ask: Run,
+    server: CannedServer,
+    capsys: pytest.CaptureFixture[str],
+    answer: dict[str, str],
+    code: int,
+    told: str,
+) -> None:
+    server.answers["RetryParkedEvents"] = says(projection.RetryParkedEventsResponse, **answer)
+    assert ask("projections", "retry", "casualties") == code
+    assert capsys.readouterr().out.strip() == told
+    assert ask("projections", "retry", "casualties", "--json") == code
+    assert json.loads(capsys.readouterr().out) == answer
 
 
 PROGRESS = {

@@ -3,6 +3,8 @@
 import pytest
 
 from ledger.settings import DEFAULT_ADDRESS, Role, Settings, SettingsError
+from projections.engine import Parking
+from projections.service import with_rules
 
 FAULTY = {
     "LEDGER_DATABASE_URL": ["mysql://user:sekret@host/db", "sekret", "postgresql://user:sekret@host/db?foo=bar"],
@@ -32,6 +34,19 @@ def test_what_is_given_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("LEDGER_ROLE", "read")
     read = Settings.read(listen="127.0.0.1:2", role=None)
     assert (read.listen, read.role) == ("127.0.0.1:2", Role.READ)
+
+
+def test_names_are_written_with_commas_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEDGER_PARK", " incidents, threats,")
+    assert Settings.read().park == ("incidents", "threats")
+    assert Settings.read(park="casualties").park == ("casualties",)
+
+
+def test_a_projection_that_is_not_there_cannot_park() -> None:
+    with pytest.raises(SettingsError, match="LEDGER_PARK: there is no projection 'wars'; there are casualties, "):
+        with_rules(["threats", "wars"])
+    rules = {each.name: isinstance(each, Parking) for each in with_rules(["threats"])}
+    assert rules == {"casualties": False, "ceasefires": False, "incidents": False, "threats": True}
 
 
 def test_an_empty_database_url_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

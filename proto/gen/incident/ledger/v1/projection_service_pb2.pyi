@@ -107,6 +107,9 @@ class Projection(message.Message):
     STATE_DIGEST_FIELD_NUMBER: builtins.int
     PARKED_FIELD_NUMBER: builtins.int
     REBUILD_FIELD_NUMBER: builtins.int
+    LAG_EVENTS_FIELD_NUMBER: builtins.int
+    LEADER_FIELD_NUMBER: builtins.int
+    LEADS_HERE_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Name, for example `casualties`."""
     version: builtins.int
@@ -127,6 +130,12 @@ class Projection(message.Message):
     """Digest of the live generation's content at its position, lowercase hexadecimal; only in GetProjection."""
     parked: builtins.int
     """Number of parked events."""
+    lag_events: builtins.int
+    """Number of events that it has not taken: head − position."""
+    leader: builtins.str
+    """Id of the process that folds into it; empty while no process does. Another one takes over within seconds."""
+    leads_here: builtins.bool
+    """That process is the one that answers."""
     @builtins.property
     def rebuild(self) -> RebuildProgress:
         """A rebuild that is running."""
@@ -145,10 +154,13 @@ class Projection(message.Message):
         state_digest: builtins.str = ...,
         parked: builtins.int = ...,
         rebuild: RebuildProgress | None = ...,
+        lag_events: builtins.int = ...,
+        leader: builtins.str = ...,
+        leads_here: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["rebuild", b"rebuild"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["generation", b"generation", "halted_because", b"halted_because", "head", b"head", "lag_seconds", b"lag_seconds", "name", b"name", "parked", b"parked", "position", b"position", "rebuild", b"rebuild", "state", b"state", "state_digest", b"state_digest", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["generation", b"generation", "halted_because", b"halted_because", "head", b"head", "lag_events", b"lag_events", "lag_seconds", b"lag_seconds", "leader", b"leader", "leads_here", b"leads_here", "name", b"name", "parked", b"parked", "position", b"position", "rebuild", b"rebuild", "state", b"state", "state_digest", b"state_digest", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -409,9 +421,9 @@ class ParkedEvent(message.Message):
     type: builtins.str
     """Its type."""
     reason: builtins.str
-    """Why."""
+    """Why, without values of the event."""
     traceback_digest: builtins.str
-    """Digest of the traceback, to tell equal faults from different ones."""
+    """SHA-256 of the error's type and the places that it came through, lowercase hexadecimal: equal faults have equal ones."""
     def __init__(
         self,
         *,
@@ -516,18 +528,22 @@ class RetryParkedEventsResponse(message.Message):
 
     TAKEN_FIELD_NUMBER: builtins.int
     PARKED_FIELD_NUMBER: builtins.int
+    HALTED_BECAUSE_FIELD_NUMBER: builtins.int
     taken: builtins.int
     """Number taken now."""
     parked: builtins.int
     """Number still parked."""
+    halted_because: builtins.str
+    """Why it is still halted; empty where it is not."""
     def __init__(
         self,
         *,
         taken: builtins.int = ...,
         parked: builtins.int = ...,
+        halted_because: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["parked", b"parked", "taken", b"taken"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["halted_because", b"halted_because", "parked", b"parked", "taken", b"taken"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

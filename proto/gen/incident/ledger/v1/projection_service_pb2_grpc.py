@@ -100,14 +100,15 @@ class ProjectionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListParkedEvents(self, request, context):
-        """Lists events that a fold could not take.
+        """Lists the events that the live generation has put aside because its fold could not take them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RetryParkedEvents(self, request, context):
-        """Tries parked events again, in order.
+        """Tries parked events again, in order, and then the event at which the projection is halted, after what kept them
+        from being taken is mended. What still cannot be taken stays as it is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,9 +42,11 @@ class ProjectionServiceStub:
     CancelRebuild: grpc.UnaryUnaryMultiCallable[projection_service_pb2.CancelRebuildRequest, projection_service_pb2.CancelRebuildResponse]
     """Ends a rebuild; the live generation goes on serving."""
     ListParkedEvents: grpc.UnaryUnaryMultiCallable[projection_service_pb2.ListParkedEventsRequest, projection_service_pb2.ListParkedEventsResponse]
-    """Lists events that a fold could not take."""
+    """Lists the events that the live generation has put aside because its fold could not take them."""
     RetryParkedEvents: grpc.UnaryUnaryMultiCallable[projection_service_pb2.RetryParkedEventsRequest, projection_service_pb2.RetryParkedEventsResponse]
-    """Tries parked events again, in order."""
+    """Tries parked events again, in order, and then the event at which the projection is halted, after what kept them
+    from being taken is mended. What still cannot be taken stays as it is.
+    """
 
 @typing.type_check_only
 class ProjectionServiceAsyncStub(ProjectionServiceStub):
@@ -60,9 +62,11 @@ class ProjectionServiceAsyncStub(ProjectionServiceStub):
     CancelRebuild: aio.UnaryUnaryMultiCallable[projection_service_pb2.CancelRebuildRequest, projection_service_pb2.CancelRebuildResponse]  # type: ignore[assignment]
     """Ends a rebuild; the live generation goes on serving."""
     ListParkedEvents: aio.UnaryUnaryMultiCallable[projection_service_pb2.ListParkedEventsRequest, projection_service_pb2.ListParkedEventsResponse]  # type: ignore[assignment]
-    """Lists events that a fold could not take."""
+    """Lists the events that the live generation has put aside because its fold could not take them."""
     RetryParkedEvents: aio.UnaryUnaryMultiCallable[projection_service_pb2.RetryParkedEventsRequest, projection_service_pb2.RetryParkedEventsResponse]  # type: ignore[assignment]
-    """Tries parked events again, in order."""
+    """Tries parked events again, in order, and then the event at which the projection is halted, after what kept them
+    from being taken is mended. What still cannot be taken stays as it is.
+    """
 
 class ProjectionServiceServicer(metaclass=abc_1.ABCMeta):
     """For operators."""
@@ -105,7 +109,7 @@ class ProjectionServiceServicer(metaclass=abc_1.ABCMeta):
         request: projection_service_pb2.ListParkedEventsRequest,
         context: _ServicerContext,
     ) -> typing.Union[projection_service_pb2.ListParkedEventsResponse, abc.Awaitable[projection_service_pb2.ListParkedEventsResponse]]:
-        """Lists events that a fold could not take."""
+        """Lists the events that the live generation has put aside because its fold could not take them."""
 
     @abc_1.abstractmethod
     def RetryParkedEvents(
@@ -113,6 +117,8 @@ class ProjectionServiceServicer(metaclass=abc_1.ABCMeta):
         request: projection_service_pb2.RetryParkedEventsRequest,
         context: _ServicerContext,
     ) -> typing.Union[projection_service_pb2.RetryParkedEventsResponse, abc.Awaitable[projection_service_pb2.RetryParkedEventsResponse]]:
-        """Tries parked events again, in order."""
+        """Tries parked events again, in order, and then the event at which the projection is halted, after what kept them
+        from being taken is mended. What still cannot be taken stays as it is.
+        """
 
 def add_ProjectionServiceServicer_to_server(servicer: ProjectionServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...
