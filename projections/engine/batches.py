@@ -44,10 +44,13 @@ def next_batch(
 ) -> Batch | None:
     """The records that follow a position, at most so many; None where there are none. PositionGapError."""
     last = log.reach(connection, after, limit, through)
-    if last == after:
-        return None
-    values = {"batch_after": after, "batch_through": last}
-    return Batch(log.relation(), after + 1, last, values=values)
+    return batch_of(log, after + 1, last) if last > after else None
+
+
+def batch_of(log: EventLog, first: int, last: int | None = None) -> Batch:
+    """The records from one position to another, or one alone, which are known to be there."""
+    through = first if last is None else last
+    return Batch(log.relation(), first, through, values={"batch_after": first - 1, "batch_through": through})
 
 
 def staged(connection: Connection, records: Sequence[StoredRecord], *, late: bool = False) -> Batch:

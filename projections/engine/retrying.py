@@ -4,14 +4,14 @@ projection's lock keeps whoever leads away, so any process may do it. What still
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 
 from ledger.errors import DeadlineError, NotFoundError, NotPossibleError, UnavailableError
 from ledger.persistence import install
 from ledger.persistence.connecting import connect
-from projections.engine.batches import Batch
+from projections.engine.batches import batch_of
 from projections.engine.catalogue import Generation
 from projections.engine.cutting import cut_after
 from projections.engine.folding import Folding, UnfoldableError
@@ -74,11 +74,10 @@ class Retrying:
         return taken
 
     def _retry_one(self, connection: Connection, generation: Generation, event: ParkedEvent) -> bool:
-        relation = self._folding.log.relation(event.position - 1, event.position)
-        batch = Batch(relation, event.position, event.position, late=True)
         with connection.transaction():
             live = self._lock(connection, generation)
-            fault = self._folding.fold(connection, live, batch)
+            batch = batch_of(self._folding.log, event.position)
+            fault = self._folding.fold(connection, live, replace(batch, late=True))
             if fault is None:
                 self._parked.remove(connection, live, event.position)
             else:
