@@ -13,7 +13,7 @@ import psycopg
 from ledger.domain.acts import TargetedAct
 from ledger.domain.reports import Report
 from ledger.persistence.records import StoredRecord
-from projections.engine.batches import staged
+from projections.engine.batches import sent
 from projections.history import ReadModel
 from tests.filing import filed_event
 
@@ -73,6 +73,6 @@ def folded(
         model.create(connection, schema)
         model.complete(connection, schema, 0)
     for start in range(0, len(records), batch):
-        model.fold(connection, schema, staged(connection, records[start : start + batch]), complete=True)
+        model.fold(connection, schema, sent(records[start : start + batch]), complete=True)
     connection.commit()
     return schema

@@ -14,7 +14,7 @@ from psycopg import sql
 from benchmarks.clients import telling
 from benchmarks.synthetic import History
 from projections.casualties import CASUALTIES
-from projections.engine.batches import staged
+from projections.engine.batches import sent
 from projections.engine.digest import tables_of
 from projections.engine.folding import BATCH
 
@@ -44,7 +44,7 @@ def measure(orders: Orders) -> dict[str, Any]:
         while batch := list(islice(records, BATCH)):
             began = time.perf_counter()
             connection.execute("SET LOCAL synchronous_commit TO off")
-            model.fold(connection, orders.schema, staged(connection, batch), complete=True)
+            model.fold(connection, orders.schema, sent(batch), complete=True)
             connection.commit()
             seconds += time.perf_counter() - began
             events += len(batch)

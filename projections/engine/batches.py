@@ -13,7 +13,7 @@ from ledger.persistence.records import StoredRecord
 from projections.engine.projection import Connection
 
 QUERIES = Queries("projections.engine", "batches.sql")
-STAGED_TYPES = ("int8", "text", "int8", "uuid", "text", "text", "timestamptz", "bytea")
+SENT = ("positions", "streams", "revisions", "event_ids", "types", "report_ids", "times", "payloads")
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,15 @@ def batch_of(log: EventLog, first: int, last: int | None = None) -> Batch:
     return Batch(log.relation(), first, through, values={"batch_after": first - 1, "batch_through": through})
 
 
-def staged(connection: Connection, records: Sequence[StoredRecord], *, late: bool = False) -> Batch:
-    """Records that are not in this database, in a temporary table for the rest of the transaction."""
-    connection.execute(QUERIES.make_staged)
-    connection.execute(QUERIES.empty_staged)
-    with connection.cursor() as cursor, cursor.copy(QUERIES.copy_staged) as copy:
-        copy.set_types(STAGED_TYPES)
-        for each in records:
-            place = (each.position, each.stream, each.originator_version, each.event_id, each.topic)
-            copy.write_row((*place, each.report_id, each.recorded_at, None if each.redacted else each.state))
-    return Batch(sql.SQL(QUERIES.staged), records[0].position, records[-1].position, late)
+def sent(records: Sequence[StoredRecord]) -> Batch:
+    """Records that are not in the database: they are sent along with each statement that takes them."""
+    rows = [
+        (
+            *(each.position, each.stream, each.originator_version, each.event_id, each.topic, each.report_id),
+            *(each.recorded_at, None if each.redacted else each.state),
+        )
+        for each in records
+    ]
+    columns = map(list, zip(*rows, strict=True))
+    values = dict(zip(SENT, columns, strict=True))
+    return Batch(sql.SQL(QUERIES.sent), records[0].position, records[-1].position, values=values)

@@ -28,7 +28,7 @@ from projections.casualties.question import (
     Question,
     ResolutionRule,
 )
-from projections.engine.batches import staged
+from projections.engine.batches import sent
 from tests.folded import RecordedReports
 from tests.histories import (
     CLAIMS,
@@ -81,7 +81,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fold(connection: Connection, records: Sequence[StoredRecord], size: int = 1_000) -> None:
     for start in range(0, len(records), size):
-        CASUALTIES.fold(connection, SCHEMA, staged(connection, records[start : start + size]), complete=True)
+        CASUALTIES.fold(connection, SCHEMA, sent(records[start : start + size]), complete=True)
         connection.commit()
 
 

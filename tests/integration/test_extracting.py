@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from ledger.domain.reports import ReportFiled, event_from_payload
 from ledger.persistence.records import StoredRecord
-from projections.engine.batches import staged
+from projections.engine.batches import sent
 from projections.history import NewTypes, ReadModel
 from projections.service import READ_MODELS
 from projections.threats import THREATS
@@ -54,7 +54,7 @@ def taken(
     connection.rollback()
     connection.execute(f"CREATE SCHEMA {SCHEMA}")
     model.create(connection, SCHEMA)
-    model.fold(connection, SCHEMA, staged(connection, records), complete=False)
+    model.fold(connection, SCHEMA, sent(records), complete=False)
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(f"SELECT * FROM {SCHEMA}.{table} ORDER BY position").fetchall()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from ledger.persistence.records import StoredRecord
-from projections.engine.batches import staged
+from projections.engine.batches import sent
 from projections.history import ReadModel
 from projections.service import READ_MODELS
 from tests.histories import casualty_contents, claim_contents, histories, redacted
@@ -63,7 +64,7 @@ class Generation:
 
     def take(self, records: Sequence[StoredRecord], *, late: bool = False) -> None:
         if records:
-            batch = staged(self.connection, records, late=late)
+            batch = replace(sent(records), late=late)
             self.model.fold(self.connection, SCHEMA, batch, complete=self.is_complete)
             self.position = max(self.position, records[-1].position)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ledger.domain.reports import event_from_payload
 from ledger.persistence.queries import Queries
 from ledger.persistence.records import StoredRecord
-from projections.engine.batches import staged
+from projections.engine.batches import sent
 from projections.history import ReadModel
 from tests.histories import (
     CLAIMS,
@@ -62,7 +62,7 @@ class Tables:
 
     def take(self, records: Sequence[StoredRecord], size: int = 1_000) -> None:
         for start in range(0, len(records), size):
-            batch = staged(self.connection, records[start : start + size])
+            batch = sent(records[start : start + size])
             self.model.fold(self.connection, SCHEMA, batch, complete=True)
 
     def digest(self) -> bytes:
