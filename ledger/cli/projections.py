@@ -22,6 +22,7 @@ SHORT_DIGEST = 12
 _NOT_DONE = {
     messages.REBUILD_PHASE_CANCELLED: "cancelled; the live generation goes on serving",
     messages.REBUILD_PHASE_FAILED: "failed; the live generation goes on serving",
+    messages.REBUILD_PHASE_INTERRUPTED: "was interrupted; a process that follows goes on with it",
 }
 
 
@@ -112,17 +113,22 @@ def retry(session: Session, name: str) -> None:
         click.get_current_context().exit(REFUSED)
 
 
-@click.command(epilog=example("incident-ledger rebuild casualties"))
+@click.command(epilog=example("incident-ledger rebuild casualties", "incident-ledger rebuild casualties --cancel"))
 @click.argument("name")
 @click.option(
     "--at-position", type=position_from(1), metavar="N", help="Build a frozen generation at this position."
 )
+@click.option("--cancel", is_flag=True, help="End the rebuild that runs, whoever began it.")
 @connected
-def rebuild(session: Session, name: str, at_position: int | None) -> None:
+def rebuild(session: Session, name: str, at_position: int | None, cancel: bool) -> None:
     """Build a projection anew beside the live one, and swap it in; answers go on meanwhile.
 
-    With --json, one line for each step of progress.
+    It goes on when this command ends; `incident-ledger projections` shows how far it is. With --json, one line for
+    each step of progress.
     """
+    if cancel:
+        _cancel(session, name)
+        return
     request = messages.RebuildProjectionRequest(ledger=session.ledger, name=name, at_position=at_position or 0)
     steps = session.stub(ProjectionServiceStub).RebuildProjection(request, timeout=session.timeout)
     if session.as_json:
@@ -137,6 +143,15 @@ def rebuild(session: Session, name: str, at_position: int | None) -> None:
         raise Refused(f"the rebuild of {name} {outcome}{why}")
     if not session.as_json:
         _print_result(session.out, name, last)
+
+
+def _cancel(session: Session, name: str) -> None:
+    request = messages.CancelRebuildRequest(ledger=session.ledger, name=name)
+    answer = session.stub(ProjectionServiceStub).CancelRebuild(request, timeout=session.answer_within)
+    if session.as_json:
+        print_json(session.out, answer)
+        return
+    session.out.print(f"The rebuild of {name} is cancelled; generation {answer.projection.generation} serves.")
 
 
 def _print_steps(console: Console, steps: Any) -> Any:

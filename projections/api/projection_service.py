@@ -3,7 +3,7 @@ What the contract promises for later is refused by name."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 
@@ -13,9 +13,10 @@ from ledger.api.messages import timestamp_to_proto
 from ledger.api.requests import ledger_name, seconds_left
 from ledger.errors import InvalidRequestError, UnimplementedError, Violation
 from projections.api.page_tokens import page_size_of, read_token, write_token
-from projections.engine import Engine, ProjectionState, rebuilding, states
-from projections.engine.catalogue import RebuildProgress
+from projections.engine import Engine, ProjectionState, rebuilds, states
 from projections.engine.parked import ParkedEvent
+from projections.engine.rebuilding import Rebuild
+from projections.engine.rebuilds import RebuildProgress
 
 WATCH_SECONDS = 0.1
 """How often a rebuild is looked at for those who watch it."""
@@ -27,12 +28,16 @@ STATES = {
     states.REBUILDING: pb.PROJECTION_STATE_REBUILDING,
 }
 PHASES = {
-    rebuilding.REPLAYING: pb.REBUILD_PHASE_REPLAYING,
-    rebuilding.CATCHING_UP: pb.REBUILD_PHASE_CATCHING_UP,
-    rebuilding.COMPARING: pb.REBUILD_PHASE_COMPARING,
-    rebuilding.DONE: pb.REBUILD_PHASE_DONE,
-    rebuilding.CANCELLED: pb.REBUILD_PHASE_CANCELLED,
-    rebuilding.FAILED: pb.REBUILD_PHASE_FAILED,
+    rebuilds.REPLAYING: pb.REBUILD_PHASE_REPLAYING,
+    rebuilds.CATCHING_UP: pb.REBUILD_PHASE_CATCHING_UP,
+    rebuilds.COMPARING: pb.REBUILD_PHASE_COMPARING,
+    rebuilds.DONE: pb.REBUILD_PHASE_DONE,
+    rebuilds.CANCELLED: pb.REBUILD_PHASE_CANCELLED,
+    rebuilds.FAILED: pb.REBUILD_PHASE_FAILED,
+    rebuilds.INTERRUPTED: pb.REBUILD_PHASE_INTERRUPTED,
+}
+PURPOSES = {
+    Rebuild.purpose: pb.REBUILD_PURPOSE_REBUILD,
 }
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -69,7 +74,7 @@ class ProjectionServicer(projection_service_pb2_grpc.ProjectionServiceServicer):
             raise InvalidRequestError([Violation("at_position", "is negative; give a position, or 0 for the head")])
         if request.at_position:
             raise UnimplementedError(what="A frozen generation at an earlier position")
-        rebuild = await asyncio.to_thread(self._engine.rebuild, ledger, name)
+        rebuild = await asyncio.to_thread(self._engine.operations.rebuild, ledger, name)
         told = None
         while True:
             running, progress = rebuild.running, rebuild.progress  # in this order: the last progress is told
@@ -80,8 +85,11 @@ class ProjectionServicer(projection_service_pb2_grpc.ProjectionServiceServicer):
                 return
             await asyncio.sleep(WATCH_SECONDS)
 
-    async def CancelRebuild(self, request: pb.CancelRebuildRequest, context: Context) -> NoReturn:
-        raise UnimplementedError(what="Cancelling a rebuild")
+    async def CancelRebuild(self, request: pb.CancelRebuildRequest, context: Context) -> pb.CancelRebuildResponse:
+        ledger, name = ledger_name(request.ledger), projection_name(request.name)
+        await asyncio.to_thread(self._engine.operations.cancel_rebuild, ledger, name, seconds_left(context))
+        state = await asyncio.to_thread(self._engine.state, ledger, name, seconds_left(context))
+        return pb.CancelRebuildResponse(projection=self._told(state))
 
     async def ListParkedEvents(
         self, request: pb.ListParkedEventsRequest, context: Context
@@ -156,4 +164,8 @@ def progress_to_proto(progress: RebuildProgress) -> pb.RebuildProgress:
         replaced_digest=progress.replaced_digest,
         error=progress.error,
         started_at=timestamp_to_proto(progress.started_at),
+        name=progress.name,
+        purpose=PURPOSES[progress.purpose],
+        resumed_from=progress.resumed_from,
+        compared_position=progress.compared_position,
     )

@@ -1,3 +1,7 @@
+-- name: snapshot
+-- Two generations are compared as they were at one moment.
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY
+
 -- name: fix_settings
 -- Rows are hashed as text, so everything that changes how text looks is fixed for the transaction.
 SELECT set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO, YMD', true),

@@ -176,6 +176,24 @@ async def test_a_rebuild_goes_on_when_its_caller_leaves(service: Service) -> Non
     await service.once(lambda found: found.generation == 2)
 
 
+async def test_a_rebuild_is_cancelled(service: Service) -> None:
+    service.ledger.append(*"A" * 10)
+    await service.reaching(10)
+    service.tally.pause = 1
+    watching = service.rebuild(name="tally")
+    await watching.read()
+    answer = await service.stub.CancelRebuild(pb.CancelRebuildRequest(name="tally"), timeout=SECONDS)
+    assert (answer.projection.generation, answer.projection.state) == (1, pb.PROJECTION_STATE_FOLLOWING)
+    assert not answer.projection.HasField("rebuild")
+    while (step := await watching.read()) is not grpc.aio.EOF:
+        last = step.progress
+    assert (last.phase, last.error) == (pb.REBUILD_PHASE_CANCELLED, "somebody asked for it")
+    again = service.stub.CancelRebuild(pb.CancelRebuildRequest(name="tally"), timeout=SECONDS)
+    told, why = await code(again)
+    assert told is grpc.StatusCode.FAILED_PRECONDITION
+    assert "no rebuild of tally runs" in why
+
+
 async def test_what_cannot_be_answered_is_told(service: Service) -> None:
     stub = service.stub
     unknown = stub.GetProjection(pb.GetProjectionRequest(name="nothing"), timeout=SECONDS)
@@ -203,7 +221,6 @@ async def test_what_cannot_be_answered_is_told(service: Service) -> None:
 async def test_what_is_not_built_yet_says_so(service: Service) -> None:
     stub = service.stub
     calls = [
-        stub.CancelRebuild(pb.CancelRebuildRequest(name="tally"), timeout=SECONDS),
         service.rebuild(name="tally", at_position=1).read(),
     ]
     for call in calls:

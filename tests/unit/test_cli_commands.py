@@ -1055,6 +1055,15 @@ def test_a_rebuild_that_fails_ends_with_1(
     )
 
 
+def test_a_rebuild_is_cancelled(ask: Run, server: CannedServer, capsys: pytest.CaptureFixture[str]) -> None:
+    stated = {"name": "casualties", "generation": 3}
+    server.answers["CancelRebuild"] = says(projection.CancelRebuildResponse, projection=stated)
+    assert ask("rebuild", "casualties", "--cancel") == 0
+    assert capsys.readouterr().out == "The rebuild of casualties is cancelled; generation 3 serves.\n"
+    assert ask("rebuild", "casualties", "--cancel", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["projection"]["generation"] == 3
+
+
 @pytest.mark.parametrize(("status", "code", "word"), [("SERVING", 0, "serving"), ("NOT_SERVING", 1, "not serving")])
 def test_health_is_an_exit_code(
     ask: Run, server: CannedServer, capsys: pytest.CaptureFixture[str], status: str, code: int, word: str

@@ -71,6 +71,8 @@ class _RebuildPhaseEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_RebuildPh
     """Cancelled."""
     REBUILD_PHASE_FAILED: _RebuildPhase.ValueType  # 6
     """Failed; the live generation goes on serving."""
+    REBUILD_PHASE_INTERRUPTED: _RebuildPhase.ValueType  # 7
+    """Its process has ended or was cut off; a process that follows goes on with it, where it was."""
 
 class RebuildPhase(_RebuildPhase, metaclass=_RebuildPhaseEnumTypeWrapper):
     """The phase of a rebuild."""
@@ -89,6 +91,27 @@ REBUILD_PHASE_CANCELLED: RebuildPhase.ValueType  # 5
 """Cancelled."""
 REBUILD_PHASE_FAILED: RebuildPhase.ValueType  # 6
 """Failed; the live generation goes on serving."""
+REBUILD_PHASE_INTERRUPTED: RebuildPhase.ValueType  # 7
+"""Its process has ended or was cut off; a process that follows goes on with it, where it was."""
+
+class _RebuildPurpose:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RebuildPurposeEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_RebuildPurpose.ValueType], builtins.type):
+    DESCRIPTOR: descriptor.EnumDescriptor
+    REBUILD_PURPOSE_UNSPECIFIED: _RebuildPurpose.ValueType  # 0
+    """Unknown."""
+    REBUILD_PURPOSE_REBUILD: _RebuildPurpose.ValueType  # 1
+    """It replaces the live one."""
+
+class RebuildPurpose(_RebuildPurpose, metaclass=_RebuildPurposeEnumTypeWrapper):
+    """What becomes of the generation that is built."""
+
+REBUILD_PURPOSE_UNSPECIFIED: RebuildPurpose.ValueType  # 0
+"""Unknown."""
+REBUILD_PURPOSE_REBUILD: RebuildPurpose.ValueType  # 1
+"""It replaces the live one."""
 
 @typing.final
 class Projection(message.Message):
@@ -138,7 +161,7 @@ class Projection(message.Message):
     """That process is the one that answers."""
     @builtins.property
     def rebuild(self) -> RebuildProgress:
-        """A rebuild that is running."""
+        """The rebuild that is not over, whichever process runs it."""
 
     def __init__(
         self,
@@ -180,6 +203,10 @@ class RebuildProgress(message.Message):
     REPLACED_DIGEST_FIELD_NUMBER: builtins.int
     ERROR_FIELD_NUMBER: builtins.int
     STARTED_AT_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    PURPOSE_FIELD_NUMBER: builtins.int
+    RESUMED_FROM_FIELD_NUMBER: builtins.int
+    COMPARED_POSITION_FIELD_NUMBER: builtins.int
     generation: builtins.int
     """The generation that is being built."""
     phase: RebuildPhase.ValueType
@@ -193,11 +220,19 @@ class RebuildProgress(message.Message):
     remaining_seconds: builtins.float
     """Remaining seconds, estimated."""
     state_digest: builtins.str
-    """Digest of the new generation, once compared."""
+    """Digest of the new generation at `compared_position`, once compared."""
     replaced_digest: builtins.str
     """Digest of the generation that it replaces, at the same position, once compared."""
     error: builtins.str
     """Why it failed."""
+    name: builtins.str
+    """The projection."""
+    purpose: RebuildPurpose.ValueType
+    """What becomes of the generation."""
+    resumed_from: builtins.int
+    """The position from which it went on after its process had died; 0 where it had not."""
+    compared_position: builtins.int
+    """The position at which the two generations were compared. The live one goes on following meanwhile."""
     @builtins.property
     def started_at(self) -> timestamp_pb2.Timestamp:
         """When it began."""
@@ -215,10 +250,14 @@ class RebuildProgress(message.Message):
         replaced_digest: builtins.str = ...,
         error: builtins.str = ...,
         started_at: timestamp_pb2.Timestamp | None = ...,
+        name: builtins.str = ...,
+        purpose: RebuildPurpose.ValueType = ...,
+        resumed_from: builtins.int = ...,
+        compared_position: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["done", b"done", "error", b"error", "events_per_second", b"events_per_second", "generation", b"generation", "phase", b"phase", "remaining_seconds", b"remaining_seconds", "replaced_digest", b"replaced_digest", "started_at", b"started_at", "state_digest", b"state_digest", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["compared_position", b"compared_position", "done", b"done", "error", b"error", "events_per_second", b"events_per_second", "generation", b"generation", "name", b"name", "phase", b"phase", "purpose", b"purpose", "remaining_seconds", b"remaining_seconds", "replaced_digest", b"replaced_digest", "resumed_from", b"resumed_from", "started_at", b"started_at", "state_digest", b"state_digest", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

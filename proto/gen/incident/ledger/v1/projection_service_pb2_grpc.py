@@ -86,14 +86,16 @@ class ProjectionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RebuildProjection(self, request, context):
-        """Builds a new generation beside the live one and swaps it in; streams progress.
+        """Builds a new generation beside the live one and swaps it in; streams progress. It goes on when the call ends, and
+        after its process has died: in another one, where it was.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelRebuild(self, request, context):
-        """Ends a rebuild; the live generation goes on serving.
+        """Ends a rebuild, whichever process runs it; the live generation goes on serving. Answers when what was built is
+        gone; FAILED_PRECONDITION where no rebuild runs, or it was done first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
