@@ -14,6 +14,7 @@ from projections.engine.cancelling import cancel
 from projections.engine.projection import Connection, Projection
 from projections.engine.rebuilding import Rebuild
 from projections.engine.running import RunningBuild
+from projections.engine.verifying import Verification
 
 
 class Operations:
@@ -41,6 +42,12 @@ class Operations:
         projection = self.named(name)
         self._refuse_unknown(ledger)
         return self._begun(ledger, Rebuild(self._url, ledger, projection, self._stopping))
+
+    def verify(self, ledger: str, name: str) -> RunningBuild:
+        """Begin to compare a live generation with a replay; NotPossibleError where it is being rebuilt."""
+        projection = self.named(name)
+        self._refuse_unknown(ledger)
+        return self._begun(ledger, Verification(self._url, ledger, projection, self._stopping))
 
     def cancel_rebuild(self, ledger: str, name: str, seconds: float) -> None:
         """End the rebuild of a projection, in whatever process; NotPossibleError where none runs."""

@@ -22,7 +22,7 @@ class RunningBuild:
         self.name = build.name
         self._url = url
         self._catalogue = Catalogue(ledger)
-        self._build = build
+        self.build = build
         self._stopping = stopping
         self._elsewhere: RebuildProgress | None = None
         self._working = True
@@ -32,7 +32,7 @@ class RunningBuild:
     @property
     def progress(self) -> RebuildProgress:
         """How far it is."""
-        return self._elsewhere or self._build.progress
+        return self._elsewhere or self.build.progress
 
     @property
     def running(self) -> bool:
@@ -47,11 +47,11 @@ class RunningBuild:
         """End soon, with what is done kept; whoever stops has set the event."""
         self._thread.join(STOP_SECONDS)
         if self._working:
-            self._build.cut()
+            self.build.cut()
         self._thread.join()
 
     def _run(self) -> None:
-        last = self._build.run()
+        last = self.build.run()
         self._working = False
         if last.phase == INTERRUPTED:
             self._watch()
@@ -66,7 +66,7 @@ class RunningBuild:
             except Exception as error:
                 log.debug("%s cannot be watched: %s", self.name, error)
                 continue
-            if newest is None or newest.progress.generation != self._build.progress.generation:
+            if newest is None or newest.progress.generation != self.build.progress.generation:
                 return
             if newest.running or newest.ended:
                 self._elsewhere = newest.progress

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
+import psycopg
 import pytest
 import pytest_asyncio
 
@@ -29,6 +30,7 @@ class Service:
     """A ledger, two projections of it, and a client."""
 
     def __init__(self, database: Database, stub: Any, tally: Tally, parking: Tally) -> None:
+        self.database = database
         self.ledger = Ledger(database)
         self.stub = stub
         self.tally = tally
@@ -194,6 +196,23 @@ async def test_a_rebuild_is_cancelled(service: Service) -> None:
     assert "no rebuild of tally runs" in why
 
 
+async def test_a_verification_streams_progress_and_ends_with_what_it_found(service: Service) -> None:
+    service.ledger.append(*"AB")
+    before = await service.reaching(2)
+    with psycopg.connect(service.database.service_url) as connection:
+        connection.execute("UPDATE ledger_main_tally_g1.tally SET total = 7 WHERE type = 'B'")
+    call = service.stub.VerifyProjection(pb.VerifyProjectionRequest(name="tally"), timeout=SECONDS)
+    *steps, last = [step async for step in call]
+    assert steps[-1].progress.phase == pb.REBUILD_PHASE_DONE
+    assert steps[-1].progress.purpose == pb.REBUILD_PURPOSE_VERIFY
+    found = last.verdict
+    assert (found.name, found.generation, found.position, found.equal) == ("tally", 1, 2, False)
+    assert found.replayed_digest == before.state_digest != found.state_digest
+    (difference,) = found.differences
+    assert (difference.table, difference.rows) == ("tally", 1)
+    assert [(row.row, row.kind) for row in difference.shown] == [("type B", pb.DIFFERENCE_KIND_CHANGED)]
+
+
 async def test_what_cannot_be_answered_is_told(service: Service) -> None:
     stub = service.stub
     unknown = stub.GetProjection(pb.GetProjectionRequest(name="nothing"), timeout=SECONDS)
@@ -219,7 +238,6 @@ async def test_what_cannot_be_answered_is_told(service: Service) -> None:
 
 
 async def test_what_is_not_built_yet_says_so(service: Service) -> None:
-    stub = service.stub
     calls = [
         service.rebuild(name="tally", at_position=1).read(),
     ]

@@ -128,7 +128,12 @@ SLOW: dict[str, tuple[str, Callable[[Slow], None]]] = {
 
 @pytest.mark.parametrize("step", SLOW)
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["by the same process", "by another process"])
-def test_a_rebuild_is_cancelled(database: Database, ledger: Ledger, step: str, elsewhere: bool) -> None:
+def test_a_rebuild_is_cancelled(
+    database: Database, ledger: Ledger, step: str, elsewhere: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cancelling, "END_SESSION_SECONDS", PATIENCE)  # it ends by itself
+    if step == "replaying":
+        monkeypatch.setattr(cancelling, "END_STATEMENT_SECONDS", PATIENCE)  # between two batches
     ledger.append(*"A" * 200)
     phase, slow_down = SLOW[step]
     tally = Slow()

@@ -25,19 +25,21 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+incident/ledger/v1/projection_service.proto\x12\x12incident.ledger.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd4\x02\n\nProjection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x12\n\ngeneration\x18\x03 \x01(\x05\x12\x32\n\x05state\x18\x04 \x01(\x0e\x32#.incident.ledger.v1.ProjectionState\x12\x10\n\x08position\x18\x05 \x01(\x03\x12\x0c\n\x04head\x18\x06 \x01(\x03\x12\x13\n\x0blag_seconds\x18\x07 \x01(\x01\x12\x16\n\x0ehalted_because\x18\x08 \x01(\t\x12\x14\n\x0cstate_digest\x18\t \x01(\t\x12\x0e\n\x06parked\x18\n \x01(\x03\x12\x34\n\x07rebuild\x18\x0b \x01(\x0b\x32#.incident.ledger.v1.RebuildProgress\x12\x12\n\nlag_events\x18\x0f \x01(\x03\x12\x0e\n\x06leader\x18\x10 \x01(\t\x12\x12\n\nleads_here\x18\x11 \x01(\x08\"\x8b\x03\n\x0fRebuildProgress\x12\x12\n\ngeneration\x18\x01 \x01(\x05\x12/\n\x05phase\x18\x02 \x01(\x0e\x32 .incident.ledger.v1.RebuildPhase\x12\x0c\n\x04\x64one\x18\x03 \x01(\x03\x12\r\n\x05total\x18\x04 \x01(\x03\x12\x19\n\x11\x65vents_per_second\x18\x05 \x01(\x01\x12\x19\n\x11remaining_seconds\x18\x06 \x01(\x01\x12\x14\n\x0cstate_digest\x18\x07 \x01(\t\x12\x17\n\x0freplaced_digest\x18\x08 \x01(\t\x12\r\n\x05\x65rror\x18\t \x01(\t\x12.\n\nstarted_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04name\x18\x0b \x01(\t\x12\x33\n\x07purpose\x18\x0c \x01(\x0e\x32\".incident.ledger.v1.RebuildPurpose\x12\x14\n\x0cresumed_from\x18\r \x01(\x03\x12\x19\n\x11\x63ompared_position\x18\x0e \x01(\x03\"(\n\x16ListProjectionsRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\"N\n\x17ListProjectionsResponse\x12\x33\n\x0bprojections\x18\x01 \x03(\x0b\x32\x1e.incident.ledger.v1.Projection\"4\n\x14GetProjectionRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"K\n\x15GetProjectionResponse\x12\x32\n\nprojection\x18\x01 \x01(\x0b\x32\x1e.incident.ledger.v1.Projection\"M\n\x18RebuildProjectionRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x61t_position\x18\x03 \x01(\x03\"R\n\x19RebuildProjectionResponse\x12\x35\n\x08progress\x18\x01 \x01(\x0b\x32#.incident.ledger.v1.RebuildProgress\"4\n\x14\x43\x61ncelRebuildRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"K\n\x15\x43\x61ncelRebuildResponse\x12\x32\n\nprojection\x18\x01 \x01(\x0b\x32\x1e.incident.ledger.v1.Projection\"W\n\x0bParkedEvent\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x18\n\x10traceback_digest\x18\x04 \x01(\t\"^\n\x17ListParkedEventsRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"d\n\x18ListParkedEventsResponse\x12/\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1f.incident.ledger.v1.ParkedEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"8\n\x18RetryParkedEventsRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"R\n\x19RetryParkedEventsResponse\x12\r\n\x05taken\x18\x01 \x01(\x03\x12\x0e\n\x06parked\x18\x02 \x01(\x03\x12\x16\n\x0ehalted_because\x18\x03 \x01(\t*\xb3\x01\n\x0fProjectionState\x12 \n\x1cPROJECTION_STATE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aPROJECTION_STATE_FOLLOWING\x10\x01\x12 \n\x1cPROJECTION_STATE_CATCHING_UP\x10\x02\x12\x1b\n\x17PROJECTION_STATE_HALTED\x10\x03\x12\x1f\n\x1bPROJECTION_STATE_REBUILDING\x10\x04*\xf4\x01\n\x0cRebuildPhase\x12\x1d\n\x19REBUILD_PHASE_UNSPECIFIED\x10\x00\x12\x1b\n\x17REBUILD_PHASE_REPLAYING\x10\x01\x12\x1d\n\x19REBUILD_PHASE_CATCHING_UP\x10\x02\x12\x1b\n\x17REBUILD_PHASE_COMPARING\x10\x03\x12\x16\n\x12REBUILD_PHASE_DONE\x10\x04\x12\x1b\n\x17REBUILD_PHASE_CANCELLED\x10\x05\x12\x18\n\x14REBUILD_PHASE_FAILED\x10\x06\x12\x1d\n\x19REBUILD_PHASE_INTERRUPTED\x10\x07*N\n\x0eRebuildPurpose\x12\x1f\n\x1bREBUILD_PURPOSE_UNSPECIFIED\x10\x00\x12\x1b\n\x17REBUILD_PURPOSE_REBUILD\x10\x01\x32\xa0\x05\n\x11ProjectionService\x12j\n\x0fListProjections\x12*.incident.ledger.v1.ListProjectionsRequest\x1a+.incident.ledger.v1.ListProjectionsResponse\x12\x64\n\rGetProjection\x12(.incident.ledger.v1.GetProjectionRequest\x1a).incident.ledger.v1.GetProjectionResponse\x12r\n\x11RebuildProjection\x12,.incident.ledger.v1.RebuildProjectionRequest\x1a-.incident.ledger.v1.RebuildProjectionResponse0\x01\x12\x64\n\rCancelRebuild\x12(.incident.ledger.v1.CancelRebuildRequest\x1a).incident.ledger.v1.CancelRebuildResponse\x12m\n\x10ListParkedEvents\x12+.incident.ledger.v1.ListParkedEventsRequest\x1a,.incident.ledger.v1.ListParkedEventsResponse\x12p\n\x11RetryParkedEvents\x12,.incident.ledger.v1.RetryParkedEventsRequest\x1a-.incident.ledger.v1.RetryParkedEventsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+incident/ledger/v1/projection_service.proto\x12\x12incident.ledger.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd4\x02\n\nProjection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x12\n\ngeneration\x18\x03 \x01(\x05\x12\x32\n\x05state\x18\x04 \x01(\x0e\x32#.incident.ledger.v1.ProjectionState\x12\x10\n\x08position\x18\x05 \x01(\x03\x12\x0c\n\x04head\x18\x06 \x01(\x03\x12\x13\n\x0blag_seconds\x18\x07 \x01(\x01\x12\x16\n\x0ehalted_because\x18\x08 \x01(\t\x12\x14\n\x0cstate_digest\x18\t \x01(\t\x12\x0e\n\x06parked\x18\n \x01(\x03\x12\x34\n\x07rebuild\x18\x0b \x01(\x0b\x32#.incident.ledger.v1.RebuildProgress\x12\x12\n\nlag_events\x18\x0f \x01(\x03\x12\x0e\n\x06leader\x18\x10 \x01(\t\x12\x12\n\nleads_here\x18\x11 \x01(\x08\"\x8b\x03\n\x0fRebuildProgress\x12\x12\n\ngeneration\x18\x01 \x01(\x05\x12/\n\x05phase\x18\x02 \x01(\x0e\x32 .incident.ledger.v1.RebuildPhase\x12\x0c\n\x04\x64one\x18\x03 \x01(\x03\x12\r\n\x05total\x18\x04 \x01(\x03\x12\x19\n\x11\x65vents_per_second\x18\x05 \x01(\x01\x12\x19\n\x11remaining_seconds\x18\x06 \x01(\x01\x12\x14\n\x0cstate_digest\x18\x07 \x01(\t\x12\x17\n\x0freplaced_digest\x18\x08 \x01(\t\x12\r\n\x05\x65rror\x18\t \x01(\t\x12.\n\nstarted_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04name\x18\x0b \x01(\t\x12\x33\n\x07purpose\x18\x0c \x01(\x0e\x32\".incident.ledger.v1.RebuildPurpose\x12\x14\n\x0cresumed_from\x18\r \x01(\x03\x12\x19\n\x11\x63ompared_position\x18\x0e \x01(\x03\"(\n\x16ListProjectionsRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\"N\n\x17ListProjectionsResponse\x12\x33\n\x0bprojections\x18\x01 \x03(\x0b\x32\x1e.incident.ledger.v1.Projection\"4\n\x14GetProjectionRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"K\n\x15GetProjectionResponse\x12\x32\n\nprojection\x18\x01 \x01(\x0b\x32\x1e.incident.ledger.v1.Projection\"M\n\x18RebuildProjectionRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x61t_position\x18\x03 \x01(\x03\"R\n\x19RebuildProjectionResponse\x12\x35\n\x08progress\x18\x01 \x01(\x0b\x32#.incident.ledger.v1.RebuildProgress\"7\n\x17VerifyProjectionRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x8b\x01\n\x18VerifyProjectionResponse\x12\x37\n\x08progress\x18\x01 \x01(\x0b\x32#.incident.ledger.v1.RebuildProgressH\x00\x12.\n\x07verdict\x18\x02 \x01(\x0b\x32\x1b.incident.ledger.v1.VerdictH\x00\x42\x06\n\x04step\"\xb5\x01\n\x07Verdict\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x05\x12\x10\n\x08position\x18\x03 \x01(\x03\x12\r\n\x05\x65qual\x18\x04 \x01(\x08\x12\x14\n\x0cstate_digest\x18\x05 \x01(\t\x12\x17\n\x0freplayed_digest\x18\x06 \x01(\t\x12\x38\n\x0b\x64ifferences\x18\x07 \x03(\x0b\x32#.incident.ledger.v1.TableDifference\"`\n\x0fTableDifference\x12\r\n\x05table\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\x03\x12\x30\n\x05shown\x18\x03 \x03(\x0b\x32!.incident.ledger.v1.RowDifference\"N\n\rRowDifference\x12\x0b\n\x03row\x18\x01 \x01(\t\x12\x30\n\x04kind\x18\x02 \x01(\x0e\x32\".incident.ledger.v1.DifferenceKind\"4\n\x14\x43\x61ncelRebuildRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"K\n\x15\x43\x61ncelRebuildResponse\x12\x32\n\nprojection\x18\x01 \x01(\x0b\x32\x1e.incident.ledger.v1.Projection\"W\n\x0bParkedEvent\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x18\n\x10traceback_digest\x18\x04 \x01(\t\"^\n\x17ListParkedEventsRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"d\n\x18ListParkedEventsResponse\x12/\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1f.incident.ledger.v1.ParkedEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"8\n\x18RetryParkedEventsRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"R\n\x19RetryParkedEventsResponse\x12\r\n\x05taken\x18\x01 \x01(\x03\x12\x0e\n\x06parked\x18\x02 \x01(\x03\x12\x16\n\x0ehalted_because\x18\x03 \x01(\t*\xb3\x01\n\x0fProjectionState\x12 \n\x1cPROJECTION_STATE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aPROJECTION_STATE_FOLLOWING\x10\x01\x12 \n\x1cPROJECTION_STATE_CATCHING_UP\x10\x02\x12\x1b\n\x17PROJECTION_STATE_HALTED\x10\x03\x12\x1f\n\x1bPROJECTION_STATE_REBUILDING\x10\x04*\xf4\x01\n\x0cRebuildPhase\x12\x1d\n\x19REBUILD_PHASE_UNSPECIFIED\x10\x00\x12\x1b\n\x17REBUILD_PHASE_REPLAYING\x10\x01\x12\x1d\n\x19REBUILD_PHASE_CATCHING_UP\x10\x02\x12\x1b\n\x17REBUILD_PHASE_COMPARING\x10\x03\x12\x16\n\x12REBUILD_PHASE_DONE\x10\x04\x12\x1b\n\x17REBUILD_PHASE_CANCELLED\x10\x05\x12\x18\n\x14REBUILD_PHASE_FAILED\x10\x06\x12\x1d\n\x19REBUILD_PHASE_INTERRUPTED\x10\x07*j\n\x0eRebuildPurpose\x12\x1f\n\x1bREBUILD_PURPOSE_UNSPECIFIED\x10\x00\x12\x1b\n\x17REBUILD_PURPOSE_REBUILD\x10\x01\x12\x1a\n\x16REBUILD_PURPOSE_VERIFY\x10\x02*\x86\x01\n\x0e\x44ifferenceKind\x12\x1f\n\x1b\x44IFFERENCE_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44IFFERENCE_KIND_CHANGED\x10\x01\x12\x19\n\x15\x44IFFERENCE_KIND_ADDED\x10\x02\x12\x1b\n\x17\x44IFFERENCE_KIND_MISSING\x10\x03\x32\x91\x06\n\x11ProjectionService\x12j\n\x0fListProjections\x12*.incident.ledger.v1.ListProjectionsRequest\x1a+.incident.ledger.v1.ListProjectionsResponse\x12\x64\n\rGetProjection\x12(.incident.ledger.v1.GetProjectionRequest\x1a).incident.ledger.v1.GetProjectionResponse\x12r\n\x11RebuildProjection\x12,.incident.ledger.v1.RebuildProjectionRequest\x1a-.incident.ledger.v1.RebuildProjectionResponse0\x01\x12o\n\x10VerifyProjection\x12+.incident.ledger.v1.VerifyProjectionRequest\x1a,.incident.ledger.v1.VerifyProjectionResponse0\x01\x12\x64\n\rCancelRebuild\x12(.incident.ledger.v1.CancelRebuildRequest\x1a).incident.ledger.v1.CancelRebuildResponse\x12m\n\x10ListParkedEvents\x12+.incident.ledger.v1.ListParkedEventsRequest\x1a,.incident.ledger.v1.ListParkedEventsResponse\x12p\n\x11RetryParkedEvents\x12,.incident.ledger.v1.RetryParkedEventsRequest\x1a-.incident.ledger.v1.RetryParkedEventsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'incident.ledger.v1.projection_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PROJECTIONSTATE']._serialized_start=1818
-  _globals['_PROJECTIONSTATE']._serialized_end=1997
-  _globals['_REBUILDPHASE']._serialized_start=2000
-  _globals['_REBUILDPHASE']._serialized_end=2244
-  _globals['_REBUILDPURPOSE']._serialized_start=2246
-  _globals['_REBUILDPURPOSE']._serialized_end=2324
+  _globals['_PROJECTIONSTATE']._serialized_start=2379
+  _globals['_PROJECTIONSTATE']._serialized_end=2558
+  _globals['_REBUILDPHASE']._serialized_start=2561
+  _globals['_REBUILDPHASE']._serialized_end=2805
+  _globals['_REBUILDPURPOSE']._serialized_start=2807
+  _globals['_REBUILDPURPOSE']._serialized_end=2913
+  _globals['_DIFFERENCEKIND']._serialized_start=2916
+  _globals['_DIFFERENCEKIND']._serialized_end=3050
   _globals['_PROJECTION']._serialized_start=101
   _globals['_PROJECTION']._serialized_end=441
   _globals['_REBUILDPROGRESS']._serialized_start=444
@@ -54,20 +56,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REBUILDPROJECTIONREQUEST']._serialized_end=1171
   _globals['_REBUILDPROJECTIONRESPONSE']._serialized_start=1173
   _globals['_REBUILDPROJECTIONRESPONSE']._serialized_end=1255
-  _globals['_CANCELREBUILDREQUEST']._serialized_start=1257
-  _globals['_CANCELREBUILDREQUEST']._serialized_end=1309
-  _globals['_CANCELREBUILDRESPONSE']._serialized_start=1311
-  _globals['_CANCELREBUILDRESPONSE']._serialized_end=1386
-  _globals['_PARKEDEVENT']._serialized_start=1388
-  _globals['_PARKEDEVENT']._serialized_end=1475
-  _globals['_LISTPARKEDEVENTSREQUEST']._serialized_start=1477
-  _globals['_LISTPARKEDEVENTSREQUEST']._serialized_end=1571
-  _globals['_LISTPARKEDEVENTSRESPONSE']._serialized_start=1573
-  _globals['_LISTPARKEDEVENTSRESPONSE']._serialized_end=1673
-  _globals['_RETRYPARKEDEVENTSREQUEST']._serialized_start=1675
-  _globals['_RETRYPARKEDEVENTSREQUEST']._serialized_end=1731
-  _globals['_RETRYPARKEDEVENTSRESPONSE']._serialized_start=1733
-  _globals['_RETRYPARKEDEVENTSRESPONSE']._serialized_end=1815
-  _globals['_PROJECTIONSERVICE']._serialized_start=2327
-  _globals['_PROJECTIONSERVICE']._serialized_end=2999
+  _globals['_VERIFYPROJECTIONREQUEST']._serialized_start=1257
+  _globals['_VERIFYPROJECTIONREQUEST']._serialized_end=1312
+  _globals['_VERIFYPROJECTIONRESPONSE']._serialized_start=1315
+  _globals['_VERIFYPROJECTIONRESPONSE']._serialized_end=1454
+  _globals['_VERDICT']._serialized_start=1457
+  _globals['_VERDICT']._serialized_end=1638
+  _globals['_TABLEDIFFERENCE']._serialized_start=1640
+  _globals['_TABLEDIFFERENCE']._serialized_end=1736
+  _globals['_ROWDIFFERENCE']._serialized_start=1738
+  _globals['_ROWDIFFERENCE']._serialized_end=1816
+  _globals['_CANCELREBUILDREQUEST']._serialized_start=1818
+  _globals['_CANCELREBUILDREQUEST']._serialized_end=1870
+  _globals['_CANCELREBUILDRESPONSE']._serialized_start=1872
+  _globals['_CANCELREBUILDRESPONSE']._serialized_end=1947
+  _globals['_PARKEDEVENT']._serialized_start=1949
+  _globals['_PARKEDEVENT']._serialized_end=2036
+  _globals['_LISTPARKEDEVENTSREQUEST']._serialized_start=2038
+  _globals['_LISTPARKEDEVENTSREQUEST']._serialized_end=2132
+  _globals['_LISTPARKEDEVENTSRESPONSE']._serialized_start=2134
+  _globals['_LISTPARKEDEVENTSRESPONSE']._serialized_end=2234
+  _globals['_RETRYPARKEDEVENTSREQUEST']._serialized_start=2236
+  _globals['_RETRYPARKEDEVENTSREQUEST']._serialized_end=2292
+  _globals['_RETRYPARKEDEVENTSRESPONSE']._serialized_start=2294
+  _globals['_RETRYPARKEDEVENTSRESPONSE']._serialized_end=2376
+  _globals['_PROJECTIONSERVICE']._serialized_start=3053
+  _globals['_PROJECTIONSERVICE']._serialized_end=3838
 # @@protoc_insertion_point(module_scope)

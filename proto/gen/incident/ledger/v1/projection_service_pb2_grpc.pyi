@@ -41,6 +41,10 @@ class ProjectionServiceStub:
     """Builds a new generation beside the live one and swaps it in; streams progress. It goes on when the call ends, and
     after its process has died: in another one, where it was.
     """
+    VerifyProjection: grpc.UnaryStreamMultiCallable[projection_service_pb2.VerifyProjectionRequest, projection_service_pb2.VerifyProjectionResponse]
+    """Replays a projection into a scratch generation, compares it with the live one, and drops it; streams progress, then
+    what was found. FAILED_PRECONDITION where the projection is being rebuilt, or served by another version.
+    """
     CancelRebuild: grpc.UnaryUnaryMultiCallable[projection_service_pb2.CancelRebuildRequest, projection_service_pb2.CancelRebuildResponse]
     """Ends a rebuild, whichever process runs it; the live generation goes on serving. Answers when what was built is
     gone; FAILED_PRECONDITION where no rebuild runs, or it was done first.
@@ -64,6 +68,10 @@ class ProjectionServiceAsyncStub(ProjectionServiceStub):
     RebuildProjection: aio.UnaryStreamMultiCallable[projection_service_pb2.RebuildProjectionRequest, projection_service_pb2.RebuildProjectionResponse]  # type: ignore[assignment]
     """Builds a new generation beside the live one and swaps it in; streams progress. It goes on when the call ends, and
     after its process has died: in another one, where it was.
+    """
+    VerifyProjection: aio.UnaryStreamMultiCallable[projection_service_pb2.VerifyProjectionRequest, projection_service_pb2.VerifyProjectionResponse]  # type: ignore[assignment]
+    """Replays a projection into a scratch generation, compares it with the live one, and drops it; streams progress, then
+    what was found. FAILED_PRECONDITION where the projection is being rebuilt, or served by another version.
     """
     CancelRebuild: aio.UnaryUnaryMultiCallable[projection_service_pb2.CancelRebuildRequest, projection_service_pb2.CancelRebuildResponse]  # type: ignore[assignment]
     """Ends a rebuild, whichever process runs it; the live generation goes on serving. Answers when what was built is
@@ -103,6 +111,16 @@ class ProjectionServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> typing.Union[abc.Iterator[projection_service_pb2.RebuildProjectionResponse], abc.AsyncIterator[projection_service_pb2.RebuildProjectionResponse]]:
         """Builds a new generation beside the live one and swaps it in; streams progress. It goes on when the call ends, and
         after its process has died: in another one, where it was.
+        """
+
+    @abc_1.abstractmethod
+    def VerifyProjection(
+        self,
+        request: projection_service_pb2.VerifyProjectionRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[abc.Iterator[projection_service_pb2.VerifyProjectionResponse], abc.AsyncIterator[projection_service_pb2.VerifyProjectionResponse]]:
+        """Replays a projection into a scratch generation, compares it with the live one, and drops it; streams progress, then
+        what was found. FAILED_PRECONDITION where the projection is being rebuilt, or served by another version.
         """
 
     @abc_1.abstractmethod
