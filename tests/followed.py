@@ -21,6 +21,10 @@ from tests.postgres import Database
 PATIENCE = 15.0
 
 
+def nothing() -> None:
+    """Does nothing."""
+
+
 @dataclass
 class Tally:
     """Keeps the sum of positions by type; cannot take what it is told that it cannot."""
@@ -31,6 +35,8 @@ class Tally:
     pause: float = 0.0
     digest_pause: float = 0.0
     taken: int = 0
+    after_fold: Callable[[], None] = nothing
+    before_digest: Callable[[], None] = nothing
 
     def create(self, connection: Connection, schema: str) -> None:
         connection.execute(f"CREATE TABLE {schema}.tally (type text PRIMARY KEY, total bigint)")
@@ -46,11 +52,13 @@ class Tally:
                 (each.topic, each.position),
             )
             self.taken += 1
+        self.after_fold()
 
     def complete(self, connection: Connection, schema: str, position: int) -> None:
         connection.execute(f"CREATE INDEX tally_total ON {schema}.tally (total)")
 
     def digest(self, connection: Connection, schema: str) -> bytes:
+        self.before_digest()
         time.sleep(self.digest_pause)
         return digest_of_schema(connection, schema)
 

@@ -41,7 +41,7 @@ COMMANDS = MappingProxyType(
         "ledgers": "ledger.cli.ledgers:ledgers",
         "create-ledger": "ledger.cli.ledgers:create_ledger",
         "projections": "ledger.cli.projections:projections",
-        "rebuild": "ledger.cli.projections:rebuild",
+        "rebuild": "ledger.cli.rebuilds:rebuild",
         "health": "ledger.cli.health:health",
     }
 )

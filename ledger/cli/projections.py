@@ -1,33 +1,29 @@
-"""`projections` and `rebuild`: how far the read models are, what they could not take, and building one anew beside
-the live one."""
+"""`projections`: how far the read models are, what they could not take, and whether they are what the ledger says."""
 
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from incident.ledger.v1 import projection_service_pb2 as messages
 from incident.ledger.v1.projection_service_pb2_grpc import ProjectionServiceStub
 from ledger.cli import wording
-from ledger.cli.failures import REFUSED, Refused
+from ledger.cli.failures import REFUSED
 from ledger.cli.options import limit_option
 from ledger.cli.paging import whole
-from ledger.cli.parameters import position_from
 from ledger.cli.session import Session, connected, example
 from ledger.cli.tables import print_json, print_more, print_table, table
+from ledger.cli.verification import verify
 
 SHORT_DIGEST = 12
-
-_NOT_DONE = {
-    messages.REBUILD_PHASE_CANCELLED: "cancelled; the live generation goes on serving",
-    messages.REBUILD_PHASE_FAILED: "failed; the live generation goes on serving",
-}
 
 
 @click.group(
     invoke_without_command=True,
-    epilog=example("incident-ledger projections", "incident-ledger projections parked casualties"),
+    epilog=example(
+        "incident-ledger projections",
+        "incident-ledger projections parked casualties",
+        "incident-ledger projections verify casualties",
+    ),
 )
 @connected
 def projections(session: Session) -> None:
@@ -112,76 +108,4 @@ def retry(session: Session, name: str) -> None:
         click.get_current_context().exit(REFUSED)
 
 
-@click.command(epilog=example("incident-ledger rebuild casualties"))
-@click.argument("name")
-@click.option(
-    "--at-position", type=position_from(1), metavar="N", help="Build a frozen generation at this position."
-)
-@connected
-def rebuild(session: Session, name: str, at_position: int | None) -> None:
-    """Build a projection anew beside the live one, and swap it in; answers go on meanwhile.
-
-    With --json, one line for each step of progress.
-    """
-    request = messages.RebuildProjectionRequest(ledger=session.ledger, name=name, at_position=at_position or 0)
-    steps = session.stub(ProjectionServiceStub).RebuildProjection(request, timeout=session.timeout)
-    if session.as_json:
-        last = _print_steps(session.out, steps)
-    elif session.out.is_terminal:
-        last = _show_bar(session.out, steps, name)
-    else:
-        last = _print_lines(session.out, steps)
-    if last is None or last.phase in _NOT_DONE:
-        why = f": {last.error}" if last is not None and last.error else ""
-        outcome = _NOT_DONE.get(last.phase, "") if last is not None else "ended without a word"
-        raise Refused(f"the rebuild of {name} {outcome}{why}")
-    if not session.as_json:
-        _print_result(session.out, name, last)
-
-
-def _print_steps(console: Console, steps: Any) -> Any:
-    last = None
-    for step in steps:
-        print_json(console, step, indent=None)
-        last = step.progress
-    return last
-
-
-def _print_lines(console: Console, steps: Any) -> Any:
-    last = None
-    for step in steps:
-        last = step.progress
-        console.print(f"{wording.rebuild_phase(last.phase)}: {_counts(last)}")
-    return last
-
-
-def _show_bar(console: Console, steps: Any, name: str) -> Any:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[counts]}"),
-    )
-    last = None
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task(name, total=None, counts="")
-        for step in steps:
-            last = step.progress
-            phase = f"{name}: {wording.rebuild_phase(last.phase)}"
-            bar.update(task, description=phase, total=last.total, completed=last.done, counts=_counts(last))
-    return last
-
-
-def _counts(progress: Any) -> str:
-    said = f"{wording.number(progress.done)} of {wording.number(progress.total)} events"
-    if progress.events_per_second:
-        said += f", {wording.number(round(progress.events_per_second))}/s"
-    return f"{said}, {wording.seconds(progress.remaining_seconds)} left" if progress.remaining_seconds else said
-
-
-def _print_result(console: Console, name: str, last: Any) -> None:
-    console.print(f"{name}: generation {last.generation} serves now, built from {_counts(last)}.")
-    if last.state_digest and last.replaced_digest:
-        same = last.state_digest == last.replaced_digest
-        verdict = "equal to" if same else "different from"
-        console.print(f"Its content is {verdict} that of the generation before (digest {last.state_digest[:16]}).")
+projections.add_command(verify)

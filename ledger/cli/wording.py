@@ -77,6 +77,7 @@ observance = _Words(_enum(ceasefire_service_pb2, "Observance"), "not in force")
 threat_status = _Words(_enum(ceasefire_service_pb2, "ThreatStatus"))
 grouping = _Words(_enum(casualty_service_pb2, "CasualtyGrouping"))
 projection_state = _Words(_enum(projections_pb2, "ProjectionState"), "unknown")
+difference = _Words(_enum(projections_pb2, "DifferenceKind"))
 rebuild_phase = _Words(_enum(projections_pb2, "RebuildPhase"), "starting")
 
 

@@ -3,19 +3,20 @@ What the contract promises for later is refused by name."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 
 from incident.ledger.v1 import projection_service_pb2 as pb
 from incident.ledger.v1 import projection_service_pb2_grpc
-from ledger.api.messages import timestamp_to_proto
 from ledger.api.requests import ledger_name, seconds_left
 from ledger.errors import InvalidRequestError, UnimplementedError, Violation
 from projections.api.page_tokens import page_size_of, read_token, write_token
-from projections.engine import Engine, ProjectionState, rebuilding, states
-from projections.engine.catalogue import RebuildProgress
+from projections.api.rebuild_answers import progress_to_proto, verdict_to_proto
+from projections.engine import Engine, ProjectionState, RunningBuild, states
 from projections.engine.parked import ParkedEvent
+from projections.engine.rebuilds import RebuildProgress
+from projections.engine.verifying import Verification
 
 WATCH_SECONDS = 0.1
 """How often a rebuild is looked at for those who watch it."""
@@ -25,14 +26,6 @@ STATES = {
     states.CATCHING_UP: pb.PROJECTION_STATE_CATCHING_UP,
     states.HALTED: pb.PROJECTION_STATE_HALTED,
     states.REBUILDING: pb.PROJECTION_STATE_REBUILDING,
-}
-PHASES = {
-    rebuilding.REPLAYING: pb.REBUILD_PHASE_REPLAYING,
-    rebuilding.CATCHING_UP: pb.REBUILD_PHASE_CATCHING_UP,
-    rebuilding.COMPARING: pb.REBUILD_PHASE_COMPARING,
-    rebuilding.DONE: pb.REBUILD_PHASE_DONE,
-    rebuilding.CANCELLED: pb.REBUILD_PHASE_CANCELLED,
-    rebuilding.FAILED: pb.REBUILD_PHASE_FAILED,
 }
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -69,19 +62,25 @@ class ProjectionServicer(projection_service_pb2_grpc.ProjectionServiceServicer):
             raise InvalidRequestError([Violation("at_position", "is negative; give a position, or 0 for the head")])
         if request.at_position:
             raise UnimplementedError(what="A frozen generation at an earlier position")
-        rebuild = await asyncio.to_thread(self._engine.rebuild, ledger, name)
-        told = None
-        while True:
-            running, progress = rebuild.running, rebuild.progress  # in this order: the last progress is told
-            if progress is not told:
-                told = progress
-                yield pb.RebuildProjectionResponse(progress=progress_to_proto(progress))
-            if not running:
-                return
-            await asyncio.sleep(WATCH_SECONDS)
+        rebuild = await asyncio.to_thread(self._engine.operations.rebuild, ledger, name)
+        async for progress in _steps(rebuild):
+            yield pb.RebuildProjectionResponse(progress=progress_to_proto(progress))
 
-    async def CancelRebuild(self, request: pb.CancelRebuildRequest, context: Context) -> NoReturn:
-        raise UnimplementedError(what="Cancelling a rebuild")
+    async def VerifyProjection(
+        self, request: pb.VerifyProjectionRequest, context: Context
+    ) -> AsyncIterator[pb.VerifyProjectionResponse]:
+        ledger, name = ledger_name(request.ledger), projection_name(request.name)
+        running = await asyncio.to_thread(self._engine.operations.verify, ledger, name)
+        async for progress in _steps(running):
+            yield pb.VerifyProjectionResponse(progress=progress_to_proto(progress))
+        if isinstance(running.build, Verification) and running.build.verdict is not None:
+            yield pb.VerifyProjectionResponse(verdict=verdict_to_proto(running.build.verdict))
+
+    async def CancelRebuild(self, request: pb.CancelRebuildRequest, context: Context) -> pb.CancelRebuildResponse:
+        ledger, name = ledger_name(request.ledger), projection_name(request.name)
+        await asyncio.to_thread(self._engine.operations.cancel_rebuild, ledger, name, seconds_left(context))
+        state = await asyncio.to_thread(self._engine.state, ledger, name, seconds_left(context))
+        return pb.CancelRebuildResponse(projection=self._told(state))
 
     async def ListParkedEvents(
         self, request: pb.ListParkedEventsRequest, context: Context
@@ -105,6 +104,19 @@ class ProjectionServicer(projection_service_pb2_grpc.ProjectionServiceServicer):
         return pb.RetryParkedEventsResponse(
             taken=done.taken, parked=done.parked, halted_because=done.halted_because
         )
+
+
+async def _steps(running: RunningBuild) -> AsyncIterator[RebuildProgress]:
+    """The progress of a build until it is over, each step once."""
+    told = None
+    while True:
+        goes_on, progress = running.running, running.progress  # in this order: the last progress is told
+        if progress is not told:
+            told = progress
+            yield progress
+        if not goes_on:
+            return
+        await asyncio.sleep(WATCH_SECONDS)
 
 
 def projection_name(given: str) -> str:
@@ -140,20 +152,4 @@ def parked_to_proto(event: ParkedEvent) -> pb.ParkedEvent:
         type=event.type,
         reason=event.reason,
         traceback_digest=event.traceback_digest,
-    )
-
-
-def progress_to_proto(progress: RebuildProgress) -> pb.RebuildProgress:
-    """How far a rebuild is."""
-    return pb.RebuildProgress(
-        generation=progress.generation,
-        phase=PHASES[progress.phase],
-        done=progress.done,
-        total=progress.total,
-        events_per_second=progress.events_per_second,
-        remaining_seconds=progress.remaining_seconds,
-        state_digest=progress.state_digest,
-        replaced_digest=progress.replaced_digest,
-        error=progress.error,
-        started_at=timestamp_to_proto(progress.started_at),
     )

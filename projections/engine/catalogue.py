@@ -2,7 +2,6 @@
 It runs single statements in the caller's transaction; it neither folds nor decides."""
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -33,22 +32,6 @@ class Generation:
     halted_because: str
     complete: bool
     """Whether it has what only questions need; while it is filled it has not."""
-
-
-@dataclass(frozen=True, slots=True)
-class RebuildProgress:
-    """How far a rebuild is; the digests are given once it has compared."""
-
-    generation: int
-    phase: str
-    done: int
-    total: int
-    events_per_second: float
-    remaining_seconds: float
-    state_digest: str
-    replaced_digest: str
-    error: str
-    started_at: datetime
 
 
 class Catalogue:
@@ -87,6 +70,11 @@ class Catalogue:
     def live(self, connection: Connection, name: str) -> Generation | None:
         """The live generation; None where the projection is not made yet."""
         row = connection.execute(self.query("live"), {"name": name}).fetchone()
+        return Generation(*row) if row else None
+
+    def generation(self, connection: Connection, name: str, number: int) -> Generation | None:
+        """A generation by its number, whatever it is for."""
+        row = connection.execute(self.query("generation"), {"name": name, "number": number}).fetchone()
         return Generation(*row) if row else None
 
     def lock(self, connection: Connection, name: str, *, wait: bool) -> Generation | None:
@@ -159,24 +147,9 @@ class Catalogue:
             row = connection.execute(self.query("retired"), {"name": name, "grace": grace}).fetchone()
             return row is not None and self.drop(connection, Generation(*row))
 
-    def drop_leftovers(self, connection: Connection, name: str) -> None:
-        """Drop what earlier rebuilds left behind; only for whoever holds the lock of rebuilding."""
-        for row in connection.execute(self.query("leftovers"), {"name": name}).fetchall():
-            self.drop(connection, Generation(*row))
-
-    def lock_rebuilding(self, connection: Connection, name: str) -> bool:
-        """Become the one rebuild of a projection, for as long as the session lasts."""
-        return bool(self._one(connection, "lock_rebuilding", catalogue=self.schema, name=name)[0])
-
-    def rebuilding(self, connection: Connection, name: str) -> RebuildProgress | None:
-        """The rebuild that runs now, in whatever process."""
-        values = {"catalogue": self.schema, "name": name}
-        row = connection.execute(self.query("rebuilding"), values).fetchone()
-        return RebuildProgress(*row) if row else None
-
-    def tell_rebuild(self, connection: Connection, name: str, progress: RebuildProgress) -> None:
-        """Let other processes see how far a rebuild is."""
-        connection.execute(self.query("tell_rebuild"), {"name": name, **asdict(progress)})
+    def leftovers(self, connection: Connection, name: str) -> list[Generation]:
+        """What builds have made that are not over, or that have left it behind."""
+        return [Generation(*row) for row in connection.execute(self.query("leftovers"), {"name": name})]
 
     def redacted_after(self, connection: Connection, position: int) -> bool:
         """Whether payloads are gone by an act after a position."""

@@ -59,6 +59,12 @@ CREATE TABLE IF NOT EXISTS {catalogue}.parked (
 -- Since version 2 of the catalogue.
 ALTER TABLE {catalogue}.generations
     ADD COLUMN IF NOT EXISTS complete boolean NOT NULL DEFAULT true;  -- has what only questions need
+ALTER TABLE {catalogue}.rebuilds
+    ADD COLUMN IF NOT EXISTS purpose text NOT NULL DEFAULT 'rebuild',    -- what becomes of the generation
+    ADD COLUMN IF NOT EXISTS at_position bigint NOT NULL DEFAULT 0,      -- where it ends, if not where the live one is
+    ADD COLUMN IF NOT EXISTS resumed_from bigint NOT NULL DEFAULT 0,     -- where it went on after its process had died
+    ADD COLUMN IF NOT EXISTS compared_position bigint NOT NULL DEFAULT 0,  -- of the digests
+    ADD COLUMN IF NOT EXISTS cancel_asked boolean NOT NULL DEFAULT false;
 
 -- Which process folds into the live generation of each projection. Whoever renews the lease keeps it.
 CREATE TABLE IF NOT EXISTS {catalogue}.leaders (
@@ -75,6 +81,11 @@ SELECT g.name, g.number, g.schema, g.version, g.position, g.status, g.halted_bec
   FROM {catalogue}.projections AS p
   JOIN {catalogue}.generations AS g ON g.name = p.name AND g.number = p.live_generation
  WHERE p.name = %(name)s
+
+-- name: generation
+SELECT name, number, schema, version, position, status, halted_because, complete
+  FROM {catalogue}.generations
+ WHERE name = %(name)s AND number = %(number)s
 
 -- name: lock
 -- Whoever folds into the live generation, or replaces it, holds this row.
@@ -135,37 +146,10 @@ SELECT name, number, schema, version, position, status, halted_because, complete
  ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED
 
 -- name: leftovers
--- What earlier rebuilds left behind; asked by the only rebuild that runs.
+-- What builds have made that are not over, or have left behind.
 SELECT name, number, schema, version, position, status, halted_because, complete
   FROM {catalogue}.generations
  WHERE name = %(name)s AND status IN ('building', 'failed')
-
--- name: lock_rebuilding
--- Held by the session, so that it ends with the process, however it ends.
-SELECT pg_try_advisory_lock(hashtext(%(catalogue)s), hashtext(%(name)s))
-
--- name: rebuilding
--- A rebuild that runs now, in whatever process.
-SELECT generation, phase, done, total, events_per_second, remaining_seconds, state_digest, replaced_digest, error,
-       started_at
-  FROM {catalogue}.rebuilds
- WHERE name = %(name)s
-   AND EXISTS (SELECT FROM pg_locks
-                WHERE locktype = 'advisory' AND granted AND objsubid = 2
-                  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                  AND classid::bigint = hashtext(%(catalogue)s)::bigint & 4294967295
-                  AND objid::bigint = hashtext(%(name)s)::bigint & 4294967295)
-
--- name: tell_rebuild
-INSERT INTO {catalogue}.rebuilds (name, generation, phase, done, total, events_per_second, remaining_seconds,
-                                  state_digest, replaced_digest, error, started_at)
-VALUES (%(name)s, %(generation)s, %(phase)s, %(done)s, %(total)s, %(events_per_second)s, %(remaining_seconds)s,
-        %(state_digest)s, %(replaced_digest)s, %(error)s, %(started_at)s)
-ON CONFLICT (name) DO UPDATE
-   SET generation = excluded.generation, phase = excluded.phase, done = excluded.done, total = excluded.total,
-       events_per_second = excluded.events_per_second, remaining_seconds = excluded.remaining_seconds,
-       state_digest = excluded.state_digest, replaced_digest = excluded.replaced_digest, error = excluded.error,
-       started_at = excluded.started_at
 
 -- name: redacted_after
 -- A redaction that is recorded but not yet taken: a generation that is filled now lacks what one filled before has.

@@ -1,4 +1,4 @@
-"""All projections of all ledgers of a database: finds the ledgers, lets projections follow, rebuilds on request.
+"""All projections of all ledgers of a database: finds the ledgers, lets projections follow, tells how far they are.
 It serves nobody by itself."""
 
 import logging
@@ -9,17 +9,16 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from ledger.errors import DeadlineError, NotFoundError, UnavailableError
+from ledger.errors import DeadlineError, UnavailableError
 from ledger.persistence import install
 from ledger.persistence.connecting import connect, cut
-from projections.engine.catalogue import RebuildProgress
 from projections.engine.cutting import cut_after
 from projections.engine.following import Following
 from projections.engine.leading import Leadership
 from projections.engine.leases import Leases
+from projections.engine.operations import Operations, refuse_unknown
 from projections.engine.parked import ParkedEvent
 from projections.engine.projection import Connection, Projection
-from projections.engine.rebuilding import Rebuild
 from projections.engine.retrying import Retried, Retrying
 from projections.engine.states import ProjectionState, state_of
 
@@ -63,36 +62,6 @@ class Follower:
             each.stop()
 
 
-class RunningRebuild:
-    """A rebuild in a thread of its own; it goes on when nobody watches."""
-
-    def __init__(self, rebuild: Rebuild) -> None:
-        self._rebuild = rebuild
-        self._thread = threading.Thread(target=rebuild.run, name="rebuild", daemon=True)
-        self._thread.start()
-
-    @property
-    def progress(self) -> RebuildProgress:
-        """How far it is."""
-        return self._rebuild.progress
-
-    @property
-    def running(self) -> bool:
-        """Whether it is still at work."""
-        return self._thread.is_alive()
-
-    def join(self) -> None:
-        """Wait for the end."""
-        self._thread.join()
-
-    def stop(self) -> None:
-        """End soon; the engine has told it that it is stopping."""
-        self._thread.join(STOP_SECONDS)
-        if self.running:
-            self._rebuild.cut()
-        self._thread.join()
-
-
 class Engine:
     """Follows every ledger of a database."""
 
@@ -100,9 +69,9 @@ class Engine:
         self.projections = {each.name: each for each in projections}
         self._url = url
         self._followers: dict[str, Follower] = {}
-        self._rebuilds: list[RunningRebuild] = []
         self._leadership = Leadership(url, holder or uuid4())
         self._stopping = threading.Event()
+        self.operations = Operations(url, self.projections, self._stopping)
         self._connection: Connection | None = None
         self._thread = threading.Thread(target=self._look, name="ledgers", daemon=True)
 
@@ -136,8 +105,7 @@ class Engine:
         for stop in stops:
             stop.join()
         self._leadership.stop()
-        for rebuild in self._rebuilds:
-            rebuild.stop()
+        self.operations.stop()
         self._followers.clear()
 
     def states(self, ledger: str, timeout: float = STATE_SECONDS) -> list[ProjectionState]:
@@ -148,52 +116,27 @@ class Engine:
 
     def state(self, ledger: str, name: str, timeout: float = STATE_SECONDS) -> ProjectionState:
         """One projection, with the digest of its content."""
-        projection = self._named(name)
+        projection = self.operations.named(name)
         with self._snapshot(ledger, timeout) as connection:
             leases = Leases(ledger, self.holder)
             return state_of(connection, ledger, projection, leases, with_digest=True)
-
-    def rebuild(self, ledger: str, name: str) -> RunningRebuild:
-        """Begin to build a projection anew; NotPossibleError where that is being done."""
-        projection = self._named(name)
-        if self._stopping.is_set():
-            raise UnavailableError(why="it is stopping")
-        try:
-            with connect(self._url, "rebuild") as connection:
-                self._refuse_unknown(connection, ledger)
-            rebuild = Rebuild(self._url, ledger, projection, self._stopping)
-            rebuild.begin()
-        except psycopg.OperationalError as error:
-            raise UnavailableError(why="the database is away") from error
-        running = RunningRebuild(rebuild)
-        self._rebuilds = [each for each in self._rebuilds if each.running] + [running]
-        return running
-
-    def _named(self, name: str) -> Projection:
-        if name not in self.projections:
-            raise NotFoundError(kind="projection", id=name)
-        return self.projections[name]
-
-    def _refuse_unknown(self, connection: Connection, ledger: str) -> None:
-        if not install.exists(connection, ledger):
-            raise NotFoundError(kind="ledger", id=ledger)
 
     def parked(
         self, ledger: str, name: str, after: int, limit: int, timeout: float = STATE_SECONDS
     ) -> list[ParkedEvent]:
         """Events after a position that the live generation of a projection has put aside, in order."""
-        return Retrying(self._url, ledger, self._named(name), timeout).page(after, limit)
+        return Retrying(self._url, ledger, self.operations.named(name), timeout).page(after, limit)
 
     def retry(self, ledger: str, name: str, timeout: float = STATE_SECONDS) -> Retried:
         """Take again what a projection has put aside, and what it is halted at."""
-        return Retrying(self._url, ledger, self._named(name), timeout).retry()
+        return Retrying(self._url, ledger, self.operations.named(name), timeout).retry()
 
     @contextmanager
     def _snapshot(self, ledger: str, timeout: float) -> Iterator[Connection]:
         try:
             with connect(self._url, "projection states", max(1, round(timeout))) as connection:
                 with cut_after(connection, timeout + LAST_SECONDS):
-                    self._refuse_unknown(connection, ledger)
+                    refuse_unknown(connection, ledger)
                 connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                 with cut_after(connection, timeout + LAST_SECONDS), connection.transaction():
                     yield connection

@@ -16,7 +16,9 @@ from projections.engine.folding import AWAY, Folding, UnfoldableError
 from projections.engine.leading import Candidate, Leadership
 from projections.engine.leases import Leases, session_of
 from projections.engine.projection import Connection, Projection
-from projections.engine.rebuilding import DONE, FAILED, Rebuild
+from projections.engine.rebuilding import Rebuild
+from projections.engine.rebuilds import DONE, FAILED
+from projections.engine.resuming import Resuming
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,7 @@ class Following:
         self._folding = Folding(ledger, projection)
         self._catalogue = self._folding.catalogue
         self._stopping = threading.Event()
+        self._resuming = Resuming(url, ledger, projection, self._stopping)
         self._connection: Connection | None = None
         self._renewal: Rebuild | None = None
         self._busy_since: float | None = None
@@ -73,6 +76,7 @@ class Following:
             self._cut()
         self._thread.join()
         self._resign()
+        self._resuming.stop()
 
     def cut_if_stuck(self) -> None:
         """Cut a connection that answers nothing, not even that it is dead; the thread makes a new one."""
@@ -131,6 +135,7 @@ class Following:
     def _follow(self, connection: Connection) -> None:
         while not self._stopping.is_set():
             self._busy_since = began = time.monotonic()
+            self._resuming.look(connection)
             took = self._step(connection)
             if not took:
                 self._sweep(connection)

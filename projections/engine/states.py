@@ -1,13 +1,14 @@
 """What an operator is told of a projection: where it is, what it does, and what keeps it from doing more."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from ledger.persistence.log import EventLog
-from projections.engine.catalogue import Catalogue, Generation, RebuildProgress
+from projections.engine.catalogue import Catalogue, Generation
 from projections.engine.leases import Leases
 from projections.engine.parked import ParkedEvents
 from projections.engine.projection import Connection, Projection
+from projections.engine.rebuilds import INTERRUPTED, RebuildProgress, Rebuilds
 
 FOLLOWING = "following"
 CATCHING_UP = "catching up"
@@ -50,7 +51,7 @@ def state_of(
         return ProjectionState(name, projection.version, 0, CATCHING_UP, 0, head, 0.0, "", 0, None)
     if with_digest:
         catalogue.hold(connection, live)
-    rebuild = catalogue.rebuilding(connection, name)
+    rebuild = _unfinished(connection, catalogue, name)
     return ProjectionState(
         name=name,
         version=live.version,
@@ -70,6 +71,14 @@ def state_of(
 def _doing(live: Generation, head: int, rebuild: RebuildProgress | None) -> str:
     if live.halted_because:
         return HALTED
-    if rebuild is not None:
+    if rebuild is not None and rebuild.phase != INTERRUPTED:
         return REBUILDING
     return FOLLOWING if live.position >= head else CATCHING_UP
+
+
+def _unfinished(connection: Connection, catalogue: Catalogue, name: str) -> RebuildProgress | None:
+    """The rebuild that is not over, in whatever process; one whose process is gone is interrupted."""
+    newest = Rebuilds(catalogue).newest(connection, name)
+    if newest is None or newest.ended:
+        return None
+    return newest.progress if newest.running else replace(newest.progress, phase=INTERRUPTED)

@@ -16,7 +16,7 @@ import projections
 from projections import service
 from projections.engine import Engine
 from projections.engine.reading import AsOf, ReadSide, read_pool
-from projections.engine.rebuilding import DONE
+from projections.engine.rebuilds import DONE
 from projections.history import ReadModel
 from tests.folded import RecordedReports
 from tests.followed import Ledger, running, until
@@ -112,7 +112,7 @@ async def test_it_follows_answers_as_of_any_moment_and_rebuilds(database: Databa
         earlier = [("2020-02", "air", 1), ("2020-02", "artillery", 1), ("2020-02", "unknown", 1)]
         assert await answered(database, model, before) == earlier
         assert await answered(database, model) == [("2020-02", "air", 1), ("2020-02", "unknown", 1)]
-        rebuild = engine.rebuild("main", "attacks")
+        rebuild = engine.operations.rebuild("main", "attacks")
         rebuild.join()
         assert rebuild.progress.phase == DONE
         assert rebuild.progress.state_digest == rebuild.progress.replaced_digest != ""

@@ -26,7 +26,8 @@ from projections.engine import Engine, ProjectionState, following
 from projections.engine import engine as engine_module
 from projections.engine.catalogue import Catalogue
 from projections.engine.reading import AsOf, ReadSide, read_pool
-from projections.engine.rebuilding import CATCHING_UP, COMPARING, DONE, FAILED, REPLAYING, Rebuild
+from projections.engine.rebuilding import Rebuild
+from projections.engine.rebuilds import CATCHING_UP, COMPARING, DONE, FAILED, REPLAYING
 from projections.history import ReadModel
 from tests.followed import PATIENCE, Ledger, Tally, event_row, running, until
 from tests.histories import EPOCH, event_id, record
@@ -209,7 +210,7 @@ def test_a_rebuild_equals_what_it_replaces(database: Database, ledger: Ledger) -
     ledger.append("ReportFiled", *["TroopsKilled"] * 50)
     with running(database, CASUALTIES) as engine:
         before = reaching(engine, 51, "casualties")
-        rebuild = engine.rebuild("main", "casualties")
+        rebuild = engine.operations.rebuild("main", "casualties")
         rebuild.join()
         done = rebuild.progress
         assert (done.phase, done.generation, done.done, done.total) == (DONE, 2, 51, 51)
@@ -226,7 +227,7 @@ def test_a_rebuild_mends_and_tells_a_difference(database: Database, ledger: Ledg
         state = reaching(engine, 2)
         with psycopg.connect(database.service_url) as connection:
             connection.execute("UPDATE ledger_main_tally_g1.tally SET total = 7 WHERE type = 'A'")
-        rebuild = engine.rebuild("main", "tally")
+        rebuild = engine.operations.rebuild("main", "tally")
         rebuild.join()
         assert rebuild.progress.phase == DONE
         assert rebuild.progress.state_digest == state.state_digest != rebuild.progress.replaced_digest
@@ -247,7 +248,7 @@ def test_events_that_come_during_a_rebuild_are_in_it(database: Database, ledger:
         writer = threading.Thread(target=write)
         writer.start()
         for _ in range(3):
-            rebuild = engine.rebuild("main", "tally")
+            rebuild = engine.operations.rebuild("main", "tally")
             rebuild.join()
             assert rebuild.progress.phase == DONE, rebuild.progress
             assert rebuild.progress.state_digest == rebuild.progress.replaced_digest != ""
@@ -266,7 +267,7 @@ def test_replaced_generations_are_dropped_after_a_while(
     with running(database, Tally()) as engine:
         reaching(engine, 1)
         for _ in range(3):
-            engine.rebuild("main", "tally").join()
+            engine.operations.rebuild("main", "tally").join()
         time.sleep(0.5)
         assert len(schemas(database)) == 4  # readers may have just looked them up
         with psycopg.connect(database.service_url) as connection:
@@ -287,26 +288,11 @@ def test_only_one_rebuild_of_a_projection_runs(database: Database, ledger: Ledge
         elsewhere.begin()
         assert engine.state("main", "tally").state == "rebuilding"
         with pytest.raises(NotPossibleError, match="being rebuilt already"):
-            engine.rebuild("main", "tally")
+            engine.operations.rebuild("main", "tally")
         assert elsewhere.run().phase == DONE
-        rebuild = engine.rebuild("main", "tally")
+        rebuild = engine.operations.rebuild("main", "tally")
         rebuild.join()
         assert rebuild.progress.phase == DONE
-
-
-def test_a_rebuild_that_died_is_cleared_by_the_next(database: Database, ledger: Ledger) -> None:
-    ledger.append(*"AB")
-    with running(database, Tally()) as engine:
-        reaching(engine, 2)
-        dying = Rebuild(database.service_url, "main", Tally(), threading.Event())
-        dying.begin()
-        dying._connection.close()  # as when the process is killed
-        assert schemas(database) == ["ledger_main_tally_g1", "ledger_main_tally_g2"]
-        assert engine.state("main", "tally").state == "following"
-        rebuild = engine.rebuild("main", "tally")
-        rebuild.join()
-        assert rebuild.progress.generation == 3
-        assert schemas(database) == ["ledger_main_tally_g1", "ledger_main_tally_g3"]
 
 
 def test_a_rebuild_that_fails_leaves_the_live_one_alone(database: Database, ledger: Ledger) -> None:
@@ -315,7 +301,7 @@ def test_a_rebuild_that_fails_leaves_the_live_one_alone(database: Database, ledg
     with running(database, tally) as engine:
         reaching(engine, 2)
         tally.poison = frozenset("P")
-        rebuild = engine.rebuild("main", "tally")
+        rebuild = engine.operations.rebuild("main", "tally")
         rebuild.join()
         assert (rebuild.progress.phase, rebuild.progress.error) == (
             FAILED,
@@ -333,7 +319,7 @@ def test_a_rebuild_ends_a_halt(database: Database, ledger: Ledger) -> None:
     with running(database, tally) as engine:
         until(lambda: engine.state("main", "tally"), lambda now: now.state == "halted")
         tally.poison = frozenset()
-        rebuild = engine.rebuild("main", "tally")
+        rebuild = engine.operations.rebuild("main", "tally")
         rebuild.join()
         assert (rebuild.progress.phase, rebuild.progress.replaced_digest) == (DONE, "")
         assert engine.state("main", "tally").position == 3
@@ -393,7 +379,7 @@ def test_a_redaction_does_not_look_like_a_difference(database: Database, ledger:
 
 def test_unknown_names_are_told(database: Database) -> None:
     with running(database, Tally()) as engine:
-        for call in (engine.state, engine.rebuild):
+        for call in (engine.state, engine.operations.rebuild):
             with pytest.raises(NotFoundError, match="projection 'nothing'"):
                 call("main", "nothing")
             with pytest.raises(NotFoundError, match="ledger 'nowhere'"):
@@ -552,7 +538,7 @@ async def test_readers_never_notice_a_swap(database: Database, ledger: Ledger, r
         readers = [asyncio.create_task(read()) for _ in range(4)]
         with psycopg.connect(database.service_url, autocommit=True) as connection:
             for _ in range(5):
-                rebuild = await asyncio.to_thread(engine.rebuild, "main", "tally")
+                rebuild = await asyncio.to_thread(engine.operations.rebuild, "main", "tally")
                 await asyncio.to_thread(rebuild.join)
                 # At once, where an hour's grace would hide what happens without one.
                 await asyncio.to_thread(catalogue.drop_retired, connection, "tally", 0)
@@ -569,7 +555,7 @@ async def test_a_generation_is_not_dropped_under_a_reader(
     with running(database, Tally()) as engine, psycopg.connect(database.service_url, autocommit=True) as connection:
         await reach(engine, 1)
         async with read_side.answering("main", "tally") as answer:
-            rebuild = await asyncio.to_thread(engine.rebuild, "main", "tally")
+            rebuild = await asyncio.to_thread(engine.operations.rebuild, "main", "tally")
             await asyncio.to_thread(rebuild.join)
             assert not catalogue.drop_retired(connection, "tally", 0)
             rows = await answer.connection.execute("SELECT total FROM tally")

@@ -13,7 +13,8 @@ from ledger.errors import DeadlineError, NotPossibleError
 from projections.engine import Connection, Engine, Parking, ProjectionState
 from projections.engine.batches import Batch
 from projections.engine.folding import Folding
-from projections.engine.rebuilding import DONE, Rebuild
+from projections.engine.rebuilding import Rebuild
+from projections.engine.rebuilds import DONE
 from tests.followed import Ledger, Tally, running, until
 from tests.postgres import Cluster, Database
 

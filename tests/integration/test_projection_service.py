@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
+import psycopg
 import pytest
 import pytest_asyncio
 
@@ -29,6 +30,7 @@ class Service:
     """A ledger, two projections of it, and a client."""
 
     def __init__(self, database: Database, stub: Any, tally: Tally, parking: Tally) -> None:
+        self.database = database
         self.ledger = Ledger(database)
         self.stub = stub
         self.tally = tally
@@ -176,6 +178,41 @@ async def test_a_rebuild_goes_on_when_its_caller_leaves(service: Service) -> Non
     await service.once(lambda found: found.generation == 2)
 
 
+async def test_a_rebuild_is_cancelled(service: Service) -> None:
+    service.ledger.append(*"A" * 10)
+    await service.reaching(10)
+    service.tally.pause = 1
+    watching = service.rebuild(name="tally")
+    await watching.read()
+    answer = await service.stub.CancelRebuild(pb.CancelRebuildRequest(name="tally"), timeout=SECONDS)
+    assert (answer.projection.generation, answer.projection.state) == (1, pb.PROJECTION_STATE_FOLLOWING)
+    assert not answer.projection.HasField("rebuild")
+    while (step := await watching.read()) is not grpc.aio.EOF:
+        last = step.progress
+    assert (last.phase, last.error) == (pb.REBUILD_PHASE_CANCELLED, "somebody asked for it")
+    again = service.stub.CancelRebuild(pb.CancelRebuildRequest(name="tally"), timeout=SECONDS)
+    told, why = await code(again)
+    assert told is grpc.StatusCode.FAILED_PRECONDITION
+    assert "no rebuild of tally runs" in why
+
+
+async def test_a_verification_streams_progress_and_ends_with_what_it_found(service: Service) -> None:
+    service.ledger.append(*"AB")
+    before = await service.reaching(2)
+    with psycopg.connect(service.database.service_url) as connection:
+        connection.execute("UPDATE ledger_main_tally_g1.tally SET total = 7 WHERE type = 'B'")
+    call = service.stub.VerifyProjection(pb.VerifyProjectionRequest(name="tally"), timeout=SECONDS)
+    *steps, last = [step async for step in call]
+    assert steps[-1].progress.phase == pb.REBUILD_PHASE_DONE
+    assert steps[-1].progress.purpose == pb.REBUILD_PURPOSE_VERIFY
+    found = last.verdict
+    assert (found.name, found.generation, found.position, found.equal) == ("tally", 1, 2, False)
+    assert found.replayed_digest == before.state_digest != found.state_digest
+    (difference,) = found.differences
+    assert (difference.table, difference.rows) == ("tally", 1)
+    assert [(row.row, row.kind) for row in difference.shown] == [("type B", pb.DIFFERENCE_KIND_CHANGED)]
+
+
 async def test_what_cannot_be_answered_is_told(service: Service) -> None:
     stub = service.stub
     unknown = stub.GetProjection(pb.GetProjectionRequest(name="nothing"), timeout=SECONDS)
@@ -201,9 +238,7 @@ async def test_what_cannot_be_answered_is_told(service: Service) -> None:
 
 
 async def test_what_is_not_built_yet_says_so(service: Service) -> None:
-    stub = service.stub
     calls = [
-        stub.CancelRebuild(pb.CancelRebuildRequest(name="tally"), timeout=SECONDS),
         service.rebuild(name="tally", at_position=1).read(),
     ]
     for call in calls:

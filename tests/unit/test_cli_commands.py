@@ -112,10 +112,10 @@ def says(kind: Any, **content: Any) -> Any:
 # Every command
 
 
-WITHIN_EXPORT = ("export incidents", "export casualties")
+WITHIN_GROUPS = ("export incidents", "export casualties", "projections verify")
 
 
-@pytest.mark.parametrize("name", [name for name in (*COMMANDS, *WITHIN_EXPORT) if name != "serve"])
+@pytest.mark.parametrize("name", [name for name in (*COMMANDS, *WITHIN_GROUPS) if name != "serve"])
 def test_help_has_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*name.split(), "--help"]) == 0
     out = capsys.readouterr().out
@@ -124,7 +124,7 @@ def test_help_has_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in (*COMMANDS, *WITHIN_EXPORT) if name not in ("serve", "provision", "export")]
+    "name", [name for name in (*COMMANDS, *WITHIN_GROUPS) if name not in ("serve", "provision", "export")]
 )
 def test_a_command_takes_the_shared_options(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     run([*name.split(), "--help"])
@@ -999,6 +999,7 @@ def test_a_retry_tells_what_is_left(
 
 
 PROGRESS = {
+    "name": "casualties",
     "generation": 4,
     "total": "1000",
     "done": "500",
@@ -1021,8 +1022,8 @@ def test_a_rebuild_tells_its_progress_and_the_comparison(
     server.answers["RebuildProjection"] = steps
     assert ask("rebuild", "casualties") == 0
     assert capsys.readouterr().out.splitlines() == [
-        "replaying: 500 of 1,000 events, 9,000/s",
-        "done: 1,000 of 1,000 events, 9,000/s",
+        "casualties: replaying: 500 of 1,000 events, 9,000/s",
+        "casualties: done: 1,000 of 1,000 events, 9,000/s",
         "casualties: generation 4 serves now, built from 1,000 of 1,000 events, 9,000/s.",
         "Its content is equal to that of the generation before (digest abababababababab).",
     ]
@@ -1053,6 +1054,64 @@ def test_a_rebuild_that_fails_ends_with_1(
     assert "the rebuild of casualties failed; the live generation goes on serving: position 7 does not fit" in (
         capsys.readouterr().err
     )
+
+
+VERDICT = {"name": "casualties", "generation": 3, "position": "1000", "state_digest": "ab" * 32}
+
+
+def test_a_verification_that_finds_nothing(
+    ask: Run, server: CannedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verdict = {**VERDICT, "equal": True, "replayed_digest": "ab" * 32}
+    steps = [{"progress": PROGRESS}, {"verdict": verdict}]
+    server.answers["VerifyProjection"] = [says(projection.VerifyProjectionResponse, **each) for each in steps]
+    assert ask("projections", "verify", "casualties") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "casualties: replaying: 500 of 1,000 events, 9,000/s",
+        "casualties: generation 3 at position 1,000 is what the ledger says (digest abababababababab).",
+    ]
+    listed = [{"name": "casualties"}, {"name": "incidents"}]
+    server.answers["ListProjections"] = says(projection.ListProjectionsResponse, projections=listed)
+    assert ask("projections", "--json", "verify") == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [each["verdict"]["equal"] for each in told if "verdict" in each] == [True, True]
+
+
+def test_a_verification_names_the_rows_that_differ(
+    ask: Run, server: CannedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = [
+        {"row": "event_id 7", "kind": "DIFFERENCE_KIND_CHANGED"},
+        {"row": "event_id \x1b[31m8", "kind": "DIFFERENCE_KIND_ADDED"},
+    ]
+    found = {"table": "claims", "rows": "5", "shown": shown}
+    verdict = {**VERDICT, "replayed_digest": "cd" * 32, "differences": [found]}
+    server.answers["VerifyProjection"] = [says(projection.VerifyProjectionResponse, verdict=verdict)]
+    assert ask("projections", "verify", "casualties") == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "casualties: generation 3 at position 1,000 is not what the ledger says; a rebuild mends it.",
+        "  claims: changed: event_id 7",
+        "  claims: added: event_id ·[31m8",
+        "  claims: 3 more",
+    ]
+
+
+def test_a_verification_that_ends_early_is_told(
+    ask: Run, server: CannedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = {**PROGRESS, "phase": "REBUILD_PHASE_CANCELLED", "error": "somebody asked for it"}
+    server.answers["VerifyProjection"] = [says(projection.VerifyProjectionResponse, progress=failed)]
+    assert ask("projections", "verify", "casualties") == 1
+    assert "casualties could not be verified: somebody asked for it" in capsys.readouterr().err
+
+
+def test_a_rebuild_is_cancelled(ask: Run, server: CannedServer, capsys: pytest.CaptureFixture[str]) -> None:
+    stated = {"name": "casualties", "generation": 3}
+    server.answers["CancelRebuild"] = says(projection.CancelRebuildResponse, projection=stated)
+    assert ask("rebuild", "casualties", "--cancel") == 0
+    assert capsys.readouterr().out == "The rebuild of casualties is cancelled; generation 3 serves.\n"
+    assert ask("rebuild", "casualties", "--cancel", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["projection"]["generation"] == 3
 
 
 @pytest.mark.parametrize(("status", "code", "word"), [("SERVING", 0, "serving"), ("NOT_SERVING", 1, "not serving")])

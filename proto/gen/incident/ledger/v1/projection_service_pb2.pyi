@@ -71,6 +71,8 @@ class _RebuildPhaseEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_RebuildPh
     """Cancelled."""
     REBUILD_PHASE_FAILED: _RebuildPhase.ValueType  # 6
     """Failed; the live generation goes on serving."""
+    REBUILD_PHASE_INTERRUPTED: _RebuildPhase.ValueType  # 7
+    """Its process has ended or was cut off; a process that follows goes on with it, where it was."""
 
 class RebuildPhase(_RebuildPhase, metaclass=_RebuildPhaseEnumTypeWrapper):
     """The phase of a rebuild."""
@@ -89,6 +91,58 @@ REBUILD_PHASE_CANCELLED: RebuildPhase.ValueType  # 5
 """Cancelled."""
 REBUILD_PHASE_FAILED: RebuildPhase.ValueType  # 6
 """Failed; the live generation goes on serving."""
+REBUILD_PHASE_INTERRUPTED: RebuildPhase.ValueType  # 7
+"""Its process has ended or was cut off; a process that follows goes on with it, where it was."""
+
+class _RebuildPurpose:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RebuildPurposeEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_RebuildPurpose.ValueType], builtins.type):
+    DESCRIPTOR: descriptor.EnumDescriptor
+    REBUILD_PURPOSE_UNSPECIFIED: _RebuildPurpose.ValueType  # 0
+    """Unknown."""
+    REBUILD_PURPOSE_REBUILD: _RebuildPurpose.ValueType  # 1
+    """It replaces the live one."""
+    REBUILD_PURPOSE_VERIFY: _RebuildPurpose.ValueType  # 2
+    """It is compared with the live one, and dropped."""
+
+class RebuildPurpose(_RebuildPurpose, metaclass=_RebuildPurposeEnumTypeWrapper):
+    """What becomes of the generation that is built."""
+
+REBUILD_PURPOSE_UNSPECIFIED: RebuildPurpose.ValueType  # 0
+"""Unknown."""
+REBUILD_PURPOSE_REBUILD: RebuildPurpose.ValueType  # 1
+"""It replaces the live one."""
+REBUILD_PURPOSE_VERIFY: RebuildPurpose.ValueType  # 2
+"""It is compared with the live one, and dropped."""
+
+class _DifferenceKind:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DifferenceKindEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_DifferenceKind.ValueType], builtins.type):
+    DESCRIPTOR: descriptor.EnumDescriptor
+    DIFFERENCE_KIND_UNSPECIFIED: _DifferenceKind.ValueType  # 0
+    """Unknown."""
+    DIFFERENCE_KIND_CHANGED: _DifferenceKind.ValueType  # 1
+    """It has other content."""
+    DIFFERENCE_KIND_ADDED: _DifferenceKind.ValueType  # 2
+    """It should not be there."""
+    DIFFERENCE_KIND_MISSING: _DifferenceKind.ValueType  # 3
+    """It should be there."""
+
+class DifferenceKind(_DifferenceKind, metaclass=_DifferenceKindEnumTypeWrapper):
+    """How a row of the live generation differs from what the ledger says."""
+
+DIFFERENCE_KIND_UNSPECIFIED: DifferenceKind.ValueType  # 0
+"""Unknown."""
+DIFFERENCE_KIND_CHANGED: DifferenceKind.ValueType  # 1
+"""It has other content."""
+DIFFERENCE_KIND_ADDED: DifferenceKind.ValueType  # 2
+"""It should not be there."""
+DIFFERENCE_KIND_MISSING: DifferenceKind.ValueType  # 3
+"""It should be there."""
 
 @typing.final
 class Projection(message.Message):
@@ -138,7 +192,7 @@ class Projection(message.Message):
     """That process is the one that answers."""
     @builtins.property
     def rebuild(self) -> RebuildProgress:
-        """A rebuild that is running."""
+        """The rebuild that is not over, whichever process runs it."""
 
     def __init__(
         self,
@@ -180,6 +234,10 @@ class RebuildProgress(message.Message):
     REPLACED_DIGEST_FIELD_NUMBER: builtins.int
     ERROR_FIELD_NUMBER: builtins.int
     STARTED_AT_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    PURPOSE_FIELD_NUMBER: builtins.int
+    RESUMED_FROM_FIELD_NUMBER: builtins.int
+    COMPARED_POSITION_FIELD_NUMBER: builtins.int
     generation: builtins.int
     """The generation that is being built."""
     phase: RebuildPhase.ValueType
@@ -193,11 +251,19 @@ class RebuildProgress(message.Message):
     remaining_seconds: builtins.float
     """Remaining seconds, estimated."""
     state_digest: builtins.str
-    """Digest of the new generation, once compared."""
+    """Digest of the new generation at `compared_position`, once compared."""
     replaced_digest: builtins.str
-    """Digest of the generation that it replaces, at the same position, once compared."""
+    """Digest of the live generation at the same position, once compared; empty where the two are not to be equal."""
     error: builtins.str
     """Why it failed."""
+    name: builtins.str
+    """The projection."""
+    purpose: RebuildPurpose.ValueType
+    """What becomes of the generation."""
+    resumed_from: builtins.int
+    """The position from which it went on after its process had died; 0 where it had not."""
+    compared_position: builtins.int
+    """The position at which the two generations were compared. The live one goes on following meanwhile."""
     @builtins.property
     def started_at(self) -> timestamp_pb2.Timestamp:
         """When it began."""
@@ -215,10 +281,14 @@ class RebuildProgress(message.Message):
         replaced_digest: builtins.str = ...,
         error: builtins.str = ...,
         started_at: timestamp_pb2.Timestamp | None = ...,
+        name: builtins.str = ...,
+        purpose: RebuildPurpose.ValueType = ...,
+        resumed_from: builtins.int = ...,
+        compared_position: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["done", b"done", "error", b"error", "events_per_second", b"events_per_second", "generation", b"generation", "phase", b"phase", "remaining_seconds", b"remaining_seconds", "replaced_digest", b"replaced_digest", "started_at", b"started_at", "state_digest", b"state_digest", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["compared_position", b"compared_position", "done", b"done", "error", b"error", "events_per_second", b"events_per_second", "generation", b"generation", "name", b"name", "phase", b"phase", "purpose", b"purpose", "remaining_seconds", b"remaining_seconds", "replaced_digest", b"replaced_digest", "resumed_from", b"resumed_from", "started_at", b"started_at", "state_digest", b"state_digest", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -357,6 +427,160 @@ class RebuildProjectionResponse(message.Message):
     _HasFieldArgType: _TypeAlias = typing.Literal["progress", b"progress"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["progress", b"progress"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class VerifyProjectionRequest(message.Message):
+    """Request of VerifyProjection."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    LEDGER_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    ledger: builtins.str
+    """The ledger; empty means `main`."""
+    name: builtins.str
+    """The projection."""
+    def __init__(
+        self,
+        *,
+        ledger: builtins.str = ...,
+        name: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["ledger", b"ledger", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class VerifyProjectionResponse(message.Message):
+    """Progress of VerifyProjection, and at the end what was found."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    PROGRESS_FIELD_NUMBER: builtins.int
+    VERDICT_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def progress(self) -> RebuildProgress:
+        """How far it is."""
+
+    @builtins.property
+    def verdict(self) -> Verdict:
+        """What was found."""
+
+    def __init__(
+        self,
+        *,
+        progress: RebuildProgress | None = ...,
+        verdict: Verdict | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["progress", b"progress", "step", b"step", "verdict", b"verdict"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["progress", b"progress", "step", b"step", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_step: _TypeAlias = typing.Literal["progress", "verdict"]  # noqa: Y015
+    _WhichOneofArgType_step: _TypeAlias = typing.Literal["step", b"step"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_step) -> _WhichOneofReturnType_step | None: ...
+
+@typing.final
+class Verdict(message.Message):
+    """Whether a live generation is what the ledger says."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    GENERATION_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    EQUAL_FIELD_NUMBER: builtins.int
+    STATE_DIGEST_FIELD_NUMBER: builtins.int
+    REPLAYED_DIGEST_FIELD_NUMBER: builtins.int
+    DIFFERENCES_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """The projection."""
+    generation: builtins.int
+    """The live generation."""
+    position: builtins.int
+    """The position at which it was compared."""
+    equal: builtins.bool
+    """Whether it is equal to the replay."""
+    state_digest: builtins.str
+    """Digest of the live generation."""
+    replayed_digest: builtins.str
+    """Digest of the replay."""
+    @builtins.property
+    def differences(self) -> containers.RepeatedCompositeFieldContainer[TableDifference]:
+        """The tables that differ, by name."""
+
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        generation: builtins.int = ...,
+        position: builtins.int = ...,
+        equal: builtins.bool = ...,
+        state_digest: builtins.str = ...,
+        replayed_digest: builtins.str = ...,
+        differences: abc.Iterable[TableDifference] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["differences", b"differences", "equal", b"equal", "generation", b"generation", "name", b"name", "position", b"position", "replayed_digest", b"replayed_digest", "state_digest", b"state_digest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class TableDifference(message.Message):
+    """A table of the live generation that is not what the ledger says."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    TABLE_FIELD_NUMBER: builtins.int
+    ROWS_FIELD_NUMBER: builtins.int
+    SHOWN_FIELD_NUMBER: builtins.int
+    table: builtins.str
+    """The table."""
+    rows: builtins.int
+    """How many rows differ."""
+    @builtins.property
+    def shown(self) -> containers.RepeatedCompositeFieldContainer[RowDifference]:
+        """Some of them."""
+
+    def __init__(
+        self,
+        *,
+        table: builtins.str = ...,
+        rows: builtins.int = ...,
+        shown: abc.Iterable[RowDifference] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["rows", b"rows", "shown", b"shown", "table", b"table"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class RowDifference(message.Message):
+    """A row that is not what the ledger says."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    ROW_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
+    row: builtins.str
+    """Its primary key; its text, shortened, where the table has no key."""
+    kind: DifferenceKind.ValueType
+    """How it differs."""
+    def __init__(
+        self,
+        *,
+        row: builtins.str = ...,
+        kind: DifferenceKind.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["kind", b"kind", "row", b"row"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

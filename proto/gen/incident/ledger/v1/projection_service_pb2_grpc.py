@@ -50,6 +50,11 @@ class ProjectionServiceStub(object):
                 request_serializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.RebuildProjectionRequest.SerializeToString,
                 response_deserializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.RebuildProjectionResponse.FromString,
                 _registered_method=True)
+        self.VerifyProjection = channel.unary_stream(
+                '/incident.ledger.v1.ProjectionService/VerifyProjection',
+                request_serializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.VerifyProjectionRequest.SerializeToString,
+                response_deserializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.VerifyProjectionResponse.FromString,
+                _registered_method=True)
         self.CancelRebuild = channel.unary_unary(
                 '/incident.ledger.v1.ProjectionService/CancelRebuild',
                 request_serializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.CancelRebuildRequest.SerializeToString,
@@ -86,14 +91,24 @@ class ProjectionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RebuildProjection(self, request, context):
-        """Builds a new generation beside the live one and swaps it in; streams progress.
+        """Builds a new generation beside the live one and swaps it in; streams progress. It goes on when the call ends, and
+        after its process has died: in another one, where it was.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyProjection(self, request, context):
+        """Replays a projection into a scratch generation, compares it with the live one, and drops it; streams progress, then
+        what was found. FAILED_PRECONDITION where the projection is being rebuilt, or served by another version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelRebuild(self, request, context):
-        """Ends a rebuild; the live generation goes on serving.
+        """Ends a rebuild, whichever process runs it; the live generation goes on serving. Answers when what was built is
+        gone; FAILED_PRECONDITION where no rebuild runs, or it was done first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -131,6 +146,11 @@ def add_ProjectionServiceServicer_to_server(servicer, server):
                     servicer.RebuildProjection,
                     request_deserializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.RebuildProjectionRequest.FromString,
                     response_serializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.RebuildProjectionResponse.SerializeToString,
+            ),
+            'VerifyProjection': grpc.unary_stream_rpc_method_handler(
+                    servicer.VerifyProjection,
+                    request_deserializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.VerifyProjectionRequest.FromString,
+                    response_serializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.VerifyProjectionResponse.SerializeToString,
             ),
             'CancelRebuild': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelRebuild,
@@ -230,6 +250,33 @@ class ProjectionService(object):
             '/incident.ledger.v1.ProjectionService/RebuildProjection',
             incident_dot_ledger_dot_v1_dot_projection__service__pb2.RebuildProjectionRequest.SerializeToString,
             incident_dot_ledger_dot_v1_dot_projection__service__pb2.RebuildProjectionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyProjection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/incident.ledger.v1.ProjectionService/VerifyProjection',
+            incident_dot_ledger_dot_v1_dot_projection__service__pb2.VerifyProjectionRequest.SerializeToString,
+            incident_dot_ledger_dot_v1_dot_projection__service__pb2.VerifyProjectionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,9 +38,17 @@ class ProjectionServiceStub:
     GetProjection: grpc.UnaryUnaryMultiCallable[projection_service_pb2.GetProjectionRequest, projection_service_pb2.GetProjectionResponse]
     """States one projection."""
     RebuildProjection: grpc.UnaryStreamMultiCallable[projection_service_pb2.RebuildProjectionRequest, projection_service_pb2.RebuildProjectionResponse]
-    """Builds a new generation beside the live one and swaps it in; streams progress."""
+    """Builds a new generation beside the live one and swaps it in; streams progress. It goes on when the call ends, and
+    after its process has died: in another one, where it was.
+    """
+    VerifyProjection: grpc.UnaryStreamMultiCallable[projection_service_pb2.VerifyProjectionRequest, projection_service_pb2.VerifyProjectionResponse]
+    """Replays a projection into a scratch generation, compares it with the live one, and drops it; streams progress, then
+    what was found. FAILED_PRECONDITION where the projection is being rebuilt, or served by another version.
+    """
     CancelRebuild: grpc.UnaryUnaryMultiCallable[projection_service_pb2.CancelRebuildRequest, projection_service_pb2.CancelRebuildResponse]
-    """Ends a rebuild; the live generation goes on serving."""
+    """Ends a rebuild, whichever process runs it; the live generation goes on serving. Answers when what was built is
+    gone; FAILED_PRECONDITION where no rebuild runs, or it was done first.
+    """
     ListParkedEvents: grpc.UnaryUnaryMultiCallable[projection_service_pb2.ListParkedEventsRequest, projection_service_pb2.ListParkedEventsResponse]
     """Lists the events that the live generation has put aside because its fold could not take them."""
     RetryParkedEvents: grpc.UnaryUnaryMultiCallable[projection_service_pb2.RetryParkedEventsRequest, projection_service_pb2.RetryParkedEventsResponse]
@@ -58,9 +66,17 @@ class ProjectionServiceAsyncStub(ProjectionServiceStub):
     GetProjection: aio.UnaryUnaryMultiCallable[projection_service_pb2.GetProjectionRequest, projection_service_pb2.GetProjectionResponse]  # type: ignore[assignment]
     """States one projection."""
     RebuildProjection: aio.UnaryStreamMultiCallable[projection_service_pb2.RebuildProjectionRequest, projection_service_pb2.RebuildProjectionResponse]  # type: ignore[assignment]
-    """Builds a new generation beside the live one and swaps it in; streams progress."""
+    """Builds a new generation beside the live one and swaps it in; streams progress. It goes on when the call ends, and
+    after its process has died: in another one, where it was.
+    """
+    VerifyProjection: aio.UnaryStreamMultiCallable[projection_service_pb2.VerifyProjectionRequest, projection_service_pb2.VerifyProjectionResponse]  # type: ignore[assignment]
+    """Replays a projection into a scratch generation, compares it with the live one, and drops it; streams progress, then
+    what was found. FAILED_PRECONDITION where the projection is being rebuilt, or served by another version.
+    """
     CancelRebuild: aio.UnaryUnaryMultiCallable[projection_service_pb2.CancelRebuildRequest, projection_service_pb2.CancelRebuildResponse]  # type: ignore[assignment]
-    """Ends a rebuild; the live generation goes on serving."""
+    """Ends a rebuild, whichever process runs it; the live generation goes on serving. Answers when what was built is
+    gone; FAILED_PRECONDITION where no rebuild runs, or it was done first.
+    """
     ListParkedEvents: aio.UnaryUnaryMultiCallable[projection_service_pb2.ListParkedEventsRequest, projection_service_pb2.ListParkedEventsResponse]  # type: ignore[assignment]
     """Lists the events that the live generation has put aside because its fold could not take them."""
     RetryParkedEvents: aio.UnaryUnaryMultiCallable[projection_service_pb2.RetryParkedEventsRequest, projection_service_pb2.RetryParkedEventsResponse]  # type: ignore[assignment]
@@ -93,7 +109,19 @@ class ProjectionServiceServicer(metaclass=abc_1.ABCMeta):
         request: projection_service_pb2.RebuildProjectionRequest,
         context: _ServicerContext,
     ) -> typing.Union[abc.Iterator[projection_service_pb2.RebuildProjectionResponse], abc.AsyncIterator[projection_service_pb2.RebuildProjectionResponse]]:
-        """Builds a new generation beside the live one and swaps it in; streams progress."""
+        """Builds a new generation beside the live one and swaps it in; streams progress. It goes on when the call ends, and
+        after its process has died: in another one, where it was.
+        """
+
+    @abc_1.abstractmethod
+    def VerifyProjection(
+        self,
+        request: projection_service_pb2.VerifyProjectionRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[abc.Iterator[projection_service_pb2.VerifyProjectionResponse], abc.AsyncIterator[projection_service_pb2.VerifyProjectionResponse]]:
+        """Replays a projection into a scratch generation, compares it with the live one, and drops it; streams progress, then
+        what was found. FAILED_PRECONDITION where the projection is being rebuilt, or served by another version.
+        """
 
     @abc_1.abstractmethod
     def CancelRebuild(
@@ -101,7 +129,9 @@ class ProjectionServiceServicer(metaclass=abc_1.ABCMeta):
         request: projection_service_pb2.CancelRebuildRequest,
         context: _ServicerContext,
     ) -> typing.Union[projection_service_pb2.CancelRebuildResponse, abc.Awaitable[projection_service_pb2.CancelRebuildResponse]]:
-        """Ends a rebuild; the live generation goes on serving."""
+        """Ends a rebuild, whichever process runs it; the live generation goes on serving. Answers when what was built is
+        gone; FAILED_PRECONDITION where no rebuild runs, or it was done first.
+        """
 
     @abc_1.abstractmethod
     def ListParkedEvents(

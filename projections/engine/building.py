@@ -1,0 +1,238 @@
+"""Fills a new generation of one projection beside the live one: begins it or goes on with one that was interrupted,
+folds, tells how far it is, and ends in order. What becomes of the full generation is its subclasses' to say."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg import sql
+
+from ledger.errors import NotPossibleError
+from ledger.persistence.connecting import connect, cut
+from projections.engine.catalogue import Generation
+from projections.engine.clearing import clear_leftovers
+from projections.engine.digest import tables_of
+from projections.engine.folding import BATCH, Folding
+from projections.engine.projection import Connection, Projection
+from projections.engine.rebuilds import (
+    CANCELLED,
+    CATCHING_UP,
+    FAILED,
+    INTERRUPTED,
+    REPLAYING,
+    RebuildProgress,
+    Rebuilds,
+)
+
+log = logging.getLogger(__name__)
+
+STATEMENT_SECONDS = 3_600
+"""A digest of a large generation takes minutes."""
+TELL_SECONDS = 0.5
+RETRY_SECONDS = 0.1
+
+Report = Callable[[RebuildProgress], None]
+
+
+class Build:
+    """One build. `begin` refuses where another one runs, in whatever process; `run` does the work."""
+
+    purpose = ""
+    resumable = True
+    """Whether another process goes on with it when its own has died."""
+    batch = BATCH
+    """Events in one transaction, at most."""
+    tolerance = 0
+    """Events that may still be missing when the generation counts as full."""
+
+    def __init__(
+        self, url: str, ledger: str, projection: Projection, stopping: threading.Event, at_position: int = 0
+    ) -> None:
+        self.name = projection.name
+        self._url = url
+        self._folding = Folding(ledger, projection)
+        self._catalogue = self._folding.catalogue
+        self._rebuilds = Rebuilds(self._catalogue)
+        self._projection = projection
+        self._stopping = stopping
+        self._report: Report = _nobody
+        self._told = 0.0
+        self._began = 0.0
+        self.progress = RebuildProgress(
+            projection.name,
+            0,
+            REPLAYING,
+            0,
+            0,
+            0.0,
+            0.0,
+            "",
+            "",
+            "",
+            datetime.now(UTC),
+            self.purpose,
+            at_position,
+            0,
+            0,
+        )
+
+    def begin(self) -> None:
+        """Become the one build of the projection, with a generation: an empty one, or one that was interrupted."""
+        connection = connect(self._url, f"rebuild {self.name}", STATEMENT_SECONDS)
+        try:
+            self._catalogue.ensure(connection, self._projection)
+            if not self._rebuilds.lock(connection, self.name):
+                raise NotPossibleError(why=f"{self.name} is being rebuilt already")
+            self._check(connection)
+            interrupted = self._interrupted(connection)
+            clear_leftovers(connection, self._catalogue, self.name, but=interrupted)
+            with connection.transaction():
+                self._new = interrupted or self._catalogue.add_generation(connection, self._projection, "building")
+                total = self._target(connection)
+                self.progress = replace(
+                    self.progress, generation=self._new.number, done=self._new.position, total=total
+                )
+                self._rebuilds.tell(connection, self.progress)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+
+    def run(self, report: Report | None = None) -> RebuildProgress:
+        """Do it; answers the last progress. A failure is told there and leaves the live generation alone."""
+        self._report = report or _nobody
+        self._began = time.monotonic()
+        with self._connection as connection:
+            try:
+                self._work(connection)
+            except _CancelledError:
+                self._abandon(connection, CANCELLED, "somebody asked for it")
+            except Exception as error:
+                self._end(connection, error)
+        return self.progress
+
+    def cut(self) -> None:
+        """End a statement that runs for long, from another thread: the service stops."""
+        cut(self._connection)
+
+    def _check(self, connection: Connection) -> None:
+        """Refuse what cannot be; NotPossibleError."""
+
+    def _target(self, connection: Connection) -> int:
+        """The position that the generation is to reach, as known now."""
+        raise NotImplementedError
+
+    def _work(self, connection: Connection) -> None:
+        """Fill the generation and make of it what it is for."""
+        raise NotImplementedError
+
+    def _interrupted(self, connection: Connection) -> Generation | None:
+        """The generation of a build like this one whose process is gone, to go on with."""
+        newest = self._rebuilds.newest(connection, self.name)
+        if newest is None or newest.ended or newest.cancel_asked or not self.resumable:
+            return None
+        told = newest.progress
+        if (told.purpose, told.at_position) != (self.purpose, self.progress.at_position):
+            return None
+        found = self._catalogue.generation(connection, self.name, told.generation)
+        if found is None or (found.status, found.version) != ("building", self._projection.version):
+            return None
+        phase = CATCHING_UP if found.complete else REPLAYING
+        self.progress = replace(self.progress, phase=phase, started_at=told.started_at, resumed_from=found.position)
+        return found
+
+    def _fill(self, connection: Connection) -> None:
+        """Fold until little is missing."""
+        first = self.progress.phase == REPLAYING
+        while (target := self._target(connection)) - self._new.position > (0 if first else self.tolerance):
+            self._go_on(connection)
+            self._take(connection, target)
+            first = first and self._new.position < self.progress.total
+            phase = REPLAYING if first else CATCHING_UP
+            self._tell(connection, phase=phase, total=target, quickly=True)
+
+    def _take(self, connection: Connection, through: int) -> None:
+        """Take a batch. UnfoldableError names the event that cannot be taken."""
+        with connection.transaction():
+            connection.execute("SET LOCAL synchronous_commit TO off")
+            reached = self._folding.take(connection, self._new, self.batch, through)
+        self._new = replace(self._new, position=reached)
+
+    def _complete(self, connection: Connection) -> None:
+        """Make what only questions need; from then on it is kept level, event by event."""
+        if self._new.complete:
+            return
+        self._go_on(connection)
+        with connection.transaction():
+            self._projection.complete(connection, self._new.schema, self._new.position)
+            self._catalogue.complete(connection, self._new)
+        self._new = replace(self._new, complete=True)
+        # The planner must know the new tables before questions come.
+        for table in tables_of(connection, self._new.schema):
+            self._go_on(connection)
+            connection.execute(self._catalogue.query("analyse", table=sql.Identifier(self._new.schema, table)))
+
+    def _end(self, connection: Connection, error: Exception) -> None:
+        """End after an error. What was interrupted stays as it is, for whoever goes on with it."""
+        if self._stopping.is_set() or connection.closed:
+            why = "the service was stopping" if self._stopping.is_set() else str(error).strip()
+            self.progress = replace(self.progress, phase=INTERRUPTED, error=why)
+            self._report(self.progress)
+        elif self._rebuilds.cancel_asked(connection, self.progress):
+            self._abandon(connection, CANCELLED, "somebody asked for it")
+        else:
+            log.warning("rebuilding %s failed", self.name, exc_info=error)
+            self._abandon(connection, FAILED, str(error).strip() or type(error).__name__)
+
+    def _abandon(self, connection: Connection, phase: str, why: str) -> None:
+        self.progress = replace(
+            self.progress, phase=phase, done=self._new.position, error=why, remaining_seconds=0.0
+        )
+        try:
+            with connection.transaction():
+                self._catalogue.set_status(connection, self._new, "failed")
+                self._rebuilds.tell(connection, self.progress)
+            self._catalogue.drop(connection, self._new)
+        except Exception as error:
+            # Whoever follows drops what is left.
+            log.warning("generation %d of %s is left behind: %s", self._new.number, self.name, error)
+        self._report(self.progress)
+
+    def _tell(self, connection: Connection, quickly: bool = False, **changed: Any) -> None:
+        now = time.monotonic()
+        if quickly and now < self._told + TELL_SECONDS:
+            return
+        self._told = now
+        done = self._new.position
+        rate = (done - self.progress.resumed_from) / max(now - self._began, 0.001)
+        progress = replace(self.progress, done=done, events_per_second=rate, **changed)
+        left = max(progress.total - done, 0)
+        self.progress = replace(progress, remaining_seconds=left / rate if rate else 0.0)
+        self._rebuilds.tell(connection, self.progress)
+        self._report(self.progress)
+
+    def _go_on(self, connection: Connection) -> None:
+        if self._stopping.is_set():
+            raise _StoppedError
+        if self._rebuilds.cancel_asked(connection, self.progress):
+            raise _CancelledError
+
+    def _pause(self, connection: Connection) -> None:
+        self._stopping.wait(RETRY_SECONDS)
+        self._go_on(connection)
+
+
+class _StoppedError(Exception):
+    """The service is stopping."""
+
+
+class _CancelledError(Exception):
+    """Somebody asked for the end."""
+
+
+def _nobody(progress: RebuildProgress) -> None:
+    """Tells nobody."""
