@@ -9,7 +9,7 @@ from functools import cache
 from benchmarks import processes
 from benchmarks.clients import filling, plain_sql, rebuild, runner, telling
 from benchmarks.clients.telling import Measured
-from benchmarks.ground import Ground, SkippedError
+from benchmarks.ground import Ground
 from benchmarks.opponents import Opponent, Scale, Turn
 from projections.service import READ_MODELS
 
@@ -83,7 +83,7 @@ def part_of(name: str, key: str) -> Opponent:
 
     def measure(turn: Turn) -> Measured:
         if name not in turn.latest:
-            raise SkippedError(f"{name} was not measured")
+            raise SystemExit(f"{name} was not measured")
         told = turn.latest[name]
         return {figure.removeprefix(key): value for figure, value in told.items() if figure.startswith(key)}
 

@@ -87,12 +87,14 @@ SELECT event_id, position, stream, report_id, recorded_at
  WHERE position <= {through} AND type = ANY ({types})
 
 -- name: all_actors
--- Whoever a claim of any type names in any role.
-jsonb_path_query_array(body, '$.keyvalue() ? (@.key == "victim_party" || @.key == "party" || @.key == "mission"
-    || @.key == "perpetrators" || @.key == "attackers" || @.key == "targets" || @.key == "backers" || @.key == "taken_by"
-    || @.key == "taken_from" || @.key == "parties" || @.key == "signatories" || @.key == "proposed_by"
-    || @.key == "declared_by" || @.key == "violators" || @.key == "ended_by" || @.key == "withdrawn_by"
-    || @.key == "issued_by" || @.key == "against" || @.key == "addressees" || @.key == "participants"
-    || @.key == "speakers" || @.key == "established_by" || @.key == "restricted_by").value[*]')
+-- Whoever a claim of any type names in any role; a path over the keys would take four times as long.
+coalesce(body -> 'victim_party', '[]') || coalesce(body -> 'party', '[]') || coalesce(body -> 'mission', '[]')
+|| coalesce(body -> 'perpetrators', '[]') || coalesce(body -> 'attackers', '[]') || coalesce(body -> 'targets', '[]')
+|| coalesce(body -> 'backers', '[]') || coalesce(body -> 'taken_by', '[]') || coalesce(body -> 'taken_from', '[]')
+|| coalesce(body -> 'parties', '[]') || coalesce(body -> 'signatories', '[]') || coalesce(body -> 'proposed_by', '[]')
+|| coalesce(body -> 'declared_by', '[]') || coalesce(body -> 'violators', '[]') || coalesce(body -> 'ended_by', '[]')
+|| coalesce(body -> 'withdrawn_by', '[]') || coalesce(body -> 'issued_by', '[]') || coalesce(body -> 'against', '[]')
+|| coalesce(body -> 'addressees', '[]') || coalesce(body -> 'participants', '[]') || coalesce(body -> 'speakers', '[]')
+|| coalesce(body -> 'established_by', '[]') || coalesce(body -> 'restricted_by', '[]')
 || jsonb_path_query_array(body, '$.attributions[*].actor_id')
-|| jsonb_path_query_array(body, '$.terms.parties[*]') || jsonb_path_query_array(body, '$.terms.mediators[*]')
+|| coalesce(body -> 'terms' -> 'parties', '[]') || coalesce(body -> 'terms' -> 'mediators', '[]')
