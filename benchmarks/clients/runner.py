@@ -26,7 +26,7 @@ from ledger.domain.casualties import CasualtyClaim
 from ledger.domain.recorded import Recorded
 from ledger.persistence.log import EventLog
 from ledger.persistence.queries import Queries
-from projections.engine.batches import Batch
+from projections.engine.batches import batch_of
 from projections.engine.projection import Projection as ReadModel
 from projections.service import READ_MODELS
 
@@ -97,8 +97,7 @@ class Folded(PostgresTrackingRecorder):
             connection = cursor.connection
             connection.row_factory = tuple_row
             try:
-                batch = Batch(self.log.relation(at - 1, at), at, at)
-                self.model.fold(connection, self.tables, batch, complete=True)
+                self.model.fold(connection, self.tables, batch_of(self.log, at), complete=True)
             finally:
                 connection.row_factory = dict_row
             self._insert_tracking(cursor, tracking)
