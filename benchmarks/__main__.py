@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import appending, bulk, history, importing, machine, table, totals, waiting
+from benchmarks import appending, bulk, history, importing, machine, mixed, projecting, table, totals, waiting
 from benchmarks.bars import verdicts
 from benchmarks.ground import Ground
 from benchmarks.opponents import Opponent, Scale, rounds
@@ -32,6 +32,7 @@ GROUPS: dict[str, Group] = {
     "history": history.opponents,
     "import": importing.opponents,
     "totals": totals.opponents,
+    "projections": projecting.opponents,
 }
 
 
@@ -42,7 +43,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=SECONDS, help=f"of each measurement (default {SECONDS:g})")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of which medians are taken (default {ROUNDS})")
     parser.add_argument(
-        "--history", type=int, default=HISTORY, help=f"events to replay, claims to sum (default {HISTORY:,})"
+        "--history",
+        type=int,
+        default=HISTORY,
+        help=f"events to replay and project, claims to sum (default {HISTORY:,})",
     )
     parser.add_argument("--only", nargs="+", choices=GROUPS, default=list(GROUPS), help="these groups of opponents")
     parser.add_argument("--json", type=Path, help="file for everything that was measured")
@@ -59,6 +63,7 @@ def main() -> int:
         opponents = [each for group in given.only for each in GROUPS[group](ground, scale)]
         results = rounds(opponents, scale)
         about = machine.about(ground, Path(name)) | {"load before": load, **asdict(scale)}
+        about |= mixed.told() if "projections" in given.only else {}
     judged = verdicts(results.measured)
     table.print_all(about, results, judged)
     if given.json:

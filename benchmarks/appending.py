@@ -78,13 +78,14 @@ def _all_roles(ground: Ground, at_once: int) -> Measure:
     def measure(turn: Turn) -> Measured:
         server = ground.ledger("all", "all_roles", role="all")
         measured = watched(server, "unary", orders(turn, server, reports.METHOD, at_once))
-        _until_level(server)  # its read models would go on folding while the next opponent is measured
+        until_level(server)  # its read models would go on folding while the next opponent is measured
         return measured
 
     return measure
 
 
-def _until_level(server: Serving) -> None:
+def until_level(server: Serving) -> None:
+    """Waits until the read models have taken all that is recorded."""
     end = time.monotonic() + LEVEL_SECONDS
     with grpc.insecure_channel(server.address) as channel:
         stub = ProjectionServiceStub(channel)

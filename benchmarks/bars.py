@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks import importing
+from benchmarks import following, importing, rebuilding
 from benchmarks.appending import MOST
 from benchmarks.bulk import CALL_SIZES, RAW_SIZE, UMA_AT_ONCE, raw_name, stream_name, uma_name
 from benchmarks.clients.telling import Measured
@@ -15,6 +15,9 @@ from benchmarks.totals import FEW_CLAIMS, KEEPING, MANY_CLAIMS, NAMES, NOT_KEEPI
 
 FLAT_MIB = 64.0
 """A replay of whatever length may let the server's memory grow by so much."""
+
+REBUILD_MIB = 300.0
+"""So much memory a rebuild may take, in its own process and beyond that in the database's, at any size."""
 
 Rounds = Mapping[str, Mapping[int, Measured]]
 
@@ -32,6 +35,8 @@ class Bar:
     to: tuple[str, ...] = ()
     """The figure is divided by that of the best of these; none: it stands for itself."""
     to_figure: str = ""
+    slowest: bool = False
+    """Of those, the one with the least figure counts, and not the best."""
     either: bool = False
     """One of the bars of this line is enough."""
 
@@ -42,7 +47,8 @@ class Bar:
             others = [measured[name][number] for name in self.to if number in measured.get(name, {})]
             if self.to and not others:
                 continue
-            beside = max((other[self.to_figure or self.figure] for other in others), default=1.0)
+            choose = min if self.slowest else max
+            beside = choose((other[self.to_figure or self.figure] for other in others), default=1.0)
             values.append(own[self.figure] / beside)
         return statistics.median(values) if values else None
 
@@ -72,6 +78,20 @@ RAW, FULL = "ReplayHistory RAW", "ReplayHistory FULL"
 PACED = "AppendReport at half of saturation"
 ROW = "raw one-row commit"
 DELIVERY = "append to delivery, 1,000 a second"
+
+
+def _of_rebuild(model: str) -> Sequence[Bar]:
+    name = rebuilding.rebuild_name(model)
+    plain, fold = rebuilding.plain_name(model), rebuilding.runner_name(model)
+    return (
+        Bar(f"{name} to plain SQL of the same tables", name, EVENTS, 0.25, to=(plain,)),
+        Bar(f"{name} to plain SQL of one grouping", name, EVENTS, 0.25, to=(rebuilding.PLAIN_GROUPING,)),
+        Bar(f"{name} to ProjectionRunner, same fold", name, EVENTS, 25.0, to=(fold,)),
+        Bar(f"{name} to ProjectionRunner, one grouping", name, EVENTS, 25.0, to=(rebuilding.RUNNER_GROUPING,)),
+        Bar(f"{name}: peak of memory, MiB", name, "client_mib", most=REBUILD_MIB),
+        Bar(f"{name}: growth of the database's memory, MiB", name, "database_growth_mib", most=REBUILD_MIB),
+    )
+
 
 BARS: Sequence[Bar] = (
     Bar("AppendReport to echo", UNARY, CALLS, 0.7, to=(f"echo, {MOST} at once",)),
@@ -133,6 +153,25 @@ BARS: Sequence[Bar] = (
         for grouping in NAMES
     ),
     Bar("fold of casualties, events, to the same without totals", KEEPING, EVENTS, 0.67, to=(NOT_KEEPING,)),
+    *(bar for model in rebuilding.NAMES for bar in _of_rebuild(model)),
+    Bar(
+        "rebuild of all read models to the slowest alone",
+        *(rebuilding.ALL, EVENTS, 0.6),
+        to=tuple(map(rebuilding.rebuild_name, rebuilding.NAMES)),
+        slowest=True,
+    ),
+    Bar("rebuild of all read models: peak of memory, MiB", rebuilding.ALL, "client_mib", most=REBUILD_MIB),
+    Bar("lag at 5,000 events a second, p99, ms", following.FOLLOWING, "p99_ms", most=100.0),
+    *(
+        Bar(
+            f"{name}, p99: during a rebuild to without",
+            f"{name}{following.WHILE_REBUILDING}",
+            "p99_ms",
+            most=2.0,
+            to=(name,),
+        )
+        for name in (following.APPENDS, following.QUESTIONS)
+    ),
 )
 
 

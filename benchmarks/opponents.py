@@ -47,7 +47,7 @@ class Turn:
     seconds: float
     numbers: Iterator[int]
     latest: Mapping[str, Measured]
-    """What the opponents before measured last."""
+    """What the opponents before measured last, unless they failed then."""
 
     def run(self) -> int:
         """A number for report ids, unlike any other."""
@@ -100,6 +100,7 @@ def rounds(opponents: Sequence[Opponent], scale: Scale) -> Results:
                 results.skipped[each.name] = str(reason)
             except (subprocess.SubprocessError, SystemExit, OSError, grpc.RpcError, psycopg.Error) as error:
                 results.failed[each.name] = str(error)  # of this round; the others have cost too much to be lost
+                latest.pop(each.name, None)
             else:
                 latest[each.name] = results.measured[each.name][number] = measured
     return results

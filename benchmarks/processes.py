@@ -30,6 +30,9 @@ RESET_PEAK = "5"
 """What proc(5) takes to forget the peak of memory."""
 
 
+Client = subprocess.Popen[bytes]
+
+
 @dataclass(frozen=True)
 class Serving:
     """A server that runs."""
@@ -75,7 +78,7 @@ def serving(command: Sequence[str], log: Path, **environment: str) -> Iterator[S
         process.wait(STOP_SECONDS)
 
 
-def start(client: str, orders: Any) -> subprocess.Popen[bytes]:
+def start(client: str, orders: Any) -> Client:
     """A client with its orders."""
     command = [sys.executable, "-m", f"benchmarks.clients.{client}"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -86,7 +89,7 @@ def start(client: str, orders: Any) -> subprocess.Popen[bytes]:
     return process
 
 
-def finish(process: subprocess.Popen[bytes], seconds: float = CLIENT_SECONDS) -> Measured:
+def finish(process: Client, seconds: float = CLIENT_SECONDS) -> Measured:
     """What a client tells at its end."""
     try:
         told, _ = process.communicate(timeout=seconds)

@@ -8,6 +8,9 @@ SELECT coalesce(max(size_after), 0) FROM {schema}.commits
 INSERT INTO {schema}.commits (size_before, size_after, root, committed_at)
 VALUES (%(before)s, %(after)s, %(root)s, %(at)s)
 
+-- name: tile
+INSERT INTO {schema}.tiles (level, index, hashes) VALUES (%(level)s, %(index)s, %(hashes)s)
+
 -- name: copy_in
 COPY {schema}.events
      (position, stream, revision, event_id, type, report_id, recorded_at, envelope, leaf, salt, payload)

@@ -92,9 +92,9 @@ class History:
         claim = {
             "type": kind,
             "incident_id": incident.name,
-            "occurred": _occurred(drawn, incident.day),
-            "place": _place(incident, place),
-            "count": _count(drawn),
+            "occurred": occurred_on(drawn, incident.day),
+            "place": place_of(incident, place),
+            "count": count_of(drawn),
             "perpetrators": [PARTIES[incident.perpetrator]],
             "verification": drawn.choice(GRADES),
             "kind_of_violence": 1,
@@ -118,7 +118,8 @@ class History:
         return self._recent[-1]
 
 
-def _place(incident: Incident, number: int) -> dict[str, Any]:
+def place_of(incident: Incident, number: int) -> dict[str, Any]:
+    """One of the places of an incident's region."""
     country, region = incident.country, incident.region
     return {
         "name": f"Place {region}-{number}",
@@ -131,7 +132,8 @@ def _place(incident: Incident, number: int) -> dict[str, Any]:
     }
 
 
-def _occurred(drawn: random.Random, day: date) -> dict[str, str]:
+def occurred_on(drawn: random.Random, day: date) -> dict[str, str]:
+    """A day, mostly; or the week or the year."""
     chance = drawn.random()
     if chance < 0.9:
         return {"start": day.isoformat(), "end": day.isoformat(), "precision": "day"}
@@ -140,7 +142,8 @@ def _occurred(drawn: random.Random, day: date) -> dict[str, str]:
     return {"start": f"{day.year}-01-01", "end": f"{day.year}-12-31", "precision": "year"}
 
 
-def _count(drawn: random.Random) -> dict[str, Any]:
+def count_of(drawn: random.Random) -> dict[str, Any]:
+    """How many, in one of the ways in which sources say so."""
     number, chance = drawn.randrange(40), drawn.random()
     if chance < 0.8:
         return {"qualifier": "exact", "stated": number}

@@ -52,6 +52,10 @@ def test_every_opponent_gives_figures_or_is_said_to_be_skipped(tmp_path: Path) -
     if (slow := "raw one-row commit, slow syncs") in ran:  # each waits for a sync, which sleeps so long
         assert told["medians"][slow]["p50_ms"] >= 1.0
     assert told["medians"]["append to delivery, 1,000 a second"]["lost"] == 0
+    assert (
+        told["medians"]["rebuild of casualties"]["events"] == told["medians"]["plain SQL of casualties"]["events"]
+    )
+    assert "TroopsKilled 25 %" in printed
     assert told["machine"]["postgresql fsync"] == told["machine"]["postgresql synchronous_commit"] == "on"
 
 

@@ -25,6 +25,11 @@ def test_a_ratio_is_to_the_best_of_several() -> None:
     assert RATIO.value(rounds(ours=[30.0], theirs=[10.0], others=[15.0])) == 2.0
 
 
+def test_a_ratio_is_to_the_slowest_of_several_where_it_says_so() -> None:
+    slowest = Bar("ours to the slowest", "ours", "per_second", 2.0, to=("theirs", "others"), slowest=True)
+    assert slowest.value(rounds(ours=[30.0], theirs=[10.0], others=[15.0])) == 3.0
+
+
 def test_a_round_without_the_other_side_does_not_count() -> None:
     measured = rounds(ours=[30.0, 100.0], theirs=[10.0])
     assert RATIO.value(measured) == 3.0
