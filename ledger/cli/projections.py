@@ -1,4 +1,4 @@
-"""`projections`: how far the read models are, what they could not take, and whether they are what the ledger says."""
+"""`projections`: how far the read models are, what they could not take, whether they are what the ledger says."""
 
 from typing import Any
 
