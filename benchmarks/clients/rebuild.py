@@ -18,7 +18,8 @@ from ledger.persistence.connecting import connect
 from ledger.persistence.queries import Queries
 from projections.engine.catalogue import Catalogue, RebuildProgress
 from projections.engine.projection import Connection, Projection
-from projections.engine.rebuilding import COMPARING, DONE, Rebuild
+from projections.engine.rebuilding import Rebuild
+from projections.engine.rebuilds import COMPARING, DONE
 from projections.service import READ_MODELS
 
 QUERIES = Queries("benchmarks.clients", "rebuild.sql")
