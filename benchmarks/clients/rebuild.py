@@ -16,10 +16,9 @@ from benchmarks.clients import telling
 from benchmarks.placed import LEDGER
 from ledger.persistence.connecting import connect
 from ledger.persistence.queries import Queries
-from projections.engine.catalogue import Catalogue, RebuildProgress
 from projections.engine.projection import Connection, Projection
 from projections.engine.rebuilding import Rebuild
-from projections.engine.rebuilds import COMPARING, DONE
+from projections.engine.rebuilds import COMPARING, DONE, RebuildProgress
 from projections.service import READ_MODELS
 
 QUERIES = Queries("benchmarks.clients", "rebuild.sql")
