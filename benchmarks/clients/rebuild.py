@@ -16,6 +16,7 @@ from benchmarks.clients import telling
 from benchmarks.placed import LEDGER
 from ledger.persistence.connecting import connect
 from ledger.persistence.queries import Queries
+from projections.engine.catalogue import Catalogue
 from projections.engine.projection import Connection, Projection
 from projections.engine.rebuilding import Rebuild
 from projections.engine.rebuilds import COMPARING, DONE, RebuildProgress
