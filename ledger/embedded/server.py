@@ -30,6 +30,8 @@ START_SECONDS = 600.0
 STOP_SECONDS = guardian.STOP_SECONDS + 5.0
 POLL_SECONDS = 0.01
 READY_LINE = 7
+READY = ("ready", "standby")
+"""It takes connections; a copy that follows another server takes those that only read."""
 
 SETTINGS: Mapping[str, str] = MappingProxyType({"timezone": "UTC", "log_timezone": "UTC"})
 # For clusters that nobody will miss: a crash of the machine may lose or damage them.
@@ -160,7 +162,7 @@ class EmbeddedPostgres:
             lines = (self._folder.cluster / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return False
-        return len(lines) > READY_LINE and lines[0] == str(self._pid) and lines[READY_LINE].strip() == "ready"
+        return len(lines) > READY_LINE and lines[0] == str(self._pid) and lines[READY_LINE].strip() in READY
 
     def _spawn(self, command: list[str], account: Account | None) -> tuple[int, subprocess.Popen[bytes]]:
         """Run a program under a guardian; answer where its log begins, and the guardian."""
