@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from campaigns import answers, clients, deliveries, record, subscribers
+from campaigns import answers, clients, deliveries, record, subscribers, takeover
 from campaigns.deliveries import Deliveries
 from campaigns.injecting import Injector
 from campaigns.outcome import Outcome, worst
@@ -111,6 +111,7 @@ def run(plan: Plan, server: EmbeddedPostgres, folder: Path) -> Outcome:
         outcome.figures = _figures(system, seen)
         outcome.faults += deliveries.faults(seen, held, plan.subscribers)
         outcome.faults += answers.late(seen.ended_late)
+        outcome.faults += takeover.faults(system.services)
         outcome.check(held, outcome.answers.sent, system.services[-1].address)
         outcome.faults += [fault for service in system.services for fault in service.unforeseen()]
     finally:

@@ -101,7 +101,7 @@ class Service:
             if now_healthy != healthy:
                 healthy = now_healthy
                 log.info("serving" if healthy else "not serving: the database is away")
-                await self.server.tell_health(healthy)
+            await self.server.tell_health(healthy, self.reading.health() if self.reading is not None else {})
             await asyncio.sleep(LOOK_SECONDS if healthy else FIRST_LOOK_SECONDS)
 
     def _look(self) -> bool:

@@ -7,6 +7,7 @@
 # ├── ReportConflictError          the report id is taken by other content
 # ├── RevisionConflictError        an expected revision is no longer current
 # ├── NotPossibleError             not possible in this state
+# │   └── ProjectionHaltedError    the read model has stopped before `min_position`
 # ├── OverloadedError              a queue or quota is full
 # ├── UnavailableError             starting, stopping, or the database is away
 # ├── DeadlineError                not done in time
@@ -83,6 +84,10 @@ class RevisionConflictError(LedgerError):
 
 class NotPossibleError(LedgerError):
     """Not possible in this state: {why}."""
+
+
+class ProjectionHaltedError(NotPossibleError):
+    """The read model {projection} is halted at position {reached} and does not reach {min_position}: {because}"""
 
 
 class OverloadedError(LedgerError):

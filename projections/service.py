@@ -62,6 +62,10 @@ class ReadingService:
             projection_service_pb2.DESCRIPTOR.services_by_name["ProjectionService"],
         )
 
+    def health(self) -> dict[str, bool]:
+        """Whether each projection follows, under the name by which health is asked; false where it is halted."""
+        return {f"projection/{name}": not because for name, because in self._engine.halts.items()}
+
     async def start(self) -> None:
         """Begins to follow; the database may be away at first."""
         await self._pool.open(wait=False)

@@ -1,7 +1,9 @@
 """The gRPC server: health, reflection, bounds. It knows no service of its own; the composition root brings them.
 It listens, tells its health, and stops in an order that loses nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
@@ -12,6 +14,9 @@ from ledger.api.statuses import telling
 from ledger.errors import UnavailableError
 from ledger.settings import Settings
 
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 STOP_SECONDS = 5.0
 MIN_PING_MILLISECONDS = 10_000
 
@@ -28,12 +33,34 @@ def options(settings: Settings) -> Sequence[tuple[str, int]]:
     )
 
 
+class _Health(health.aio.HealthServicer):
+    """Health that can be listed too, which the library leaves out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: dict[str, int] = {}
+
+    async def List(self, request: Any, context: Any) -> Any:
+        """The health of the whole, of each service and of each part."""
+        statuses = {name: health_pb2.HealthCheckResponse(status=status) for name, status in self.told.items()}
+        messages: Any = health_pb2  # its types come without this one
+        return messages.HealthListResponse(statuses=statuses)
+
+    async def tell(self, statuses: Mapping[str, int]) -> None:
+        """State what differs from what was stated before; what is gone is unknown."""
+        gone = dict.fromkeys(self.told.keys() - statuses.keys(), UNKNOWN)
+        before, self.told = self.told, dict(statuses)
+        for name, status in (gone | self.told).items():
+            if before.get(name) != status:
+                await self.set(name, status)
+
+
 class Server:
     """A gRPC server on one address."""
 
     def __init__(self, settings: Settings) -> None:
         self._server = grpc.aio.server(options=options(settings))
-        self._health = health.aio.HealthServicer()
+        self._health = _Health()
         self._address = settings.listen
         self._services: list[str] = [health.SERVICE_NAME, reflection.SERVICE_NAME]
 
@@ -61,12 +88,13 @@ class Server:
         await self._server.start()
         return f"{host}:{port}"
 
-    async def tell_health(self, serving: bool) -> None:
-        """States the health of the whole and of each service."""
-        states = health_pb2.HealthCheckResponse
-        state = states.SERVING if serving else states.NOT_SERVING
-        for service in ("", *self._services):
-            await self._health.set(service, state)
+    async def tell_health(self, serving: bool, parts: Mapping[str, bool] = MappingProxyType({})) -> None:
+        """States the health of the whole, of each service, and of parts that have a name of their own. A part that
+        does not work leaves the whole serving: what depends on it still answers, and no restart mends it."""
+        names = {**dict.fromkeys(("", *self._services), True), **parts}
+        await self._health.tell(
+            {name: SERVING if serving and works else NOT_SERVING for name, works in names.items()}
+        )
 
     async def stop(self) -> None:
         """Takes no new calls, lets running ones end, cuts the rest."""

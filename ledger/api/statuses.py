@@ -205,7 +205,7 @@ def _typed_detail(error: errors.LedgerError) -> Message | None:
                 recorded_digest=str(values.get("recorded_digest", "")),
                 sent_digest=str(values.get("sent_digest", "")),
             )
-        case errors.PositionNotReachedError(values=values):
+        case errors.PositionNotReachedError(values=values) | errors.ProjectionHaltedError(values=values):
             detail = records_pb2.PositionNotReached(min_position=values["min_position"], reached=values["reached"])
         case errors.OverloadedError(values=values):
             # Many are refused in the same moment; they must not all come back in the same moment.

@@ -93,7 +93,13 @@ def print_basis(console: Console, basis: Any, *parts: str) -> None:
     """The label of an answer: as of which position, from which read model, by which rules."""
     console.print(basis_line(basis, *parts), style="dim")
     if basis.stale:
-        console.print("Stale: the read model is halted; newer events may be missing here.", style="bold")
+        console.print(stale_line(basis), style="bold")
+
+
+def stale_line(basis: Any) -> str:
+    """That newer events may be missing, and why."""
+    why = wording.visible(basis.stale_because or "it is halted", breaks=False)
+    return f"Stale: newer events may be missing here. Of the read model: {why}."
 
 
 def basis_line(basis: Any, *parts: str) -> str:

@@ -35,5 +35,6 @@ def basis(answer: Answer) -> records_pb2.AnswerBasis:
         as_of_recorded_at=timestamp_to_proto(answer.recorded_at) if answer.recorded_at is not None else None,
         projection=answer.projection,
         generation=answer.generation,
-        stale=answer.stale,
+        stale=bool(answer.stale_because),
+        stale_because=answer.stale_because,
     )

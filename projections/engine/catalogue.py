@@ -160,6 +160,10 @@ class Catalogue:
         row = connection.execute(self.query("waiting_since"), {"position": position}).fetchone()
         return max(float(row[0]), 0.0) if row else 0.0
 
+    def halts(self, connection: Connection) -> dict[str, str]:
+        """Why each projection is halted, by name; empty where it is not."""
+        return dict(connection.execute(self.query("halts")).fetchall())
+
     def _one(self, connection: Connection, query: str, **values: Any) -> tuple[Any, ...]:
         row = connection.execute(self.query(query), values).fetchone()
         if row is None:

@@ -159,5 +159,11 @@ SELECT EXISTS (SELECT FROM {ledger}.redactions WHERE act_position > %(position)s
 -- How long ago the first event after a position was recorded, seconds.
 SELECT extract(epoch FROM clock_timestamp() - recorded_at)::float8 FROM {ledger}.events WHERE position = %(position)s + 1
 
+-- name: halts
+-- Why each projection is halted; empty where it is not.
+SELECT p.name, g.halted_because
+  FROM {catalogue}.projections AS p
+  JOIN {catalogue}.generations AS g ON g.name = p.name AND g.number = p.live_generation
+
 -- name: analyse
 ANALYZE {table}

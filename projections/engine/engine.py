@@ -4,7 +4,7 @@ It serves nobody by itself."""
 import logging
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from uuid import UUID, uuid4
 
 import psycopg
@@ -12,9 +12,10 @@ import psycopg
 from ledger.errors import DeadlineError, UnavailableError
 from ledger.persistence import install
 from ledger.persistence.connecting import connect, cut
+from projections.engine.catalogue import Catalogue
 from projections.engine.cutting import cut_after
 from projections.engine.following import Following
-from projections.engine.leading import Leadership
+from projections.engine.leading import GONE, Leadership
 from projections.engine.leases import Leases
 from projections.engine.operations import Operations, refuse_unknown
 from projections.engine.parked import ParkedEvent
@@ -69,6 +70,7 @@ class Engine:
         self.projections = {each.name: each for each in projections}
         self._url = url
         self._followers: dict[str, Follower] = {}
+        self._halts: dict[str, str] = {}
         self._leadership = Leadership(url, holder or uuid4())
         self._stopping = threading.Event()
         self.operations = Operations(url, self.projections, self._stopping)
@@ -85,6 +87,11 @@ class Engine:
     def holder(self) -> UUID:
         """The id of this process, where it leads a projection."""
         return self._leadership.holder
+
+    @property
+    def halts(self) -> dict[str, str]:
+        """Why projections are halted, by ledger and name, whoever leads them; empty where they are not."""
+        return self._halts
 
     def start(self) -> None:
         """Begin to follow; the database may be away at first."""
@@ -155,6 +162,8 @@ class Engine:
                         with cut_after(connection, STATE_SECONDS):
                             ledgers = _ledgers(connection)
                         self._follow(ledgers)
+                        with cut_after(connection, STATE_SECONDS):
+                            self._halts = dict(_halts(connection, ledgers))
                         known_trouble = ""
                         self._cut_stuck()
                         self._stopping.wait(LOOK_SECONDS)
@@ -186,3 +195,10 @@ def _ledgers(connection: Connection) -> set[str]:
         found += page
         if len(page) < PAGE:
             return set(found)
+
+
+def _halts(connection: Connection, ledgers: set[str]) -> Iterator[tuple[str, str]]:
+    for ledger in sorted(ledgers):
+        with suppress(*GONE):  # dropped meanwhile, or its projections are not made yet
+            for name, because in Catalogue(ledger).halts(connection).items():
+                yield f"{ledger}/{name}", because

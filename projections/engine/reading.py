@@ -18,6 +18,7 @@ from ledger.errors import (
     InvalidRequestError,
     NotFoundError,
     PositionNotReachedError,
+    ProjectionHaltedError,
     UnavailableError,
     Violation,
 )
@@ -37,6 +38,8 @@ LAST_SECONDS = 1.0
 """What is left to end in good order when a deadline has passed."""
 CHECK_SECONDS = 2.0
 POOL_SIZE = 16
+STALE_SECONDS = 10.0
+"""An answer that lacks an event for longer says that it is stale. Another leader has taken over by then."""
 LARGEST_POSITION = 2**63 - 1
 
 AsyncConnection = psycopg.AsyncConnection[Any]
@@ -59,13 +62,14 @@ class Basis:
     recorded_at: datetime | None
     projection: str
     generation: int
-    stale: bool
+    stale_because: str
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A snapshot to read from, its search path set to the generation's schema. `position` is the as-of position;
-    `taken` is how far the read model has come."""
+    `taken` is how far the read model has come; `stale_because` why it lacks newer events, empty where it lacks none
+    or only those of a moment."""
 
     connection: AsyncConnection
     schema: str
@@ -74,11 +78,11 @@ class Answer:
     recorded_at: datetime | None
     projection: str
     generation: int
-    stale: bool
+    stale_because: str
 
     def basis(self) -> Basis:
         """What the answer says of itself."""
-        return Basis(self.position, self.recorded_at, self.projection, self.generation, self.stale)
+        return Basis(self.position, self.recorded_at, self.projection, self.generation, self.stale_because)
 
 
 def read_pool(url: str, size: int = POOL_SIZE) -> AsyncPool:
@@ -193,19 +197,31 @@ class _Opening:
         position = await self._as_of(connection, generation)
         self._needed = max(self._needed, position)
         if self._needed > generation.position:
+            self._refuse_halted(generation)
             return None
         await self._hold(connection, generation)
         await connection.execute(QUERIES.use_schema, {"schema": generation.schema})
+        recorded_at, stale_because = await self._moments(connection, generation, position)
         return Answer(
             connection=connection,
             schema=generation.schema,
             position=position,
             taken=generation.position,
-            recorded_at=await self._recorded_at(connection, position),
+            recorded_at=recorded_at,
             projection=self._projection,
             generation=generation.number,
-            stale=bool(generation.halted_because),
+            stale_because=stale_because,
         )
+
+    def _refuse_halted(self, generation: Generation) -> None:
+        """Waiting would be in vain."""
+        if generation.halted_because:
+            raise ProjectionHaltedError(
+                projection=self._projection,
+                reached=generation.position,
+                min_position=self._needed,
+                because=generation.halted_because,
+            )
 
     async def _live(self, connection: AsyncConnection) -> Generation | None:
         schemas = {"ledger": schema_of(self._ledger), "catalogue": self._catalogue.schema}
@@ -224,16 +240,27 @@ class _Opening:
             return self._moment.position
         if self._moment.recorded_at is None:
             return generation.position
-        return int(await self._value(connection, "position_at", moment=self._moment.recorded_at) or 0)
+        found = await self._row(connection, "position_at", moment=self._moment.recorded_at)
+        return int(found[0] or 0)
 
-    async def _recorded_at(self, connection: AsyncConnection, position: int) -> datetime | None:
-        found: datetime | None = await self._value(connection, "recorded_at", position=position)
-        return found
+    async def _moments(
+        self, connection: AsyncConnection, generation: Generation, position: int
+    ) -> tuple[datetime | None, str]:
+        """When the position was recorded, and why the answer is stale."""
+        asked = {"position": position, "taken": generation.position, "name": self._projection}
+        recorded_at, waiting_seconds, followed = await self._row(connection, "moments", **asked)
+        if generation.halted_because:
+            return recorded_at, f"it is halted: {generation.halted_because}"
+        if waiting_seconds is None or waiting_seconds <= STALE_SECONDS:
+            return recorded_at, ""
+        behind = f"it is {waiting_seconds:.0f} s behind"
+        return recorded_at, behind if followed else f"{behind}, and no process follows"
 
-    async def _value(self, connection: AsyncConnection, name: str, **values: Any) -> Any:
-        query = sql.SQL(getattr(QUERIES, name)).format(ledger=sql.Identifier(schema_of(self._ledger)))
-        row = await (await connection.execute(query, values)).fetchone()
-        return row[0] if row else None
+    async def _row(self, connection: AsyncConnection, query: str, **values: Any) -> tuple[Any, ...]:
+        composed = sql.SQL(getattr(QUERIES, query)).format(
+            ledger=sql.Identifier(schema_of(self._ledger)), catalogue=sql.Identifier(self._catalogue.schema)
+        )
+        return await (await connection.execute(composed, values)).fetchone() or (None,)
 
     async def _hold(self, connection: AsyncConnection, generation: Generation) -> None:
         """Keep the generation from being dropped while it is read, unless it has just been."""

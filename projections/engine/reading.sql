@@ -6,7 +6,7 @@ SELECT set_config('statement_timeout', %(milliseconds)s::text, true), set_config
 
 -- name: there
 SELECT to_regclass(quote_ident(%(ledger)s) || '.commits') IS NOT NULL,
-       to_regclass(quote_ident(%(catalogue)s) || '.parked') IS NOT NULL
+       to_regclass(quote_ident(%(catalogue)s) || '.leaders') IS NOT NULL
 
 -- name: use_schema
 SELECT set_config('search_path', %(schema)s, true)
@@ -14,5 +14,10 @@ SELECT set_config('search_path', %(schema)s, true)
 -- name: position_at
 SELECT size_after FROM {ledger}.commits WHERE committed_at <= %(moment)s ORDER BY size_before DESC LIMIT 1
 
--- name: recorded_at
-SELECT recorded_at FROM {ledger}.events WHERE position = %(position)s
+-- name: moments
+-- When a position was recorded, how long ago that was of the first one that is not taken, seconds, and whether any
+-- process follows.
+SELECT (SELECT recorded_at FROM {ledger}.events WHERE position = %(position)s),
+       (SELECT extract(epoch FROM clock_timestamp() - recorded_at)::float8
+          FROM {ledger}.events WHERE position = %(taken)s + 1),
+       EXISTS (SELECT FROM {catalogue}.leaders WHERE name = %(name)s AND expires_at > clock_timestamp())

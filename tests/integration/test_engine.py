@@ -404,7 +404,7 @@ async def test_an_answer_is_one_snapshot(database: Database, ledger: Ledger, rea
     with running(database, Tally()) as engine:
         await reach(engine, 1)
         async with read_side.answering("main", "tally") as answer:
-            assert (answer.position, answer.taken, answer.generation, answer.stale) == (1, 1, 1, False)
+            assert (answer.position, answer.taken, answer.generation, answer.stale_because) == (1, 1, 1, "")
             assert answer.recorded_at == EPOCH + timedelta(seconds=1)
             ledger.append("A")
             await reach(engine, 2)

@@ -16,13 +16,15 @@ from uuid import UUID
 
 import pytest
 
-from campaigns import answers, deliveries, record
+from campaigns import answers, deliveries, record, takeover
 from campaigns.answers import Answers
 from campaigns.deadlines import MARGIN_SECONDS, Deadline, Witness
 from campaigns.deliveries import Deliveries
 from campaigns.record import Commit, Event, Record, Tree
 from campaigns.schedule import DATABASE_WEIGHTS, LONG_SECONDS, SERVICE_WEIGHTS, schedule
 from campaigns.services import CLIENT_GONE, Service
+from incident.ledger.v1 import projection_service_pb2 as projections_pb2
+from tests.canned_server import canned_server
 
 BEGAN = datetime(2020, 2, 12, 10, tzinfo=UTC)
 REPORTS = 4
@@ -402,3 +404,34 @@ def test_no_fault_lasts_longer_than_the_longest() -> None:
     for limit in (1.5, LONG_SECONDS):
         lasting = [fault.seconds for each in schedule(7, 200, limit).services for fault in each]
         assert max(lasting) == limit
+
+
+class Stopped:
+    """A service that notes when it is stopped and continued."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.told: list[str] = []
+
+    def pause(self) -> None:
+        self.told.append("pause")
+
+    def go_on(self) -> None:
+        self.told.append("go on")
+
+
+def test_a_lead_that_nobody_takes_over_is_found() -> None:
+    with canned_server() as first, canned_server() as second:
+        services = [Stopped(each.address) for each in (first, second)]
+        answer = projections_pb2.ListProjectionsResponse
+        both = [projections_pb2.Projection(name=name, leads_here=True) for name in ("casualties", "threats")]
+        first.answers["ListProjections"] = second.answers["ListProjections"] = answer(projections=both)
+        assert takeover.faults(services, 0.0) == []
+        second.answers["ListProjections"] = answer(
+            projections=[both[0], projections_pb2.Projection(name="threats")]
+        )
+        stopped = services[0].address
+        assert takeover.faults(services, 0.0) == [
+            f"nobody took the lead of threats over from {stopped}, which was stopped"
+        ]
+        assert services[0].told == services[1].told == ["pause", "go on"] * 2

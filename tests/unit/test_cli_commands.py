@@ -1125,5 +1125,32 @@ def test_health_is_an_exit_code(
     assert json.loads(capsys.readouterr().out)["status"] == status
 
 
+def test_health_lists_what_is_halted_and_still_ends_with_0(
+    ask: Run, server: CannedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.answers["Check"] = says(health_pb2.HealthCheckResponse, status="SERVING")
+    messages: Any = health_pb2
+    names = {"": "SERVING", "projection/main/threats": "SERVING", "projection/main/casualties": "NOT_SERVING"}
+    statuses = {name: {"status": status} for name, status in names.items()}
+    server.answers["List"] = says(messages.HealthListResponse, statuses=statuses)
+    assert ask("health") == 0
+    told = f"{server.address}: serving\nprojection/main/casualties: not serving\n"
+    assert capsys.readouterr().out == told
+    assert ask("health", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["not_serving"] == ["projection/main/casualties"]
+    assert ask("health", "--service", "projection/main/threats") == 0
+    assert "casualties" not in capsys.readouterr().out
+
+
+def test_an_answer_that_is_stale_says_so_and_why(
+    ask: Run, server: CannedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    basis = {"as_of_position": "5", "stale": True, "stale_because": "it is halted: 6 P: no"}
+    server.answers["ListClaims"] = says(casualty.ListClaimsResponse, basis=basis)
+    assert ask("claims") == 0
+    told = "Stale: newer events may be missing here. Of the read model: it is halted: 6 P: no."
+    assert told in " ".join(capsys.readouterr().out.split())
+
+
 def test_health_of_no_server_ends_with_3() -> None:
     assert run(["health", "--address", "127.0.0.1:1"]) == 3

@@ -109,6 +109,11 @@ ALL_ERRORS: list[tuple[errors.LedgerError, grpc.StatusCode, str]] = [
         "REVISION_CONFLICT",
     ),
     (errors.NotPossibleError(why="it is retracted"), grpc.StatusCode.FAILED_PRECONDITION, "NOT_POSSIBLE"),
+    (
+        errors.ProjectionHaltedError(projection="threats", reached=7, min_position=9, because="8 P: no"),
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "PROJECTION_HALTED",
+    ),
     (errors.OverloadedError(what="queue", retry_seconds=1.5), grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"),
     (errors.UnavailableError(why="stopping"), grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE"),
     (errors.DeadlineError(), grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE"),
@@ -183,6 +188,15 @@ async def test_a_position_not_reached_names_the_position_reached(service: Any) -
     error = errors.PositionNotReachedError(reached=7, min_position=9)
     detail = details_of(await told(service, error), records_pb2.PositionNotReached)
     assert (detail.min_position, detail.reached) == (9, 7)
+
+
+async def test_a_halt_before_the_position_is_no_matter_of_time(service: Any) -> None:
+    error = errors.ProjectionHaltedError(projection="casualties", reached=40, min_position=42, because="41 P: no")
+    status = await told(service, error)
+    assert status.code == grpc.StatusCode.FAILED_PRECONDITION.value[0]
+    assert status.message == "The read model casualties is halted at position 40 and does not reach 42: 41 P: no"
+    detail = details_of(status, records_pb2.PositionNotReached)
+    assert (detail.reached, detail.min_position) == (40, 42)
 
 
 async def test_an_overload_says_when_to_try_again(service: Any) -> None:

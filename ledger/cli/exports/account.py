@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from rich.console import Console
 
 from ledger.cli import wording
-from ledger.cli.tables import basis_line, filter_words
+from ledger.cli.tables import basis_line, filter_words, stale_line
 
 MOST_LISTED = 1_000
 """Ids that are listed under one reason; the others are counted."""
@@ -76,7 +76,7 @@ class Account:
             "ledger": self.ledger,
             "as_of_position": basis.as_of_position,
             "as_of_recorded_at": recorded,
-            **({"stale": True} if basis.stale else {}),
+            **({"stale": True, "stale_because": basis.stale_because} if basis.stale else {}),
             "export": self.export,
             "format": self.file_format,
             **self.details,
@@ -96,7 +96,7 @@ class Account:
         for line in self._lines():
             console.print(wording.visible(line), style="dim", soft_wrap=True)
         if self.basis.stale:
-            console.print("Stale: the read model is halted; newer events may be missing here.", style="bold")
+            console.print(stale_line(self.basis), style="bold")
 
     def _listed(self, listed: Mapping[str, Listed]) -> list[dict[str, Any]]:
         return [

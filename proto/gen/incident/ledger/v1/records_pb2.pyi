@@ -459,6 +459,7 @@ class AnswerBasis(message.Message):
     PROJECTION_FIELD_NUMBER: builtins.int
     GENERATION_FIELD_NUMBER: builtins.int
     STALE_FIELD_NUMBER: builtins.int
+    STALE_BECAUSE_FIELD_NUMBER: builtins.int
     as_of_position: builtins.int
     """The answer holds for the record up to this position."""
     projection: builtins.str
@@ -466,7 +467,9 @@ class AnswerBasis(message.Message):
     generation: builtins.int
     """The generation of the read model that answered."""
     stale: builtins.bool
-    """The projection is halted: newer events may exist that it has not taken."""
+    """The read model lacks newer events: it is halted, or has been behind for more than 10 seconds."""
+    stale_because: builtins.str
+    """Why it is stale: a sentence for a person."""
     @builtins.property
     def as_of_recorded_at(self) -> timestamp_pb2.Timestamp:
         """When that position was recorded; absent for an empty ledger."""
@@ -479,10 +482,11 @@ class AnswerBasis(message.Message):
         projection: builtins.str = ...,
         generation: builtins.int = ...,
         stale: builtins.bool = ...,
+        stale_because: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["as_of_recorded_at", b"as_of_recorded_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["as_of_position", b"as_of_position", "as_of_recorded_at", b"as_of_recorded_at", "generation", b"generation", "projection", b"projection", "stale", b"stale"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["as_of_position", b"as_of_position", "as_of_recorded_at", b"as_of_recorded_at", "generation", b"generation", "projection", b"projection", "stale", b"stale", "stale_because", b"stale_because"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
