@@ -66,8 +66,7 @@ def lags(
 
 
 def _followed(record: Record, turn: Turn) -> Measured:
-    for model in NAMES:
-        record.live(model)
+    record.all_live()
     most = turn.seconds + processes.CLIENT_SECONDS
     with _running("engine", engine.Orders(record.url, most)) as follower:
         with _running("positions", positions.Orders(record.url, most, PATIENCE_SECONDS)) as watching:
@@ -104,8 +103,7 @@ def _running(client: str, orders: object) -> Iterator[processes.Client]:
 
 def _answering(ground: Ground, record: Record, suffix: str) -> Measure:
     def measure(turn: Turn) -> Measured:
-        for model in NAMES:
-            record.live(model)
+        record.all_live()
         command = [sys.executable, "-m", "ledger", "serve", "--listen", "127.0.0.1:0"]
         log = ground.folder / f"rebuilding-{turn.run()}.log"
         with processes.serving(command, log, LEDGER_DATABASE_URL=record.url) as server:

@@ -16,7 +16,7 @@ from projections.service import READ_MODELS
 DATABASE = "projections"
 FILL_SECONDS = 7_200.0
 NAMES = tuple(each.name for each in READ_MODELS)
-SHORT_NAMES = ("casualties", "threats")
+SHORT_NAMES = ("casualties",)
 ALL = "rebuild of all read models"
 PLAIN_GROUPING, RUNNER_GROUPING = "plain SQL, one grouping", "ProjectionRunner, one grouping"
 
@@ -55,6 +55,11 @@ class Record:
     def url(self) -> str:
         """The database, for the service."""
         return self._ground.database(DATABASE)
+
+    def all_live(self) -> None:
+        """All that are measured, level with the ledger; an engine makes others level by itself."""
+        for model in self.models:
+            self.live(model)
 
     def _filled(self) -> int:
         """The size of the ledger when it was filled."""

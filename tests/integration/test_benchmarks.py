@@ -13,7 +13,7 @@ from benchmarks import ground
 from tests.repository.checkout import ROOT
 
 RUN_SECONDS = 280.0
-"""Half a minute on an idle machine of two cores; tests beside it make it longer."""
+"""A minute on an idle machine of two cores; tests beside it make it longer."""
 
 
 def short_run(folder: Path, *arguments: str, **environment: str) -> tuple[str, dict[str, Any]]:
