@@ -63,7 +63,12 @@ def _copy(primary: EmbeddedPostgres, folder: Path) -> None:
     """Copy the primary's files while it runs, as a standby of it."""
     copy = folder / "standby"
     copy.mkdir()
-    command = [str(find_binaries(None) / "pg_basebackup"), "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
+    command = [
+        str(find_binaries(None) / "pg_basebackup"),
+        "--write-recovery-conf",
+        "--checkpoint=fast",
+        "--no-sync",
+    ]
     subprocess.run([*command, f"--dbname={primary.url()}", f"--pgdata={copy / 'cluster'}"], check=True)
     for name in ("password", "owner.lock"):
         if (folder / "primary" / name).exists():
