@@ -190,11 +190,12 @@ def test_leadership_outlasts_followers_that_are_slow_to_stop(
     database: Database, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_ledger(database.service_url, "brief")
-    slow = threading.Event()
+    slow, stopped = threading.Event(), engine_module.Follower.stop
 
     def stop(follower: engine_module.Follower) -> None:
         slow.set()
         time.sleep(leases.LEASE_SECONDS + 1.0)
+        stopped(follower)
 
     with running(database, Tally()) as engine:
         ledger.append("A")
