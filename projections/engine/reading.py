@@ -17,6 +17,7 @@ from ledger.errors import (
     DeadlineError,
     InvalidRequestError,
     NotFoundError,
+    NotPossibleError,
     PositionNotReachedError,
     UnavailableError,
     Violation,
@@ -45,10 +46,12 @@ AsyncPool = AsyncConnectionPool[AsyncConnection]
 
 @dataclass(frozen=True, slots=True)
 class AsOf:
-    """A moment of the record: after a position, or after the last commit at or before a time; not both."""
+    """A moment of the record: after a position, or after the last commit at or before a time; not both. A frozen
+    generation is asked by its number; 0 is the live one."""
 
     position: int | None = None
     recorded_at: datetime | None = None
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,7 @@ class _Opening:
         self._projection = projection
         self._version = version
         self._moment = moment
+        self._min_position = min_position
         self._needed = max(min_position, moment.position or 0)
         self._reached: int | None = None
         self._other_version: int | None = None
@@ -182,17 +186,22 @@ class _Opening:
         """The answer's snapshot, or None where it is worth waiting; NotFoundError where there is no such ledger."""
         await connection.execute(QUERIES.snapshot)
         await connection.execute(QUERIES.bound, {"milliseconds": max(1, int(patience.left() * 1000))})
-        generation = await self._live(connection)
+        generation = await self._asked(connection)
         if generation is None:
             return None
         self._reached = generation.position
         self._other_version = None
         if self._version is not None and generation.version != self._version:
+            if generation.status == "frozen":
+                which = f"generation {generation.number} is of version {generation.version}"
+                why = f"{which}, which this program cannot read"
+                raise NotPossibleError(why=why)
             self._other_version = generation.version
             return None
         position = await self._as_of(connection, generation)
         self._needed = max(self._needed, position)
         if self._needed > generation.position:
+            self._refuse_beyond(generation)
             return None
         await self._hold(connection, generation)
         await connection.execute(QUERIES.use_schema, {"schema": generation.schema})
@@ -207,7 +216,7 @@ class _Opening:
             stale=bool(generation.halted_because),
         )
 
-    async def _live(self, connection: AsyncConnection) -> Generation | None:
+    async def _asked(self, connection: AsyncConnection) -> Generation | None:
         schemas = {"ledger": schema_of(self._ledger), "catalogue": self._catalogue.schema}
         row = await (await connection.execute(QUERIES.there, schemas)).fetchone()
         there, made = row if row else (False, False)
@@ -215,9 +224,20 @@ class _Opening:
             raise NotFoundError(kind="ledger", id=self._ledger)
         if not made:
             return None
-        found = await connection.execute(self._catalogue.query("live"), {"name": self._projection})
-        live = await found.fetchone()
-        return Generation(*live) if live else None
+        number = self._moment.generation
+        query = self._catalogue.query("generation" if number else "live")
+        found = await connection.execute(query, {"name": self._projection, "number": number})
+        asked = await found.fetchone()
+        if number and (asked is None or Generation(*asked).status not in ("frozen", "live")):
+            raise NotFoundError(kind=f"frozen generation of {self._projection}", id=number)
+        return Generation(*asked) if asked else None
+
+    def _refuse_beyond(self, generation: Generation) -> None:
+        """Waiting for a frozen generation is in vain."""
+        if generation.status == "frozen":
+            field = "as_of" if self._needed > self._min_position else "min_position"
+            why = f"is at {self._needed}; generation {generation.number} is frozen at {generation.position}"
+            raise InvalidRequestError([Violation(field, why)])
 
     async def _as_of(self, connection: AsyncConnection, generation: Generation) -> int:
         if self._moment.position is not None:
