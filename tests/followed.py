@@ -35,6 +35,7 @@ class Tally:
     pause: float = 0.0
     digest_pause: float = 0.0
     taken: int = 0
+    reads: frozenset[int] = frozenset()
     after_fold: Callable[[], None] = nothing
     before_digest: Callable[[], None] = nothing
 

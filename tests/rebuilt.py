@@ -41,6 +41,7 @@ class Slow(Tally):
 def generations(database: Database, name: str = "tally") -> dict[int, str]:
     """What the generations of a projection are for; those that are dropped are left out, and have no schema."""
     with psycopg.connect(database.service_url) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         rows = connection.execute(
             "SELECT number, status, schema FROM ledger_main_projections.generations WHERE name = %s ORDER BY 1",
             (name,),

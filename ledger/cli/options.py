@@ -1,15 +1,18 @@
 """Options that several questions have: as of which moment of the record, at which date in the world, how many rows,
 and the precision that is asked for."""
 
+import functools
 from collections.abc import Callable
+from typing import Any
 
 import click
 
-from incident.ledger.v1 import values_pb2
+from incident.ledger.v1 import records_pb2, values_pb2
 from ledger.cli.parameters import MAX_DAYS, Day, Moment, WordOf, position_from
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 100_000
+MAX_GENERATION = 2**31 - 1
 
 Command = Callable[..., None]
 
@@ -18,17 +21,32 @@ PLACE_PRECISION = WordOf(values_pb2.DESCRIPTOR.enum_types_by_name["PlacePrecisio
 
 
 def as_of_options(function: Command) -> Command:
-    """Which moment of the record, and which position must be part of the answer."""
-    function = click.option(
+    """Which moment of the record, which position must be part of the answer, and which generation answers."""
+
+    @functools.wraps(function)
+    def command(*arguments: Any, as_of: records_pb2.AsOf | None, generation: int | None, **options: Any) -> None:
+        if generation:
+            moment = as_of or records_pb2.AsOf()
+            as_of = records_pb2.AsOf(generation=generation)
+            as_of.MergeFrom(moment)
+        function(*arguments, as_of=as_of, **options)
+
+    command = click.option(
         "--min-position",
         type=position_from(0),
         metavar="N",
         default=0,
         help="Wait until the read model has taken this position.",
-    )(function)
+    )(command)
+    command = click.option(
+        "--generation",
+        type=click.IntRange(1, MAX_GENERATION),
+        metavar="N",
+        help="Ask this frozen generation of the read model [the live one].",
+    )(command)
     return click.option(
         "--as-of", type=Moment(), help="As the record was after this position or time; a day means its end, UTC."
-    )(function)
+    )(command)
 
 
 def at_option(function: Command) -> Command:

@@ -8,6 +8,7 @@ from incident.ledger.v1 import projection_service_pb2 as messages
 from incident.ledger.v1.projection_service_pb2_grpc import ProjectionServiceStub
 from ledger.cli import wording
 from ledger.cli.failures import REFUSED
+from ledger.cli.generations import drop
 from ledger.cli.options import limit_option
 from ledger.cli.paging import whole
 from ledger.cli.session import Session, connected, example
@@ -63,6 +64,7 @@ def _remarks(each: Any) -> str:
     if each.HasField("rebuild"):
         phase = wording.rebuild_phase(each.rebuild.phase)
         parts.append(f"generation {each.rebuild.generation} {phase}: {each.rebuild.done} of {each.rebuild.total}")
+    parts += [f"generation {one.number} is frozen at {wording.number(one.position)}" for one in each.frozen]
     return "; ".join(part for part in parts if part)
 
 
@@ -108,4 +110,5 @@ def retry(session: Session, name: str) -> None:
         click.get_current_context().exit(REFUSED)
 
 
-projections.add_command(verify)
+for each in (verify, drop):
+    projections.add_command(each)

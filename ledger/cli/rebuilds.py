@@ -1,4 +1,4 @@
-"""`rebuild`: builds a read model anew beside the live one, shows how far that is, and ends it on request."""
+"""`rebuild`: builds read models anew beside the live ones, shows how far that is, and ends it on request."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from rich.console import Console
 
 from incident.ledger.v1 import projection_service_pb2 as messages
 from incident.ledger.v1.projection_service_pb2_grpc import ProjectionServiceStub
+from ledger.cli import wording
 from ledger.cli.build_steps import counts, shown
 from ledger.cli.failures import Refused
 from ledger.cli.parameters import position_from
@@ -20,31 +21,57 @@ _NOT_DONE = {
 }
 
 
-@click.command(epilog=example("incident-ledger rebuild casualties", "incident-ledger rebuild casualties --cancel"))
-@click.argument("name")
+@click.command(
+    epilog=example(
+        "incident-ledger rebuild casualties",
+        "incident-ledger rebuild --all",
+        "incident-ledger rebuild casualties --at-position 2037",
+        "incident-ledger rebuild casualties --cancel",
+    )
+)
+@click.argument("name", required=False)
+@click.option("--all", "every", is_flag=True, help="All read models, in one pass over the ledger.")
 @click.option(
-    "--at-position", type=position_from(1), metavar="N", help="Build a frozen generation at this position."
+    "--at-position",
+    type=position_from(1),
+    metavar="N",
+    help="Build a frozen generation that ends at this position, for an audit, and leave the live one alone.",
 )
 @click.option("--cancel", is_flag=True, help="End the rebuild that runs, whoever began it.")
 @connected
-def rebuild(session: Session, name: str, at_position: int | None, cancel: bool) -> None:
-    """Build a projection anew beside the live one, and swap it in; answers go on meanwhile.
+def rebuild(session: Session, name: str | None, every: bool, at_position: int | None, cancel: bool) -> None:
+    """Build a read model anew beside the live one, and swap it in; answers go on meanwhile.
 
     It goes on when this command ends; `incident-ledger projections` shows how far it is. With --json, one line for
     each step of progress.
     """
+    if (name is None) != every:
+        raise click.UsageError("name one read model, or give --all")
     if cancel:
+        if name is None:
+            raise click.UsageError("--cancel needs the name of a read model")
         _cancel(session, name)
         return
-    request = messages.RebuildProjectionRequest(ledger=session.ledger, name=name, at_position=at_position or 0)
+    request = messages.RebuildProjectionRequest(
+        ledger=session.ledger, name=name or "", all=every, at_position=at_position or 0
+    )
     steps = session.stub(ProjectionServiceStub).RebuildProjection(request, timeout=session.timeout)
-    last = shown(session, steps).get(name)
-    if last is None or last.phase in _NOT_DONE:
-        why = f": {last.error}" if last is not None and last.error else ""
-        outcome = _NOT_DONE.get(last.phase, "") if last is not None else "ended without a word"
-        raise Refused(f"the rebuild of {name} {outcome}{why}")
+    last = shown(session, steps)
     if not session.as_json:
-        _print_result(session.out, name, last)
+        for each in last.values():
+            _print_result(session.out, each)
+    _refuse_undone(last)
+
+
+def _refuse_undone(last: dict[str, Any]) -> None:
+    """Tell what has not become of the rebuilds."""
+    undone = [
+        f"the rebuild of {name} {_NOT_DONE[each.phase]}{f': {each.error}' if each.error else ''}"
+        for name, each in last.items()
+        if each.phase in _NOT_DONE
+    ]
+    if undone or not last:
+        raise Refused("; ".join(undone) or "the rebuild ended without a word")
 
 
 def _cancel(session: Session, name: str) -> None:
@@ -56,8 +83,14 @@ def _cancel(session: Session, name: str) -> None:
     session.out.print(f"The rebuild of {name} is cancelled; generation {answer.projection.generation} serves.")
 
 
-def _print_result(console: Console, name: str, last: Any) -> None:
-    console.print(f"{name}: generation {last.generation} serves now, built from {counts(last)}.")
+def _print_result(console: Console, last: Any) -> None:
+    if last.phase != messages.REBUILD_PHASE_DONE:
+        return
+    if last.purpose == messages.REBUILD_PURPOSE_FREEZE:
+        said = f"{last.name}: generation {last.generation} is frozen at position {wording.number(last.done)}"
+        console.print(f"{said} (digest {last.state_digest[:16]}).")
+        return
+    console.print(f"{last.name}: generation {last.generation} serves now, built from {counts(last)}.")
     if last.state_digest and last.replaced_digest:
         same = last.state_digest == last.replaced_digest
         verdict = "equal to" if same else "different from"

@@ -31,7 +31,8 @@ from projections.api.redactions import redacted_to_proto
 from projections.api.revisions import add_revisions
 from projections.casualties import answering as casualties
 from projections.casualties.listing import page_of_claims
-from projections.engine.reading import Answer, ReadSide
+from projections.engine.answers import Answer
+from projections.engine.reading import ReadSide
 from projections.history.redacted import redacted
 from projections.incidents import answering as incidents
 

@@ -32,7 +32,8 @@ from projections.ceasefires import reading
 from projections.ceasefires.reading import CeasefireReader
 from projections.ceasefires.status import Status, derive_status
 from projections.ceasefires.violations import FIRST, key_of, list_violations, series_of_violations
-from projections.engine.reading import Answer, ReadSide
+from projections.engine.answers import Answer
+from projections.engine.reading import ReadSide
 from projections.history.redacted import NOTHING, Redacted, redacted, redacted_of
 from projections.threats.reading import FIRST as FIRST_THREAT
 from projections.threats.reading import ThreatReader

@@ -8,24 +8,30 @@ from incident.ledger.v1 import records_pb2
 from ledger.api.messages import timestamp_to_proto
 from ledger.errors import InvalidRequestError, Violation
 from projections.api.page_tokens import PageToken
-from projections.engine.reading import Answer, AsOf
+from projections.engine.answers import Answer, AsOf
 
 
 def as_of(request: Any, token: PageToken | None = None) -> AsOf | None:
     """The moment that a request names; None is the newest state. Further pages are as of the first one."""
+    generation = request.as_of.generation
+    if generation < 0:
+        raise InvalidRequestError(
+            [Violation("as_of.generation", "is negative; give the number of a frozen generation")]
+        )
     if token is not None:
-        return AsOf(position=token.position)
+        return AsOf(position=token.position, generation=generation)
     match request.as_of.WhichOneof("moment"):
         case "position":
-            return AsOf(position=request.as_of.position)
+            return AsOf(position=request.as_of.position, generation=generation)
         case "recorded_at":
             try:
-                return AsOf(recorded_at=request.as_of.recorded_at.ToDatetime(tzinfo=UTC))
+                moment = request.as_of.recorded_at.ToDatetime(tzinfo=UTC)
             except (ValueError, OverflowError):
                 why = "is no time between the years 1 and 9999"
                 raise InvalidRequestError([Violation("as_of.recorded_at", why)]) from None
+            return AsOf(recorded_at=moment, generation=generation)
         case _:
-            return None
+            return AsOf(generation=generation) if generation else None
 
 
 def basis(answer: Answer) -> records_pb2.AnswerBasis:

@@ -1,5 +1,5 @@
-"""ProjectionService: how far the read models are, and building one anew. A rebuild goes on when its caller leaves.
-What the contract promises for later is refused by name."""
+"""ProjectionService: how far the read models are, building them anew, proving them, and what they could not take.
+A build goes on when its caller leaves."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,9 +10,9 @@ import grpc
 from incident.ledger.v1 import projection_service_pb2 as pb
 from incident.ledger.v1 import projection_service_pb2_grpc
 from ledger.api.requests import ledger_name, seconds_left
-from ledger.errors import InvalidRequestError, UnimplementedError, Violation
+from ledger.errors import InvalidRequestError, Violation
 from projections.api.page_tokens import page_size_of, read_token, write_token
-from projections.api.rebuild_answers import progress_to_proto, verdict_to_proto
+from projections.api.rebuild_answers import frozen_to_proto, progress_to_proto, verdict_to_proto
 from projections.engine import Engine, ProjectionState, RunningBuild, states
 from projections.engine.parked import ParkedEvent
 from projections.engine.rebuilds import RebuildProgress
@@ -46,7 +46,8 @@ class ProjectionServicer(projection_service_pb2_grpc.ProjectionServiceServicer):
 
     async def GetProjection(self, request: pb.GetProjectionRequest, context: Context) -> pb.GetProjectionResponse:
         ledger, name = ledger_name(request.ledger), projection_name(request.name)
-        state = await asyncio.to_thread(self._engine.state, ledger, name, seconds_left(context))
+        seconds, digests = seconds_left(context), request.frozen_digests
+        state = await asyncio.to_thread(self._engine.state, ledger, name, seconds, with_frozen=digests)
         return pb.GetProjectionResponse(projection=self._told(state))
 
     def _told(self, state: ProjectionState) -> pb.Projection:
@@ -57,14 +58,28 @@ class ProjectionServicer(projection_service_pb2_grpc.ProjectionServiceServicer):
     async def RebuildProjection(
         self, request: pb.RebuildProjectionRequest, context: Context
     ) -> AsyncIterator[pb.RebuildProjectionResponse]:
-        ledger, name = ledger_name(request.ledger), projection_name(request.name)
+        builds = await asyncio.to_thread(self._begin, request)
+        async for progress in _steps(*builds):
+            yield pb.RebuildProjectionResponse(progress=progress_to_proto(progress))
+
+    def _begin(self, request: pb.RebuildProjectionRequest) -> list[RunningBuild]:
+        operations, ledger = self._engine.operations, ledger_name(request.ledger)
         if request.at_position < 0:
             raise InvalidRequestError([Violation("at_position", "is negative; give a position, or 0 for the head")])
-        if request.at_position:
-            raise UnimplementedError(what="A frozen generation at an earlier position")
-        rebuild = await asyncio.to_thread(self._engine.operations.rebuild, ledger, name)
-        async for progress in _steps(rebuild):
-            yield pb.RebuildProjectionResponse(progress=progress_to_proto(progress))
+        if not request.all:
+            return [operations.rebuild(ledger, projection_name(request.name), request.at_position)]
+        if request.name:
+            raise InvalidRequestError([Violation("name", "is not empty; name one projection, or ask for all")])
+        return operations.rebuild_all(ledger, request.at_position)
+
+    async def DropGeneration(
+        self, request: pb.DropGenerationRequest, context: Context
+    ) -> pb.DropGenerationResponse:
+        ledger, name = ledger_name(request.ledger), projection_name(request.name)
+        seconds = seconds_left(context)
+        await asyncio.to_thread(self._engine.operations.drop_generation, ledger, name, request.generation, seconds)
+        state = await asyncio.to_thread(self._engine.state, ledger, name, seconds_left(context))
+        return pb.DropGenerationResponse(projection=self._told(state))
 
     async def VerifyProjection(
         self, request: pb.VerifyProjectionRequest, context: Context
@@ -106,14 +121,16 @@ class ProjectionServicer(projection_service_pb2_grpc.ProjectionServiceServicer):
         )
 
 
-async def _steps(running: RunningBuild) -> AsyncIterator[RebuildProgress]:
-    """The progress of a build until it is over, each step once."""
-    told = None
+async def _steps(*builds: RunningBuild) -> AsyncIterator[RebuildProgress]:
+    """The progress of builds until all are over, each step once."""
+    told: dict[str, RebuildProgress] = {}
     while True:
-        goes_on, progress = running.running, running.progress  # in this order: the last progress is told
-        if progress is not told:
-            told = progress
-            yield progress
+        goes_on = any(each.running for each in builds)  # looked at first, so that the last progress is told
+        for each in builds:
+            progress = each.progress
+            if progress is not told.get(each.name):
+                told[each.name] = progress
+                yield progress
         if not goes_on:
             return
         await asyncio.sleep(WATCH_SECONDS)
@@ -142,6 +159,7 @@ def projection_to_proto(state: ProjectionState) -> pb.Projection:
         rebuild=progress_to_proto(state.rebuild) if state.rebuild is not None else None,
         lag_events=state.lag_events,
         leader=str(state.leader or ""),
+        frozen=map(frozen_to_proto, state.frozen),
     )
 
 

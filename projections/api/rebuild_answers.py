@@ -3,6 +3,8 @@
 from incident.ledger.v1 import projection_service_pb2 as pb
 from ledger.api.messages import timestamp_to_proto
 from projections.engine import digest, rebuilds
+from projections.engine.freezing import Freeze
+from projections.engine.frozen import FrozenGeneration
 from projections.engine.rebuilding import Rebuild
 from projections.engine.rebuilds import RebuildProgress
 from projections.engine.verifying import Verdict, Verification
@@ -19,6 +21,7 @@ PHASES = {
 PURPOSES = {
     Rebuild.purpose: pb.REBUILD_PURPOSE_REBUILD,
     Verification.purpose: pb.REBUILD_PURPOSE_VERIFY,
+    Freeze.purpose: pb.REBUILD_PURPOSE_FREEZE,
 }
 DIFFERENCES = {
     digest.CHANGED: pb.DIFFERENCE_KIND_CHANGED,
@@ -44,6 +47,17 @@ def progress_to_proto(progress: RebuildProgress) -> pb.RebuildProgress:
         purpose=PURPOSES[progress.purpose],
         resumed_from=progress.resumed_from,
         compared_position=progress.compared_position,
+    )
+
+
+def frozen_to_proto(frozen: FrozenGeneration) -> pb.FrozenGeneration:
+    """A generation that ends at a position."""
+    return pb.FrozenGeneration(
+        number=frozen.number,
+        version=frozen.version,
+        position=frozen.position,
+        created_at=timestamp_to_proto(frozen.created_at),
+        state_digest=frozen.state_digest,
     )
 
 

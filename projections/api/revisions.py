@@ -8,7 +8,7 @@ from psycopg import sql
 
 from ledger.persistence.log import schema_of
 from ledger.persistence.queries import Queries
-from projections.engine.reading import Answer
+from projections.engine.answers import Answer
 
 QUERIES = Queries("projections.api", "revisions.sql")
 
@@ -19,7 +19,7 @@ async def add_revisions(snapshot: Answer, ledger: str, rows: Iterable[dict[str, 
     if not forms:
         return
     query = sql.SQL(QUERIES.revisions).format(ledger=sql.Identifier(schema_of(ledger)))
-    found = await snapshot.connection.execute(query, {"event_ids": [row["form_event_id"] for row in forms]})
+    found = await snapshot.ledger.execute(query, {"event_ids": [row["form_event_id"] for row in forms]})
     revisions = {event_id: revision async for event_id, revision in found}
     for row in forms:
         row["form_revision"] = revisions.get(row["form_event_id"], 0)

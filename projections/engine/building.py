@@ -17,6 +17,7 @@ from projections.engine.catalogue import Generation
 from projections.engine.clearing import clear_leftovers
 from projections.engine.digest import tables_of
 from projections.engine.folding import BATCH, Folding
+from projections.engine.pacing import Pace
 from projections.engine.projection import Connection, Projection
 from projections.engine.rebuilds import (
     CANCELLED,
@@ -62,6 +63,7 @@ class Build:
         self._report: Report = _nobody
         self._told = 0.0
         self._began = 0.0
+        self._pace: Pace | None = None
         self.progress = RebuildProgress(
             projection.name,
             0,
@@ -91,7 +93,7 @@ class Build:
             interrupted = self._interrupted(connection)
             clear_leftovers(connection, self._catalogue, self.name, but=interrupted)
             with connection.transaction():
-                self._new = interrupted or self._catalogue.add_generation(connection, self._projection, "building")
+                self._new = interrupted or self._added(connection)
                 total = self._target(connection)
                 self.progress = replace(
                     self.progress, generation=self._new.number, done=self._new.position, total=total
@@ -102,10 +104,21 @@ class Build:
             raise
         self._connection = connection
 
+    def refuse(self, error: Exception) -> None:
+        """Tell why it was not begun; it then does nothing when it runs."""
+        self.progress = replace(self.progress, phase=FAILED, error=str(error))
+
+    def keep(self, pace: Pace) -> None:
+        """Read the log together with others; once it has begun, and before it runs."""
+        self._pace = pace
+        pace.join(self.name, self._new.position)
+
     def run(self, report: Report | None = None) -> RebuildProgress:
         """Do it; answers the last progress. A failure is told there and leaves the live generation alone."""
         self._report = report or _nobody
         self._began = time.monotonic()
+        if self.progress.phase == FAILED:
+            return self.progress
         with self._connection as connection:
             try:
                 self._work(connection)
@@ -113,6 +126,8 @@ class Build:
                 self._abandon(connection, CANCELLED, "somebody asked for it")
             except Exception as error:
                 self._end(connection, error)
+            finally:
+                self._leave()
         return self.progress
 
     def cut(self) -> None:
@@ -145,15 +160,30 @@ class Build:
         self.progress = replace(self.progress, phase=phase, started_at=told.started_at, resumed_from=found.position)
         return found
 
+    def _added(self, connection: Connection) -> Generation:
+        return self._catalogue.add_generation(connection, self._projection, "building")
+
     def _fill(self, connection: Connection) -> None:
         """Fold until little is missing."""
         first = self.progress.phase == REPLAYING
         while (target := self._target(connection)) - self._new.position > (0 if first else self.tolerance):
-            self._go_on(connection)
+            self._wait_for_others(connection)
             self._take(connection, target)
             first = first and self._new.position < self.progress.total
             phase = REPLAYING if first else CATCHING_UP
             self._tell(connection, phase=phase, total=target, quickly=True)
+
+    def _wait_for_others(self, connection: Connection) -> None:
+        """Those that are ahead wait for those that lag behind, so that all read one stretch of the log."""
+        self._go_on(connection)
+        while self._pace is not None and self._pace.is_ahead(self.name, self._new.position):
+            self._go_on(connection)
+
+    def _leave(self) -> None:
+        """From here on nobody waits for this one."""
+        if self._pace is not None:
+            self._pace.leave(self.name)
+            self._pace = None
 
     def _take(self, connection: Connection, through: int) -> None:
         """Take a batch. UnfoldableError names the event that cannot be taken."""
@@ -164,6 +194,7 @@ class Build:
 
     def _complete(self, connection: Connection) -> None:
         """Make what only questions need; from then on it is kept level, event by event."""
+        self._leave()
         if self._new.complete:
             return
         self._go_on(connection)

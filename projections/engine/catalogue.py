@@ -1,6 +1,7 @@
 """The catalogue of one ledger's projections: their generations, which one is live, how far each has come.
 It runs single statements in the caller's transaction; it neither folds nor decides."""
 
+import logging
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ from ledger.errors import NotPossibleError
 from ledger.persistence.log import schema_of
 from ledger.persistence.queries import Queries
 from projections.engine.projection import Connection, Projection
+
+log = logging.getLogger(__name__)
 
 QUERIES = Queries("projections.engine", "catalogue.sql")
 MAX_IDENTIFIER = 63
@@ -142,10 +145,14 @@ class Catalogue:
         return True
 
     def drop_retired(self, connection: Connection, name: str, grace: float = RETIRED_SECONDS) -> bool:
-        """Drop one generation that was replaced some time ago; false where there is none."""
+        """Drop one generation that was replaced some time ago, or a frozen one that a redaction reaches into; false
+        where there is none."""
         with connection.transaction():
-            row = connection.execute(self.query("retired"), {"name": name, "grace": grace}).fetchone()
-            return row is not None and self.drop(connection, Generation(*row))
+            row = connection.execute(self.query("droppable"), {"name": name, "grace": grace}).fetchone()
+            dropped = row is not None and self.drop(connection, Generation(*row))
+        if row is not None and dropped and Generation(*row).status == "frozen":
+            log.warning("frozen generation %d of %s is dropped: a redaction concerns it", row[1], name)
+        return dropped
 
     def leftovers(self, connection: Connection, name: str) -> list[Generation]:
         """What builds have made that are not over, or that have left it behind."""

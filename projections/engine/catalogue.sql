@@ -58,7 +58,8 @@ CREATE TABLE IF NOT EXISTS {catalogue}.parked (
 
 -- Since version 2 of the catalogue.
 ALTER TABLE {catalogue}.generations
-    ADD COLUMN IF NOT EXISTS complete boolean NOT NULL DEFAULT true;  -- has what only questions need
+    ADD COLUMN IF NOT EXISTS complete boolean NOT NULL DEFAULT true,  -- has what only questions need
+    ADD COLUMN IF NOT EXISTS began_at bigint NOT NULL DEFAULT 0;      -- the ledger's head when it was begun
 ALTER TABLE {catalogue}.rebuilds
     ADD COLUMN IF NOT EXISTS purpose text NOT NULL DEFAULT 'rebuild',    -- what becomes of the generation
     ADD COLUMN IF NOT EXISTS at_position bigint NOT NULL DEFAULT 0,      -- where it ends, if not where the live one is
@@ -95,8 +96,9 @@ SELECT FROM {catalogue}.projections WHERE name = %(name)s FOR UPDATE
 SELECT FROM {catalogue}.projections WHERE name = %(name)s FOR UPDATE SKIP LOCKED
 
 -- name: add_generation
-INSERT INTO {catalogue}.generations (name, number, schema, version, status, complete)
-VALUES (%(name)s, %(number)s, %(schema)s, %(version)s, %(status)s, %(complete)s)
+INSERT INTO {catalogue}.generations (name, number, schema, version, status, complete, began_at)
+VALUES (%(name)s, %(number)s, %(schema)s, %(version)s, %(status)s, %(complete)s,
+        coalesce((SELECT max(size_after) FROM {ledger}.commits), 0))
 
 -- name: next_number
 SELECT coalesce(max(number), 0) + 1 FROM {catalogue}.generations WHERE name = %(name)s
@@ -138,12 +140,21 @@ LOCK TABLE {schema}.in_use IN ACCESS EXCLUSIVE MODE NOWAIT
 -- name: drop_schema
 DROP SCHEMA IF EXISTS {schema} CASCADE
 
--- name: retired
--- The oldest generation that can be dropped, kept from the other processes.
+-- name: droppable
+-- The oldest generation that can be dropped, kept from the other processes: one that was replaced some time ago, or a
+-- frozen one with content that was redacted after it had been begun. A frozen one takes no redaction.
 SELECT name, number, schema, version, position, status, halted_because, complete
-  FROM {catalogue}.generations
- WHERE name = %(name)s AND status = 'retired' AND retired_at < now() - make_interval(secs => %(grace)s)
+  FROM {catalogue}.generations AS g
+ WHERE name = %(name)s
+   AND (status = 'retired' AND retired_at < now() - make_interval(secs => %(grace)s)
+        OR status = 'frozen' AND EXISTS (SELECT FROM {ledger}.redactions
+                                          WHERE target_position <= g.position AND act_position > g.began_at))
  ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED
+
+-- name: frozen
+SELECT number, version, position, created_at, schema
+  FROM {catalogue}.generations
+ WHERE name = %(name)s AND status = 'frozen' ORDER BY number
 
 -- name: leftovers
 -- What builds have made that are not over, or have left behind.

@@ -121,12 +121,14 @@ class Engine:
             leases, found = Leases(ledger, self.holder), sorted(self.projections.items())
             return [state_of(connection, ledger, each, leases) for _, each in found]
 
-    def state(self, ledger: str, name: str, timeout: float = STATE_SECONDS) -> ProjectionState:
-        """One projection, with the digest of its content."""
+    def state(
+        self, ledger: str, name: str, timeout: float = STATE_SECONDS, *, with_frozen: bool = False
+    ) -> ProjectionState:
+        """One projection, with the digest of its content; if asked for, with those of frozen generations too."""
         projection = self.operations.named(name)
         with self._snapshot(ledger, timeout) as connection:
             leases = Leases(ledger, self.holder)
-            return state_of(connection, ledger, projection, leases, with_digest=True)
+            return state_of(connection, ledger, projection, leases, with_digest=True, with_frozen=with_frozen)
 
     def parked(
         self, ledger: str, name: str, after: int, limit: int, timeout: float = STATE_SECONDS

@@ -1,16 +1,20 @@
-"""What an operator asks for in one process: rebuilding a projection, and ending that. It starts and refuses; the
-builds do the work, and go on when nobody watches."""
+"""What an operator asks for: rebuilding projections, ending that, proving them equal, dropping what is kept.
+It starts and refuses; the builds do the work, and go on when nobody watches."""
 
 import threading
 from collections.abc import Mapping
 
 import psycopg
 
-from ledger.errors import NotFoundError, UnavailableError
+from ledger.errors import NotFoundError, NotPossibleError, UnavailableError
 from ledger.persistence import install
 from ledger.persistence.connecting import connect
 from projections.engine.building import Build
 from projections.engine.cancelling import cancel
+from projections.engine.catalogue import Catalogue
+from projections.engine.freezing import Freeze
+from projections.engine.frozen import drop_generation
+from projections.engine.pacing import Pace
 from projections.engine.projection import Connection, Projection
 from projections.engine.rebuilding import Rebuild
 from projections.engine.running import RunningBuild
@@ -37,11 +41,36 @@ class Operations:
             raise NotFoundError(kind="projection", id=name)
         return self._projections[name]
 
-    def rebuild(self, ledger: str, name: str) -> RunningBuild:
-        """Begin to build a projection anew; NotPossibleError where that is being done."""
+    def rebuild(self, ledger: str, name: str, at_position: int = 0) -> RunningBuild:
+        """Begin to build a projection anew, or one that ends at a position; NotPossibleError where that is done."""
         projection = self.named(name)
         self._refuse_unknown(ledger)
-        return self._begun(ledger, Rebuild(self._url, ledger, projection, self._stopping))
+        return self._begun(ledger, self._build(ledger, projection, at_position))
+
+    def rebuild_all(self, ledger: str, at_position: int = 0) -> list[RunningBuild]:
+        """Begin to build all projections in one pass over the ledger. One that cannot be is told as failed, and the
+        others go on."""
+        self._refuse_unknown(ledger)
+        pace, builds = Pace(), []
+        for _, projection in sorted(self._projections.items()):
+            build = self._build(ledger, projection, at_position)
+            try:
+                self._begin(build)
+                build.keep(pace)
+            except (NotPossibleError, UnavailableError) as error:
+                build.refuse(error)
+            builds.append(build)
+        return [self._started(ledger, build) for build in builds]
+
+    def drop_generation(self, ledger: str, name: str, number: int, seconds: float) -> None:
+        """Drop a generation that is not needed any more; NotPossibleError where it is."""
+        self.named(name)
+        self._refuse_unknown(ledger)
+        try:
+            with connect(self._url, f"drop {name}") as connection:
+                drop_generation(connection, Catalogue(ledger), name, number, seconds)
+        except psycopg.OperationalError as error:
+            raise UnavailableError(why="the database is away") from error
 
     def verify(self, ledger: str, name: str) -> RunningBuild:
         """Begin to compare a live generation with a replay; NotPossibleError where it is being rebuilt."""
@@ -58,13 +87,23 @@ class Operations:
         except psycopg.OperationalError as error:
             raise UnavailableError(why="the database is away") from error
 
+    def _build(self, ledger: str, projection: Projection, at_position: int) -> Build:
+        kind = Freeze if at_position else Rebuild
+        return kind(self._url, ledger, projection, self._stopping, at_position)
+
     def _begun(self, ledger: str, build: Build) -> RunningBuild:
+        self._begin(build)
+        return self._started(ledger, build)
+
+    def _begin(self, build: Build) -> None:
         if self._stopping.is_set():
             raise UnavailableError(why="it is stopping")
         try:
             build.begin()
         except psycopg.OperationalError as error:
             raise UnavailableError(why="the database is away") from error
+
+    def _started(self, ledger: str, build: Build) -> RunningBuild:
         running = RunningBuild(self._url, ledger, build, self._stopping)
         self._builds = [each for each in self._builds if each.running] + [running]
         return running

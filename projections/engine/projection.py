@@ -25,6 +25,11 @@ class Projection(Protocol):
     def version(self) -> int:
         """Raised with every change of tables or fold that gives other rows."""
 
+    @property
+    def reads(self) -> frozenset[int]:
+        """Earlier versions whose tables this one's questions can be asked of too: they answer until the new
+        generation is built."""
+
     def create(self, connection: Connection, schema: str) -> None:
         """Make the tables in a new, empty schema, with the indexes that the fold itself needs."""
 
@@ -55,6 +60,11 @@ class Parking:
     def version(self) -> int:
         """That of the projection."""
         return self.projection.version
+
+    @property
+    def reads(self) -> frozenset[int]:
+        """Those of the projection."""
+        return self.projection.reads
 
     def create(self, connection: Connection, schema: str) -> None:
         """As the projection does."""

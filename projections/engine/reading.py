@@ -5,30 +5,17 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, cast
 
 import psycopg
-from psycopg import sql
 from psycopg_pool import AsyncConnectionPool
 
-from ledger.errors import (
-    DeadlineError,
-    InvalidRequestError,
-    NotFoundError,
-    PositionNotReachedError,
-    ProjectionHaltedError,
-    UnavailableError,
-    Violation,
-)
+from ledger.errors import DeadlineError, UnavailableError
 from ledger.persistence.connecting import cut, parameters
-from ledger.persistence.log import schema_of
-from ledger.persistence.queries import Queries
-from projections.engine.catalogue import Catalogue, Generation
+from projections.engine.answers import Answer, AsOf, AsyncConnection
+from projections.engine.opening import Opening, refuse_invalid
 from projections.engine.projection import Projection
 
-QUERIES = Queries("projections.engine", "reading.sql")
 DEFAULT_SECONDS = 30.0
 """For a question without a deadline."""
 MOST_SECONDS = 300.0
@@ -38,51 +25,8 @@ LAST_SECONDS = 1.0
 """What is left to end in good order when a deadline has passed."""
 CHECK_SECONDS = 2.0
 POOL_SIZE = 16
-STALE_SECONDS = 10.0
-"""An answer that lacks an event for longer says that it is stale. Another leader has taken over by then."""
-LARGEST_POSITION = 2**63 - 1
 
-AsyncConnection = psycopg.AsyncConnection[Any]
 AsyncPool = AsyncConnectionPool[AsyncConnection]
-
-
-@dataclass(frozen=True, slots=True)
-class AsOf:
-    """A moment of the record: after a position, or after the last commit at or before a time; not both."""
-
-    position: int | None = None
-    recorded_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """What an answer says of itself."""
-
-    position: int
-    recorded_at: datetime | None
-    projection: str
-    generation: int
-    stale_because: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A snapshot to read from, its search path set to the generation's schema. `position` is the as-of position;
-    `taken` is how far the read model has come; `stale_because` why it lacks newer events, empty where it lacks none
-    or only those of a moment."""
-
-    connection: AsyncConnection
-    schema: str
-    position: int
-    taken: int
-    recorded_at: datetime | None
-    projection: str
-    generation: int
-    stale_because: str
-
-    def basis(self) -> Basis:
-        """What the answer says of itself."""
-        return Basis(self.position, self.recorded_at, self.projection, self.generation, self.stale_because)
 
 
 def read_pool(url: str, size: int = POOL_SIZE) -> AsyncPool:
@@ -98,11 +42,15 @@ async def check_connection(connection: AsyncConnection) -> None:
 
 
 class ReadSide:
-    """Read models as they answer; given the projections, it refuses generations of another version."""
+    """Read models as they answer; given the projections, it refuses generations of versions that these cannot read.
+    The ledgers are in the same database, or in that of `ledgers`."""
 
-    def __init__(self, pool: AsyncPool, projections: Iterable[Projection] = ()) -> None:
+    def __init__(
+        self, pool: AsyncPool, projections: Iterable[Projection] = (), ledgers: AsyncPool | None = None
+    ) -> None:
         self._pool = pool
-        self._versions = {each.name: each.version for each in projections}
+        self._ledgers = ledgers
+        self._versions = {each.name: {each.version, *each.reads} for each in projections}
 
     @asynccontextmanager
     async def answering(
@@ -115,16 +63,16 @@ class ReadSide:
     ) -> AsyncIterator[Answer]:
         """A snapshot that holds what is asked for; waits for it within the timeout, seconds."""
         moment = as_of or AsOf()
-        _refuse_invalid(moment, min_position)
+        refuse_invalid(moment, min_position)
         patience = _Patience(DEFAULT_SECONDS if timeout is None else timeout)
-        opening = _Opening(ledger, projection, self._versions.get(projection), moment, min_position)
+        opening = Opening(ledger, projection, self._versions.get(projection), moment, min_position)
         try:
             async with asyncio.timeout(patience.left() + 2 * LAST_SECONDS):
                 while True:
                     async with self._pool.connection(patience.left()) as connection:
                         with _cut_after(connection, patience.left() + LAST_SECONDS):
-                            async with connection.transaction():
-                                answer = await opening.open(connection, patience)
+                            async with self._source(connection, patience) as source, connection.transaction():
+                                answer = await opening.open(connection, source, patience.left())
                                 if answer is not None:
                                     yield answer
                                     return
@@ -135,6 +83,17 @@ class ReadSide:
             if patience.over:
                 raise DeadlineError("Not answered within the deadline; the database is slow or away.") from error
             raise UnavailableError(why="the database is away") from error
+
+    @asynccontextmanager
+    async def _source(self, connection: AsyncConnection, patience: "_Patience") -> AsyncIterator[AsyncConnection]:
+        """A connection that reads the ledgers."""
+        if self._ledgers is None:
+            yield connection
+            return
+        async with self._ledgers.connection(patience.left()) as source:
+            with _cut_after(source, patience.left() + LAST_SECONDS):
+                async with source.transaction():
+                    yield source
 
 
 class _Patience:
@@ -153,122 +112,12 @@ class _Patience:
         """Whether nothing is left."""
         return time.monotonic() >= self._end
 
-    async def pause(self, opening: "_Opening") -> None:
+    async def pause(self, opening: "Opening") -> None:
         """Wait a little longer each time; at the end, tell what was waited for."""
         if self._end - time.monotonic() <= 0:
             raise opening.not_reached()
         await asyncio.sleep(min(self._next, self.left()))
         self._next = min(2 * self._next, MAX_POLL_SECONDS)
-
-
-class _Opening:
-    """Looks a generation up and finds out whether it holds what is asked for."""
-
-    def __init__(self, ledger: str, projection: str, version: int | None, moment: AsOf, min_position: int) -> None:
-        self._catalogue = Catalogue(ledger)
-        self._ledger = ledger
-        self._projection = projection
-        self._version = version
-        self._moment = moment
-        self._needed = max(min_position, moment.position or 0)
-        self._reached: int | None = None
-        self._other_version: int | None = None
-
-    def not_reached(self) -> Exception:
-        """What kept the answer back until the deadline."""
-        if self._other_version is not None:
-            return UnavailableError(why=f"{self._projection} is being built for a new version")
-        if self._reached is None:
-            return UnavailableError(why=f"{self._projection} of {self._ledger} is not built yet")
-        return PositionNotReachedError(reached=self._reached, min_position=self._needed)
-
-    async def open(self, connection: AsyncConnection, patience: _Patience) -> Answer | None:
-        """The answer's snapshot, or None where it is worth waiting; NotFoundError where there is no such ledger."""
-        await connection.execute(QUERIES.snapshot)
-        await connection.execute(QUERIES.bound, {"milliseconds": max(1, int(patience.left() * 1000))})
-        generation = await self._live(connection)
-        if generation is None:
-            return None
-        self._reached = generation.position
-        self._other_version = None
-        if self._version is not None and generation.version != self._version:
-            self._other_version = generation.version
-            return None
-        position = await self._as_of(connection, generation)
-        self._needed = max(self._needed, position)
-        if self._needed > generation.position:
-            self._refuse_halted(generation)
-            return None
-        await self._hold(connection, generation)
-        await connection.execute(QUERIES.use_schema, {"schema": generation.schema})
-        recorded_at, stale_because = await self._moments(connection, generation, position)
-        return Answer(
-            connection=connection,
-            schema=generation.schema,
-            position=position,
-            taken=generation.position,
-            recorded_at=recorded_at,
-            projection=self._projection,
-            generation=generation.number,
-            stale_because=stale_because,
-        )
-
-    def _refuse_halted(self, generation: Generation) -> None:
-        """Waiting would be in vain."""
-        if generation.halted_because:
-            raise ProjectionHaltedError(
-                projection=self._projection,
-                reached=generation.position,
-                min_position=self._needed,
-                because=generation.halted_because,
-            )
-
-    async def _live(self, connection: AsyncConnection) -> Generation | None:
-        schemas = {"ledger": schema_of(self._ledger), "catalogue": self._catalogue.schema}
-        row = await (await connection.execute(QUERIES.there, schemas)).fetchone()
-        there, made = row if row else (False, False)
-        if not there:
-            raise NotFoundError(kind="ledger", id=self._ledger)
-        if not made:
-            return None
-        found = await connection.execute(self._catalogue.query("live"), {"name": self._projection})
-        live = await found.fetchone()
-        return Generation(*live) if live else None
-
-    async def _as_of(self, connection: AsyncConnection, generation: Generation) -> int:
-        if self._moment.position is not None:
-            return self._moment.position
-        if self._moment.recorded_at is None:
-            return generation.position
-        found = await self._row(connection, "position_at", moment=self._moment.recorded_at)
-        return int(found[0] or 0)
-
-    async def _moments(
-        self, connection: AsyncConnection, generation: Generation, position: int
-    ) -> tuple[datetime | None, str]:
-        """When the position was recorded, and why the answer is stale."""
-        asked = {"position": position, "taken": generation.position, "name": self._projection}
-        recorded_at, waiting_seconds, followed = await self._row(connection, "moments", **asked)
-        if generation.halted_because:
-            return recorded_at, f"it is halted: {generation.halted_because}"
-        if waiting_seconds is None or waiting_seconds <= STALE_SECONDS:
-            return recorded_at, ""
-        behind = f"it is {waiting_seconds:.0f} s behind"
-        return recorded_at, behind if followed else f"{behind}, and no process follows"
-
-    async def _row(self, connection: AsyncConnection, query: str, **values: Any) -> tuple[Any, ...]:
-        composed = sql.SQL(getattr(QUERIES, query)).format(
-            ledger=sql.Identifier(schema_of(self._ledger)), catalogue=sql.Identifier(self._catalogue.schema)
-        )
-        return await (await connection.execute(composed, values)).fetchone() or (None,)
-
-    async def _hold(self, connection: AsyncConnection, generation: Generation) -> None:
-        """Keep the generation from being dropped while it is read, unless it has just been."""
-        try:
-            hold = self._catalogue.query("hold", schema=sql.Identifier(generation.schema))
-            await connection.execute(hold)
-        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
-            raise psycopg.Rollback() from None  # look again, in a new snapshot
 
 
 @contextmanager
@@ -279,14 +128,3 @@ def _cut_after(connection: AsyncConnection, seconds: float) -> Iterator[None]:
         yield
     finally:
         overdue.cancel()
-
-
-def _refuse_invalid(moment: AsOf, min_position: int) -> None:
-    faults = []
-    for field, position in (("as_of.position", moment.position), ("min_position", min_position)):
-        if position is not None and not 0 <= position <= LARGEST_POSITION:
-            faults.append(Violation(field, f"is {position}; a position is 0 or more"))
-    if moment.position is not None and moment.recorded_at is not None:
-        faults.append(Violation("as_of", "names a position and a time; give one of the two"))
-    if faults:
-        raise InvalidRequestError(faults)

@@ -5,8 +5,10 @@ SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY
 SELECT set_config('statement_timeout', %(milliseconds)s::text, true), set_config('timezone', 'UTC', true)
 
 -- name: there
-SELECT to_regclass(quote_ident(%(ledger)s) || '.commits') IS NOT NULL,
-       to_regclass(quote_ident(%(catalogue)s) || '.leaders') IS NOT NULL
+SELECT to_regclass(quote_ident(%(schema)s) || '.commits') IS NOT NULL
+
+-- name: made
+SELECT to_regclass(quote_ident(%(schema)s) || '.leaders') IS NOT NULL
 
 -- name: use_schema
 SELECT set_config('search_path', %(schema)s, true)
@@ -15,9 +17,10 @@ SELECT set_config('search_path', %(schema)s, true)
 SELECT size_after FROM {ledger}.commits WHERE committed_at <= %(moment)s ORDER BY size_before DESC LIMIT 1
 
 -- name: moments
--- When a position was recorded, how long ago that was of the first one that is not taken, seconds, and whether any
--- process follows.
+-- When a position was recorded, and how long ago that was of the first one that is not taken, seconds.
 SELECT (SELECT recorded_at FROM {ledger}.events WHERE position = %(position)s),
        (SELECT extract(epoch FROM clock_timestamp() - recorded_at)::float8
-          FROM {ledger}.events WHERE position = %(taken)s + 1),
-       EXISTS (SELECT FROM {catalogue}.leaders WHERE name = %(name)s AND expires_at > clock_timestamp())
+          FROM {ledger}.events WHERE position = %(taken)s + 1)
+
+-- name: followed
+SELECT EXISTS (SELECT FROM {catalogue}.leaders WHERE name = %(name)s AND expires_at > clock_timestamp())

@@ -12,6 +12,7 @@ from ledger.persistence.connecting import connect
 from projections.engine.building import Build
 from projections.engine.catalogue import Catalogue, Generation
 from projections.engine.clearing import clear
+from projections.engine.freezing import Freeze
 from projections.engine.projection import Connection, Projection
 from projections.engine.rebuilding import Rebuild
 from projections.engine.rebuilds import Newest, Rebuilds
@@ -20,7 +21,7 @@ from projections.engine.running import RunningBuild
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0
-RESUMABLE: dict[str, type[Build]] = {Rebuild.purpose: Rebuild}
+RESUMABLE: dict[str, type[Build]] = {Rebuild.purpose: Rebuild, Freeze.purpose: Freeze}
 
 
 class Resuming:

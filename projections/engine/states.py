@@ -5,6 +5,7 @@ from uuid import UUID
 
 from ledger.persistence.log import EventLog
 from projections.engine.catalogue import Catalogue, Generation
+from projections.engine.frozen import FrozenGeneration, frozen_generations
 from projections.engine.leases import Leases
 from projections.engine.parked import ParkedEvents
 from projections.engine.projection import Connection, Projection
@@ -34,6 +35,9 @@ class ProjectionState:
     leader: UUID | None = None
     """The process that folds; None while nobody does."""
 
+    frozen: tuple[FrozenGeneration, ...] = ()
+    """Generations that end at a position, for audits."""
+
     @property
     def lag_events(self) -> int:
         """How many events it has not taken."""
@@ -41,7 +45,13 @@ class ProjectionState:
 
 
 def state_of(
-    connection: Connection, ledger: str, projection: Projection, leases: Leases, *, with_digest: bool = False
+    connection: Connection,
+    ledger: str,
+    projection: Projection,
+    leases: Leases,
+    *,
+    with_digest: bool = False,
+    with_frozen: bool = False,
 ) -> ProjectionState:
     """The state, all of it from one snapshot where the connection's transaction has one."""
     catalogue, name = Catalogue(ledger), projection.name
@@ -65,6 +75,7 @@ def state_of(
         rebuild=rebuild,
         state_digest=projection.digest(connection, live.schema).hex() if with_digest else "",
         leader=leases.leader(connection, name),
+        frozen=frozen_generations(connection, catalogue, projection, with_digests=with_frozen),
     )
 
 

@@ -41,7 +41,7 @@ class ReadModel:
     COLUMN …`), `extract` gives the values of the added columns, in their order, as SQL expressions over the payload
     `body` of a claim of one of `claim_types`, with `names` for its placeholders, and `create_indexes` makes what
     only questions need. None adds nothing. `keeping` keeps further tables level; `new_types` is the rule for events
-    that this program does not know.
+    that this program does not know; `reads` are earlier versions whose tables the questions can be asked of.
     """
 
     name: str
@@ -51,6 +51,7 @@ class ReadModel:
     names: Mapping[str, sql.Composable] = field(default_factory=dict)
     keeping: Keeping | None = None
     new_types: NewTypes = NewTypes.HALT
+    reads: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         unknown = self.claim_types - ALL_CLAIM_TYPES

@@ -15,7 +15,8 @@ import pytest
 import projections
 from projections import service
 from projections.engine import Engine
-from projections.engine.reading import AsOf, ReadSide, read_pool
+from projections.engine.answers import AsOf
+from projections.engine.reading import ReadSide, read_pool
 from projections.engine.rebuilds import DONE
 from projections.history import ReadModel
 from tests.folded import RecordedReports

@@ -24,8 +24,9 @@ from ledger.errors import (
 from ledger.persistence.install import create_ledger
 from projections.engine import Engine, ProjectionState, following
 from projections.engine import engine as engine_module
+from projections.engine.answers import AsOf
 from projections.engine.catalogue import Catalogue
-from projections.engine.reading import AsOf, ReadSide, read_pool
+from projections.engine.reading import ReadSide, read_pool
 from projections.engine.rebuilding import Rebuild
 from projections.engine.rebuilds import CATCHING_UP, COMPARING, DONE, FAILED, REPLAYING
 from projections.history import ReadModel

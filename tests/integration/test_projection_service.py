@@ -237,11 +237,37 @@ async def test_what_cannot_be_answered_is_told(service: Service) -> None:
     assert (await code(negative.read()))[0] is grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_what_is_not_built_yet_says_so(service: Service) -> None:
-    calls = [
-        service.rebuild(name="tally", at_position=1).read(),
-    ]
-    for call in calls:
-        told, why = await code(call)
-        assert told is grpc.StatusCode.UNIMPLEMENTED
-        assert why.endswith("is not built yet.")
+async def test_all_are_rebuilt_in_one_pass_and_told_apart(service: Service) -> None:
+    service.ledger.append(*"AB")
+    await service.reaching(2)
+    last = {step.progress.name: step.progress async for step in service.rebuild(all=True)}
+    found = {name: (each.phase, each.generation) for name, each in last.items()}
+    assert found == dict.fromkeys(("other", "parking", "tally"), (pb.REBUILD_PHASE_DONE, 2))
+    both = service.rebuild(all=True, name="tally")
+    assert (await code(both.read()))[0] is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_frozen_generation_is_listed_and_dropped(service: Service) -> None:
+    service.ledger.append(*"AB")
+    before = await service.reaching(2)
+    service.ledger.append("C")
+    steps = [step.progress async for step in service.rebuild(name="tally", at_position=2)]
+    last = steps[-1]
+    assert (last.phase, last.purpose, last.done) == (pb.REBUILD_PHASE_DONE, pb.REBUILD_PURPOSE_FREEZE, 2)
+    found = await service.reaching(3)
+    (frozen,) = found.frozen
+    assert (found.generation, frozen.number, frozen.position, frozen.state_digest) == (1, 2, 2, "")
+    request = pb.GetProjectionRequest(name="tally", frozen_digests=True)
+    answer = await service.stub.GetProjection(request, timeout=SECONDS)
+    assert answer.projection.frozen[0].state_digest == before.state_digest == last.state_digest
+    beyond = service.rebuild(name="tally", at_position=4)
+    told, why = await code(beyond.read())
+    assert (told, "the record ends at 3" in why) == (grpc.StatusCode.INVALID_ARGUMENT, True)
+    for number, expected in ((1, "FAILED_PRECONDITION"), (2, "OK"), (2, "NOT_FOUND"), (9, "NOT_FOUND")):
+        call = service.stub.DropGeneration(
+            pb.DropGenerationRequest(name="tally", generation=number), timeout=SECONDS
+        )
+        if expected == "OK":
+            assert list((await call).projection.frozen) == []
+        else:
+            assert (await code(call))[0] is grpc.StatusCode[expected]

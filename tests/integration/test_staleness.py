@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from ledger.errors import ProjectionHaltedError
-from projections.engine import reading
-from projections.engine.reading import AsOf, ReadSide, read_pool
+from projections.engine import opening
+from projections.engine.answers import AsOf
+from projections.engine.reading import ReadSide, read_pool
 from tests.followed import Ledger, Tally, running, until
 from tests.postgres import Database
 
@@ -80,7 +81,7 @@ async def test_answers_that_nobody_keeps_level_are_stale(
     ledger.append("A")
     position, because = await asked(read_side)
     assert (position, because.split(" behind")[1]) == (1, ", and no process follows")
-    monkeypatch.setattr(reading, "STALE_SECONDS", 1e12)
+    monkeypatch.setattr(opening, "STALE_SECONDS", 1e12)
     assert await asked(read_side) == (1, "")  # that is a moment
 
 

@@ -112,7 +112,7 @@ def says(kind: Any, **content: Any) -> Any:
 # Every command
 
 
-WITHIN_GROUPS = ("export incidents", "export casualties", "projections verify")
+WITHIN_GROUPS = ("export incidents", "export casualties", "projections verify", "projections drop")
 
 
 @pytest.mark.parametrize("name", [name for name in (*COMMANDS, *WITHIN_GROUPS) if name != "serve"])
@@ -1103,6 +1103,51 @@ def test_a_verification_that_ends_early_is_told(
     server.answers["VerifyProjection"] = [says(projection.VerifyProjectionResponse, progress=failed)]
     assert ask("projections", "verify", "casualties") == 1
     assert "casualties could not be verified: somebody asked for it" in capsys.readouterr().err
+
+
+def test_all_are_rebuilt_and_each_is_told(
+    ask: Run, server: CannedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = {"name": "threats", "phase": "REBUILD_PHASE_FAILED", "error": "position 7 does not fit"}
+    steps = [says(projection.RebuildProjectionResponse, progress=each) for each in (PROGRESS, failed, DONE)]
+    server.answers["RebuildProjection"] = steps
+    assert ask("rebuild", "--all") == 1
+    (asked,) = server.requests("RebuildProjection")
+    assert (asked.name, asked.all) == ("", True)
+    said = capsys.readouterr()
+    assert "casualties: generation 4 serves now" in said.out
+    assert "the rebuild of threats failed; the live generation goes on serving: position 7 does not fit" in said.err
+
+
+@pytest.mark.parametrize("given", [[], ["casualties", "--all"], ["--all", "--cancel"]], ids=" ".join)
+def test_what_is_rebuilt_is_said_clearly(ask: Run, given: list[str]) -> None:
+    assert ask("rebuild", *given) == 2
+
+
+def test_a_frozen_generation_is_made_asked_listed_and_dropped(
+    ask: Run, server: CannedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = {**DONE, "purpose": "REBUILD_PURPOSE_FREEZE", "replaced_digest": ""}
+    server.answers["RebuildProjection"] = [says(projection.RebuildProjectionResponse, progress=done)]
+    assert ask("rebuild", "casualties", "--at-position", "1000") == 0
+    assert server.requests("RebuildProjection")[0].at_position == 1000
+    assert "casualties: generation 4 is frozen at position 1,000 (digest ab" in capsys.readouterr().out
+    server.answers["GetCasualties"] = says(casualty.GetCasualtiesResponse)
+    for options, as_of in (
+        ([], {"generation": 4}),
+        (["--as-of", "900"], {"generation": 4, "position": "900"}),
+    ):
+        assert ask("casualties", "--generation", "4", *options) == 0
+        assert server.requests("GetCasualties")[-1].as_of == says(records_pb2.AsOf, **as_of)
+    frozen = [{"number": 4, "position": "1000"}]
+    listed = {"name": "casualties", "generation": 3, "leader": "x", "frozen": frozen}
+    server.answers["ListProjections"] = says(projection.ListProjectionsResponse, projections=[listed])
+    capsys.readouterr()
+    assert ask("projections") == 0
+    assert "generation 4 is frozen" in " ".join(capsys.readouterr().out.split())
+    server.answers["DropGeneration"] = says(projection.DropGenerationResponse, projection={"generation": 3})
+    assert ask("projections", "drop", "casualties", "4") == 0
+    assert capsys.readouterr().out == "Generation 4 of casualties is dropped; generation 3 serves.\n"
 
 
 def test_a_rebuild_is_cancelled(ask: Run, server: CannedServer, capsys: pytest.CaptureFixture[str]) -> None:

@@ -106,6 +106,8 @@ class _RebuildPurposeEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Rebuild
     """It replaces the live one."""
     REBUILD_PURPOSE_VERIFY: _RebuildPurpose.ValueType  # 2
     """It is compared with the live one, and dropped."""
+    REBUILD_PURPOSE_FREEZE: _RebuildPurpose.ValueType  # 3
+    """It ends at a position, and is asked beside the live one."""
 
 class RebuildPurpose(_RebuildPurpose, metaclass=_RebuildPurposeEnumTypeWrapper):
     """What becomes of the generation that is built."""
@@ -116,6 +118,8 @@ REBUILD_PURPOSE_REBUILD: RebuildPurpose.ValueType  # 1
 """It replaces the live one."""
 REBUILD_PURPOSE_VERIFY: RebuildPurpose.ValueType  # 2
 """It is compared with the live one, and dropped."""
+REBUILD_PURPOSE_FREEZE: RebuildPurpose.ValueType  # 3
+"""It ends at a position, and is asked beside the live one."""
 
 class _DifferenceKind:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -164,6 +168,7 @@ class Projection(message.Message):
     LAG_EVENTS_FIELD_NUMBER: builtins.int
     LEADER_FIELD_NUMBER: builtins.int
     LEADS_HERE_FIELD_NUMBER: builtins.int
+    FROZEN_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Name, for example `casualties`."""
     version: builtins.int
@@ -194,6 +199,10 @@ class Projection(message.Message):
     def rebuild(self) -> RebuildProgress:
         """The rebuild that is not over, whichever process runs it."""
 
+    @builtins.property
+    def frozen(self) -> containers.RepeatedCompositeFieldContainer[FrozenGeneration]:
+        """Its frozen generations, by number."""
+
     def __init__(
         self,
         *,
@@ -211,10 +220,49 @@ class Projection(message.Message):
         lag_events: builtins.int = ...,
         leader: builtins.str = ...,
         leads_here: builtins.bool = ...,
+        frozen: abc.Iterable[FrozenGeneration] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["rebuild", b"rebuild"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["generation", b"generation", "halted_because", b"halted_because", "head", b"head", "lag_events", b"lag_events", "lag_seconds", b"lag_seconds", "leader", b"leader", "leads_here", b"leads_here", "name", b"name", "parked", b"parked", "position", b"position", "rebuild", b"rebuild", "state", b"state", "state_digest", b"state_digest", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["frozen", b"frozen", "generation", b"generation", "halted_because", b"halted_because", "head", b"head", "lag_events", b"lag_events", "lag_seconds", b"lag_seconds", "leader", b"leader", "leads_here", b"leads_here", "name", b"name", "parked", b"parked", "position", b"position", "rebuild", b"rebuild", "state", b"state", "state_digest", b"state_digest", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class FrozenGeneration(message.Message):
+    """A generation that ends at a position, for an audit."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: builtins.int
+    VERSION_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    CREATED_AT_FIELD_NUMBER: builtins.int
+    STATE_DIGEST_FIELD_NUMBER: builtins.int
+    number: builtins.int
+    """Its number, for `as_of.generation` of a question."""
+    version: builtins.int
+    """Version of its fold."""
+    position: builtins.int
+    """The position at which it ends."""
+    state_digest: builtins.str
+    """Digest of its content, lowercase hexadecimal; only if asked for."""
+    @builtins.property
+    def created_at(self) -> timestamp_pb2.Timestamp:
+        """When it was made."""
+
+    def __init__(
+        self,
+        *,
+        number: builtins.int = ...,
+        version: builtins.int = ...,
+        position: builtins.int = ...,
+        created_at: timestamp_pb2.Timestamp | None = ...,
+        state_digest: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["created_at", b"created_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["created_at", b"created_at", "number", b"number", "position", b"position", "state_digest", b"state_digest", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -342,19 +390,23 @@ class GetProjectionRequest(message.Message):
 
     LEDGER_FIELD_NUMBER: builtins.int
     NAME_FIELD_NUMBER: builtins.int
+    FROZEN_DIGESTS_FIELD_NUMBER: builtins.int
     ledger: builtins.str
     """The ledger; empty means `main`."""
     name: builtins.str
     """The projection."""
+    frozen_digests: builtins.bool
+    """State the digests of frozen generations too, which takes as long for each as that of the live one."""
     def __init__(
         self,
         *,
         ledger: builtins.str = ...,
         name: builtins.str = ...,
+        frozen_digests: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["ledger", b"ledger", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["frozen_digests", b"frozen_digests", "ledger", b"ledger", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -389,22 +441,30 @@ class RebuildProjectionRequest(message.Message):
     LEDGER_FIELD_NUMBER: builtins.int
     NAME_FIELD_NUMBER: builtins.int
     AT_POSITION_FIELD_NUMBER: builtins.int
+    ALL_FIELD_NUMBER: builtins.int
     ledger: builtins.str
     """The ledger; empty means `main`."""
     name: builtins.str
     """The projection."""
     at_position: builtins.int
-    """Build a frozen generation at this position instead, for an audit; 0 means rebuild and swap."""
+    """Build a frozen generation at this position instead, for an audit; 0 means rebuild and swap. It takes no events, and
+    stays until it is dropped.
+    """
+    all: builtins.bool
+    """All projections of the ledger, in one pass over it; `name` is empty then. Each compares and swaps by itself, and one that
+    fails leaves the others alone: what is streamed tells them apart by name.
+    """
     def __init__(
         self,
         *,
         ledger: builtins.str = ...,
         name: builtins.str = ...,
         at_position: builtins.int = ...,
+        all: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["at_position", b"at_position", "ledger", b"ledger", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["all", b"all", "at_position", b"at_position", "ledger", b"ledger", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -618,6 +678,56 @@ class CancelRebuildResponse(message.Message):
     @builtins.property
     def projection(self) -> Projection:
         """The projection."""
+
+    def __init__(
+        self,
+        *,
+        projection: Projection | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["projection", b"projection"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["projection", b"projection"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class DropGenerationRequest(message.Message):
+    """Request of DropGeneration."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    LEDGER_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    GENERATION_FIELD_NUMBER: builtins.int
+    ledger: builtins.str
+    """The ledger; empty means `main`."""
+    name: builtins.str
+    """The projection."""
+    generation: builtins.int
+    """The generation's number."""
+    def __init__(
+        self,
+        *,
+        ledger: builtins.str = ...,
+        name: builtins.str = ...,
+        generation: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["generation", b"generation", "ledger", b"ledger", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class DropGenerationResponse(message.Message):
+    """Response of DropGeneration."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    PROJECTION_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def projection(self) -> Projection:
+        """The projection, without that generation."""
 
     def __init__(
         self,

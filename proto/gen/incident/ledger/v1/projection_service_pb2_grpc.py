@@ -60,6 +60,11 @@ class ProjectionServiceStub(object):
                 request_serializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.CancelRebuildRequest.SerializeToString,
                 response_deserializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.CancelRebuildResponse.FromString,
                 _registered_method=True)
+        self.DropGeneration = channel.unary_unary(
+                '/incident.ledger.v1.ProjectionService/DropGeneration',
+                request_serializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.DropGenerationRequest.SerializeToString,
+                response_deserializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.DropGenerationResponse.FromString,
+                _registered_method=True)
         self.ListParkedEvents = channel.unary_unary(
                 '/incident.ledger.v1.ProjectionService/ListParkedEvents',
                 request_serializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.ListParkedEventsRequest.SerializeToString,
@@ -114,6 +119,14 @@ class ProjectionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DropGeneration(self, request, context):
+        """Drops a generation that is frozen, or was replaced, once nobody reads it; FAILED_PRECONDITION where it is live or is
+        being built.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListParkedEvents(self, request, context):
         """Lists the events that the live generation has put aside because its fold could not take them.
         """
@@ -156,6 +169,11 @@ def add_ProjectionServiceServicer_to_server(servicer, server):
                     servicer.CancelRebuild,
                     request_deserializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.CancelRebuildRequest.FromString,
                     response_serializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.CancelRebuildResponse.SerializeToString,
+            ),
+            'DropGeneration': grpc.unary_unary_rpc_method_handler(
+                    servicer.DropGeneration,
+                    request_deserializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.DropGenerationRequest.FromString,
+                    response_serializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.DropGenerationResponse.SerializeToString,
             ),
             'ListParkedEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.ListParkedEvents,
@@ -304,6 +322,33 @@ class ProjectionService(object):
             '/incident.ledger.v1.ProjectionService/CancelRebuild',
             incident_dot_ledger_dot_v1_dot_projection__service__pb2.CancelRebuildRequest.SerializeToString,
             incident_dot_ledger_dot_v1_dot_projection__service__pb2.CancelRebuildResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DropGeneration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/incident.ledger.v1.ProjectionService/DropGeneration',
+            incident_dot_ledger_dot_v1_dot_projection__service__pb2.DropGenerationRequest.SerializeToString,
+            incident_dot_ledger_dot_v1_dot_projection__service__pb2.DropGenerationResponse.FromString,
             options,
             channel_credentials,
             insecure,

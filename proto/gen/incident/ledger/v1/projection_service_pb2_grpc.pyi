@@ -49,6 +49,10 @@ class ProjectionServiceStub:
     """Ends a rebuild, whichever process runs it; the live generation goes on serving. Answers when what was built is
     gone; FAILED_PRECONDITION where no rebuild runs, or it was done first.
     """
+    DropGeneration: grpc.UnaryUnaryMultiCallable[projection_service_pb2.DropGenerationRequest, projection_service_pb2.DropGenerationResponse]
+    """Drops a generation that is frozen, or was replaced, once nobody reads it; FAILED_PRECONDITION where it is live or is
+    being built.
+    """
     ListParkedEvents: grpc.UnaryUnaryMultiCallable[projection_service_pb2.ListParkedEventsRequest, projection_service_pb2.ListParkedEventsResponse]
     """Lists the events that the live generation has put aside because its fold could not take them."""
     RetryParkedEvents: grpc.UnaryUnaryMultiCallable[projection_service_pb2.RetryParkedEventsRequest, projection_service_pb2.RetryParkedEventsResponse]
@@ -76,6 +80,10 @@ class ProjectionServiceAsyncStub(ProjectionServiceStub):
     CancelRebuild: aio.UnaryUnaryMultiCallable[projection_service_pb2.CancelRebuildRequest, projection_service_pb2.CancelRebuildResponse]  # type: ignore[assignment]
     """Ends a rebuild, whichever process runs it; the live generation goes on serving. Answers when what was built is
     gone; FAILED_PRECONDITION where no rebuild runs, or it was done first.
+    """
+    DropGeneration: aio.UnaryUnaryMultiCallable[projection_service_pb2.DropGenerationRequest, projection_service_pb2.DropGenerationResponse]  # type: ignore[assignment]
+    """Drops a generation that is frozen, or was replaced, once nobody reads it; FAILED_PRECONDITION where it is live or is
+    being built.
     """
     ListParkedEvents: aio.UnaryUnaryMultiCallable[projection_service_pb2.ListParkedEventsRequest, projection_service_pb2.ListParkedEventsResponse]  # type: ignore[assignment]
     """Lists the events that the live generation has put aside because its fold could not take them."""
@@ -131,6 +139,16 @@ class ProjectionServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> typing.Union[projection_service_pb2.CancelRebuildResponse, abc.Awaitable[projection_service_pb2.CancelRebuildResponse]]:
         """Ends a rebuild, whichever process runs it; the live generation goes on serving. Answers when what was built is
         gone; FAILED_PRECONDITION where no rebuild runs, or it was done first.
+        """
+
+    @abc_1.abstractmethod
+    def DropGeneration(
+        self,
+        request: projection_service_pb2.DropGenerationRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[projection_service_pb2.DropGenerationResponse, abc.Awaitable[projection_service_pb2.DropGenerationResponse]]:
+        """Drops a generation that is frozen, or was replaced, once nobody reads it; FAILED_PRECONDITION where it is live or is
+        being built.
         """
 
     @abc_1.abstractmethod

@@ -374,8 +374,13 @@ class AsOf(message.Message):
 
     POSITION_FIELD_NUMBER: builtins.int
     RECORDED_AT_FIELD_NUMBER: builtins.int
+    GENERATION_FIELD_NUMBER: builtins.int
     position: builtins.int
     """After this position."""
+    generation: builtins.int
+    """Ask this frozen generation of the read model that answers, instead of the live one; 0 means the live one. A moment after
+    the position at which it ends is INVALID_ARGUMENT.
+    """
     @builtins.property
     def recorded_at(self) -> timestamp_pb2.Timestamp:
         """After the last commit at or before this time."""
@@ -385,10 +390,11 @@ class AsOf(message.Message):
         *,
         position: builtins.int = ...,
         recorded_at: timestamp_pb2.Timestamp | None = ...,
+        generation: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["moment", b"moment", "position", b"position", "recorded_at", b"recorded_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["moment", b"moment", "position", b"position", "recorded_at", b"recorded_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["generation", b"generation", "moment", b"moment", "position", b"position", "recorded_at", b"recorded_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_moment: _TypeAlias = typing.Literal["position", "recorded_at"]  # noqa: Y015
     _WhichOneofArgType_moment: _TypeAlias = typing.Literal["moment", b"moment"]  # noqa: Y015
