@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 RENEW_SECONDS = 1.0
 """Three renewals in a row may fail before the lease is lost."""
 ANSWER_SECONDS = LEASE_SECONDS / 2
-"""After so long without an answer the connection is taken for dead; a new one still renews in time."""
+"""After so long without an answer the connection is taken for dead: early enough for a new one to renew in time."""
+FIRST_RETRY_SECONDS = 0.1
 QUIET_SECONDS = 10.0
 """So long may a fold compute between two statements. When it takes longer, nothing comes through its connection."""
 STOP_SECONDS = 2.0
@@ -104,7 +105,7 @@ class Leadership:
             self._changed.wait_for(lambda: (ledger, name) in self._epochs, seconds)
 
     def _run(self) -> None:
-        trouble = ""
+        trouble, pause = "", FIRST_RETRY_SECONDS
         while not self._stopping.is_set():
             try:
                 with connect(self._url, "leases", round(LEASE_SECONDS)) as connection:
@@ -112,14 +113,15 @@ class Leadership:
                     while not self._stopping.is_set():
                         self._due.clear()
                         self._look(connection)
-                        trouble = ""
+                        trouble, pause = "", FIRST_RETRY_SECONDS
                         self._due.wait(RENEW_SECONDS)
                     self._give_back(connection, set(self._candidates) | self._given_up)
             except Exception as error:
                 if (told := str(error).strip()) != trouble and not self._stopping.is_set():
                     trouble = told
                     log.warning("leases are not renewed: %s", trouble)
-                self._stopping.wait(RENEW_SECONDS)
+                self._stopping.wait(pause)
+                pause = min(2 * pause, RENEW_SECONDS)
 
     def _look(self, connection: Connection) -> None:
         with self._changed:

@@ -158,6 +158,33 @@ def test_a_leader_alone_recovers_from_connections_that_are_forgotten(
             engine.stop()
 
 
+def test_a_leader_that_can_only_renew_its_leases_gives_them_back(database: Database, ledger: Ledger) -> None:
+    ledger.append("A")
+    with proxied(database.service_url) as proxy:
+        hampered, engine = Engine(proxy.url, [Tally()]), Engine(database.service_url, [Tally()])
+        hampered.start()
+        try:
+            reaching(hampered, 1)
+            engine.start()
+            proxy.refusing.set()
+            proxy.request.arm(
+                b"FOR UPDATE SKIP LOCKED"
+            )  # where it locks the projection; its other connections stay
+            ledger.append("A")
+            begun = time.monotonic()
+            reaching(engine, 2)
+            assert time.monotonic() - begun < leases.LEASE_SECONDS - leading.RENEW_SECONDS
+            proxy.refusing.clear()
+            ledger.append("A")
+            assert reaching(engine, 3).leader == engine.holder
+            once(lambda: not hampered.troubles)
+            assert total(database) == triangle(3)
+        finally:
+            proxy.refusing.clear()
+            engine.stop()
+            hampered.stop()
+
+
 def test_leadership_stays_where_it_is(database: Database, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "LEASE_SECONDS", 2.0)
     with running(database, Tally()) as engine:
