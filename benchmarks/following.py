@@ -24,9 +24,9 @@ RATE = 5_000.0
 FOLLOWING = "following 5,000 events a second"
 PATIENCE_SECONDS = 60.0
 """What a read model has not taken by then counts as so late."""
-APPENDS_A_SECOND, QUESTIONS_A_SECOND = 50.0, 20.0
+APPENDS_A_SECOND, QUESTIONS_A_SECOND = 50.0, 10.0
 REBUILT = "casualties"
-APPENDS, QUESTIONS = "AppendReport, 50 a second", "GetCasualties, 20 a second"
+APPENDS, QUESTIONS = "AppendReport, 50 a second", "GetCasualties, 10 a second"
 CANCEL_SECONDS = 1.0
 WHILE_REBUILDING = " while casualties are rebuilt"
 
