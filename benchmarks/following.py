@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import grpc
 
@@ -24,9 +24,10 @@ RATE = 5_000.0
 FOLLOWING = "following 5,000 events a second"
 PATIENCE_SECONDS = 60.0
 """What a read model has not taken by then counts as so late."""
-APPENDS_A_SECOND, QUESTIONS_A_SECOND = 50.0, 20.0
+APPENDS_A_SECOND, QUESTIONS_A_SECOND = 50.0, 10.0
 REBUILT = "casualties"
-APPENDS, QUESTIONS = "AppendReport, 50 a second", "GetCasualties, 20 a second"
+APPENDS, QUESTIONS = "AppendReport, 50 a second", "GetCasualties, 10 a second"
+CANCEL_SECONDS = 1.0
 WHILE_REBUILDING = " while casualties are rebuilt"
 
 
@@ -132,20 +133,13 @@ def _asked(server: Serving, turn: Turn, suffix: str) -> Measured:
 def _rebuilding(server: Serving) -> Iterator[None]:
     """Rebuilds for as long as the block lasts, one after the other where it lasts longer than one."""
     begun, over = threading.Event(), threading.Event()
-    running: list[grpc.Call] = []
 
     def rebuild() -> None:
         while not over.is_set():
-            call = stub.RebuildProjection(pb.RebuildProjectionRequest(name=REBUILT))
-            running[:] = [call]
-            try:
-                for step in call:
-                    begun.set()
-                    if step.progress.error:
-                        raise SystemExit(step.progress.error)
-            except grpc.RpcError:
-                if not over.is_set():
-                    raise
+            for step in stub.RebuildProjection(pb.RebuildProjectionRequest(name=REBUILT)):
+                begun.set()
+                if step.progress.error and not over.is_set():
+                    raise SystemExit(step.progress.error)
 
     with grpc.insecure_channel(server.address) as channel:
         stub = ProjectionServiceStub(channel)
@@ -159,6 +153,12 @@ def _rebuilding(server: Serving) -> Iterator[None]:
                 raise SystemExit("the rebuild has failed")
         finally:
             over.set()
-            for call in running:
-                call.cancel()
-            thread.join()
+            while thread.is_alive():
+                _cancel(stub)
+                thread.join(CANCEL_SECONDS)
+
+
+def _cancel(stub: ProjectionServiceStub) -> None:
+    """Ends the rebuild for good: with one that is only interrupted, the next one that is measured would go on."""
+    with suppress(grpc.RpcError):  # it has just ended by itself
+        stub.CancelRebuild(pb.CancelRebuildRequest(name=REBUILT), timeout=processes.STOP_SECONDS)

@@ -69,6 +69,8 @@ def rebuild_one(url: str, model: Projection, course: Course) -> None:
     final = rebuild.run(told)
     if final.phase != DONE:
         raise SystemExit(f"{model.name}: {final.phase}: {final.error}")
+    if final.resumed_from:
+        raise SystemExit(f"{model.name}: went on with what another rebuild had left")
     course.events = max(course.events, final.done)
     course.seconds += time.perf_counter() - began
     course.filled_seconds += filled
