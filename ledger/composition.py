@@ -23,6 +23,7 @@ from ledger.persistence import install
 from ledger.persistence.connecting import connect
 from ledger.persistence.provision import provision
 from ledger.settings import Role, Settings
+from projections.engine.databases import Databases
 from projections.service import ReadingService
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,8 @@ class Service:
             server.offers(ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"])
         reading = None
         if settings.role is not Role.WRITE:
-            reading = ReadingService(url, settings.park or ())
+            databases = Databases(url, settings.projections_database_url or url)
+            reading = ReadingService(databases, settings.park or ())
             for service in reading.register(server.registry):
                 server.offers(service)
         return cls(url, settings, server, ledgers, reading)

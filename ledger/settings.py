@@ -73,6 +73,8 @@ class Settings(Limits, BaseSettings):
 
     database_url: str | None = None
     """PostgreSQL 15 or later, as the service's role; none means the embedded one."""
+    projections_database_url: str | None = None
+    """Where read models live, as the service's role there; none means beside the ledgers."""
     owner_database_url: str | None = None
     """As an administrator; used by `provision` alone."""
     listen: str = DEFAULT_ADDRESS
@@ -87,7 +89,7 @@ class Settings(Limits, BaseSettings):
     """Projections that put aside an event which they cannot take, with commas between; the others halt at it."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    @field_validator("database_url", "owner_database_url")
+    @field_validator("database_url", "projections_database_url", "owner_database_url")
     @classmethod
     def _is_a_database(cls, given: str | None) -> str | None:
         try:

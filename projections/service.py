@@ -21,9 +21,10 @@ from projections.api.ceasefire_service import CeasefireServicer
 from projections.api.projection_service import ProjectionServicer
 from projections.casualties import CASUALTIES
 from projections.ceasefires import CEASEFIRES
+from projections.engine.databases import Databases
 from projections.engine.engine import Engine
 from projections.engine.projection import Parking, Projection
-from projections.engine.reading import ReadSide, read_pool
+from projections.engine.reading import AsyncPool, ReadSide, read_pool
 from projections.incidents import INCIDENTS_READ_MODEL
 from projections.threats import THREATS
 
@@ -44,14 +45,15 @@ def with_rules(parking: Collection[str]) -> list[Projection]:
 class ReadingService:
     """Follows every ledger of a database and answers from its read models."""
 
-    def __init__(self, url: str, parking: Collection[str] = ()) -> None:
+    def __init__(self, databases: Databases, parking: Collection[str] = ()) -> None:
         """Those named by `parking` put aside what they cannot take; SettingsError where one has no such name."""
-        self._pool = read_pool(url, MAX_QUERY_CONNECTIONS)
-        self._engine = Engine(url, with_rules(parking))
+        self._pool = read_pool(databases.read_models, MAX_QUERY_CONNECTIONS)
+        self._ledgers = read_pool(databases.ledgers, MAX_QUERY_CONNECTIONS) if databases.apart else None
+        self._engine = Engine(databases, with_rules(parking))
 
     def register(self, registry: grpc.aio.Server) -> Sequence[ServiceDescriptor]:
         """Adds the services to a server; gives their descriptors."""
-        read_side = ReadSide(self._pool, READ_MODELS)
+        read_side = ReadSide(self._pool, READ_MODELS, self._ledgers)
         casualty_service_pb2_grpc.add_CasualtyServiceServicer_to_server(CasualtyServicer(read_side), registry)
         ceasefire_service_pb2_grpc.add_CeasefireServiceServicer_to_server(CeasefireServicer(read_side), registry)
         projections = ProjectionServicer(self._engine)
@@ -68,10 +70,16 @@ class ReadingService:
 
     async def start(self) -> None:
         """Begins to follow; the database may be away at first."""
-        await self._pool.open(wait=False)
+        for pool in self._pools:
+            await pool.open(wait=False)
         self._engine.start()
 
     async def stop(self) -> None:
         """Ends the folds between two batches, and closes all connections."""
         await asyncio.to_thread(self._engine.stop)
-        await self._pool.close()
+        for pool in self._pools:
+            await pool.close()
+
+    @property
+    def _pools(self) -> list[AsyncPool]:
+        return [self._pool] if self._ledgers is None else [self._pool, self._ledgers]

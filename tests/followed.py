@@ -14,6 +14,7 @@ import psycopg
 from ledger.persistence.records import StoredRecord
 from projections.engine import Connection, Engine, Projection, ProjectionState
 from projections.engine.batches import Batch
+from projections.engine.databases import Databases
 from projections.engine.digest import digest_of_schema
 from tests.histories import record
 from tests.postgres import Database
@@ -107,7 +108,7 @@ def event_row(each: StoredRecord) -> tuple[Any, ...]:
 
 @contextmanager
 def running(database: Database, *projections: Projection) -> Iterator[Engine]:
-    engine = Engine(database.service_url, projections)
+    engine = Engine(Databases.one(database.service_url), projections)
     engine.start()
     try:
         yield engine

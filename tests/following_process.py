@@ -13,6 +13,7 @@ from pathlib import Path
 
 from projections.engine import Connection, Engine
 from projections.engine.batches import Batch
+from projections.engine.databases import Databases
 from tests.followed import Tally
 
 PATIENCE = 30.0
@@ -80,7 +81,7 @@ def main() -> None:
     url, linger_at, linger_seconds = sys.argv[1:]
     tally = Lingering()
     tally.linger_at, tally.linger_seconds = int(linger_at), float(linger_seconds)
-    engine = Engine(url, [tally])
+    engine = Engine(Databases.one(url), [tally])
     print("holder", engine.holder, flush=True)
     engine.start()
     threading.Event().wait()

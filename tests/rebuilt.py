@@ -13,6 +13,7 @@ import psycopg
 
 from projections.engine import Connection
 from projections.engine.building import Build
+from projections.engine.databases import Databases
 from projections.engine.rebuilding import Rebuild
 from tests.followed import PATIENCE, Tally
 from tests.postgres import Database
@@ -63,7 +64,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 def main(url: str) -> None:
     Build.batch = SMALL_BATCH
     tally = Slow(pause=0.01, seconds={"complete": 0.1, "digest": 0.1})
-    rebuild = Rebuild(url, "main", tally, threading.Event())
+    rebuild = Rebuild(Databases.one(url), "main", tally, threading.Event())
     rebuild.begin()
     print("begun", flush=True)
     print(rebuild.run().phase, flush=True)

@@ -30,6 +30,13 @@ class Replicated:
     standby_url: str
     """As the service's role."""
 
+    standby_admin_url: str
+
+    def promote(self) -> None:
+        """Make the standby a primary of its own."""
+        with psycopg.connect(self.standby_admin_url, autocommit=True) as connection:
+            connection.execute("SELECT pg_promote()")
+
     def level(self) -> None:
         """Wait until the standby has replayed what the primary has committed so far."""
         with psycopg.connect(self.primary.owner_url, autocommit=True) as connection:
@@ -52,7 +59,7 @@ def replicated(folder: Path) -> Iterator[Replicated]:
         _copy(primary, folder)
         with EmbeddedPostgres(folder / "standby", durable=False) as standby:
             there, here = (_host(server) for server in (primary, standby))
-            yield Replicated(urls, urls.service_url.replace(there, here))
+            yield Replicated(urls, urls.service_url.replace(there, here), standby.url(NAME))
 
 
 def _host(server: EmbeddedPostgres) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks.clients import telling
 from benchmarks.placed import LEDGER
 from projections.engine import Engine
+from projections.engine.databases import Databases
 from projections.service import READ_MODELS
 
 LEVEL_SECONDS = 600.0
@@ -31,7 +32,7 @@ def follow(orders: Orders) -> dict[str, Any]:
     """Follows; tells nothing but its memory."""
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
-    engine = Engine(orders.url, READ_MODELS)
+    engine = Engine(Databases.one(orders.url), READ_MODELS)
     engine.start()
     try:
         end = time.monotonic() + LEVEL_SECONDS

@@ -17,6 +17,7 @@ from benchmarks.placed import LEDGER
 from ledger.persistence.connecting import connect
 from ledger.persistence.queries import Queries
 from projections.engine.catalogue import Catalogue
+from projections.engine.databases import Databases
 from projections.engine.projection import Connection, Projection
 from projections.engine.rebuilding import Rebuild
 from projections.engine.rebuilds import COMPARING, DONE, RebuildProgress
@@ -64,7 +65,7 @@ def rebuild_one(url: str, model: Projection, course: Course) -> None:
         if progress.phase == COMPARING and not filled:
             filled = time.perf_counter() - began
 
-    rebuild = Rebuild(url, LEDGER, model, threading.Event())
+    rebuild = Rebuild(Databases.one(url), LEDGER, model, threading.Event())
     rebuild.begin()
     final = rebuild.run(told)
     if final.phase != DONE:

@@ -97,7 +97,7 @@ class Folded(PostgresTrackingRecorder):
             connection = cursor.connection
             connection.row_factory = tuple_row
             try:
-                self.model.fold(connection, self.tables, batch_of(self.log, at), complete=True)
+                self.model.fold(connection, self.tables, batch_of(self.log, connection, at), complete=True)
             finally:
                 connection.row_factory = dict_row
             self._insert_tracking(cursor, tracking)

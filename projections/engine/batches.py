@@ -7,9 +7,11 @@ from typing import Any
 
 from psycopg import sql
 
+from ledger.errors import PositionGapError
 from ledger.persistence.log import EventLog, record_of
 from ledger.persistence.queries import Queries
 from ledger.persistence.records import StoredRecord
+from projections.engine.databases import source_of
 from projections.engine.projection import Connection
 
 QUERIES = Queries("projections.engine", "batches.sql")
@@ -43,14 +45,26 @@ def next_batch(
     log: EventLog, connection: Connection, after: int, limit: int, through: int | None = None
 ) -> Batch | None:
     """The records that follow a position, at most so many; None where there are none. PositionGapError."""
+    if source_of(connection) is not connection:
+        return _fetched(log, source_of(connection), after, limit, through)
     last = log.reach(connection, after, limit, through)
-    return batch_of(log, after + 1, last) if last > after else None
+    if last == after:
+        return None
+    return Batch(log.relation(), after + 1, last, values={"batch_after": after, "batch_through": last})
 
 
-def batch_of(log: EventLog, first: int, last: int | None = None) -> Batch:
-    """The records from one position to another, or one alone, which are known to be there."""
-    through = first if last is None else last
-    return Batch(log.relation(), first, through, values={"batch_after": first - 1, "batch_through": through})
+def batch_of(log: EventLog, connection: Connection, position: int) -> Batch:
+    """The one record at a position; PositionGapError where it is not there."""
+    found = next_batch(log, connection, position - 1, 1, position)
+    if found is None:
+        raise PositionGapError(expected=position, found="nothing")
+    return found
+
+
+def _fetched(log: EventLog, source: Connection, after: int, limit: int, through: int | None) -> Batch | None:
+    """Records from another database, no more than memory takes at a time."""
+    last = log.head(source).size if through is None else through
+    return sent(log.page(source, after, last, limit)) if last > after else None
 
 
 def sent(records: Sequence[StoredRecord]) -> Batch:

@@ -12,9 +12,9 @@ from typing import Any
 from psycopg import sql
 
 from ledger.errors import NotPossibleError
-from ledger.persistence.connecting import connect, cut
 from projections.engine.catalogue import Generation
 from projections.engine.clearing import clear_leftovers
+from projections.engine.databases import Databases, cut
 from projections.engine.digest import tables_of
 from projections.engine.folding import BATCH, Folding
 from projections.engine.pacing import Pace
@@ -51,10 +51,15 @@ class Build:
     """Events that may still be missing when the generation counts as full."""
 
     def __init__(
-        self, url: str, ledger: str, projection: Projection, stopping: threading.Event, at_position: int = 0
+        self,
+        databases: Databases,
+        ledger: str,
+        projection: Projection,
+        stopping: threading.Event,
+        at_position: int = 0,
     ) -> None:
         self.name = projection.name
-        self._url = url
+        self._databases = databases
         self._folding = Folding(ledger, projection)
         self._catalogue = self._folding.catalogue
         self._rebuilds = Rebuilds(self._catalogue)
@@ -84,7 +89,7 @@ class Build:
 
     def begin(self) -> None:
         """Become the one build of the projection, with a generation: an empty one, or one that was interrupted."""
-        connection = connect(self._url, f"rebuild {self.name}", STATEMENT_SECONDS)
+        connection = self._databases.connect(f"rebuild {self.name}", STATEMENT_SECONDS)
         try:
             self._catalogue.ensure(connection, self._projection)
             if not self._rebuilds.lock(connection, self.name):

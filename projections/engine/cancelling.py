@@ -4,9 +4,9 @@ the half-built generation is gone, and refuses where nothing is being built."""
 import time
 
 from ledger.errors import DeadlineError, NotPossibleError
-from ledger.persistence.connecting import connect
 from projections.engine.catalogue import Catalogue
 from projections.engine.clearing import clear
+from projections.engine.databases import Databases
 from projections.engine.projection import Connection
 from projections.engine.rebuilds import CANCELLED, Newest, Rebuilds
 
@@ -17,10 +17,10 @@ END_SESSION_SECONDS = 5.0
 """By then a process that lives has ended it."""
 
 
-def cancel(url: str, ledger: str, name: str, seconds: float) -> None:
+def cancel(databases: Databases, ledger: str, name: str, seconds: float) -> None:
     """End the rebuild of a projection; NotPossibleError where none runs, or it was done first. DeadlineError."""
     catalogue = Catalogue(ledger)
-    with connect(url, f"cancel {name}") as connection:
+    with databases.connect(f"cancel {name}") as connection:
         asked = _ask(connection, catalogue, name)
         began = ended_statement = time.monotonic()
         while (newest := _now(connection, catalogue, name, asked)) is not None:
@@ -28,7 +28,7 @@ def cancel(url: str, ledger: str, name: str, seconds: float) -> None:
             if waited > seconds:
                 raise DeadlineError(f"The rebuild of {name} was asked to end; it has not within the deadline.")
             if not newest.running:
-                _clear(url, catalogue, name)
+                _clear(databases, catalogue, name)
             elif not newest.ended and waited > END_SESSION_SECONDS:
                 Rebuilds(catalogue).end_session(connection, name)
             elif not newest.ended and time.monotonic() > ended_statement + END_STATEMENT_SECONDS:
@@ -61,8 +61,8 @@ def _now(connection: Connection, catalogue: Catalogue, name: str, asked: Newest)
     return newest if left or not newest.ended else None
 
 
-def _clear(url: str, catalogue: Catalogue, name: str) -> None:
+def _clear(databases: Databases, catalogue: Catalogue, name: str) -> None:
     """Clear what nobody runs any more; the lock ends with the connection."""
-    with connect(url, f"clear {name}") as connection:
+    with databases.connect(f"clear {name}") as connection:
         if Rebuilds(catalogue).lock(connection, name):
             clear(connection, catalogue, name)

@@ -9,8 +9,9 @@ import psycopg
 from psycopg import sql
 
 from ledger.errors import NotPossibleError
-from ledger.persistence.log import schema_of
+from ledger.persistence.log import EventLog, schema_of
 from ledger.persistence.queries import Queries
+from projections.engine.databases import source_of
 from projections.engine.projection import Connection, Projection
 
 log = logging.getLogger(__name__)
@@ -101,8 +102,8 @@ class Catalogue:
         if complete:
             projection.complete(connection, schema, 0)
         generation = Generation(name, number, schema, projection.version, 0, status, "", complete)
-        values = asdict(generation)
-        connection.execute(self.query("add_generation"), values)
+        began_at = EventLog(self.ledger).head(source_of(connection)).size
+        connection.execute(self.query("add_generation"), {**asdict(generation), "began_at": began_at})
         return generation
 
     def move(self, connection: Connection, generation: Generation, position: int) -> None:
@@ -147,12 +148,20 @@ class Catalogue:
     def drop_retired(self, connection: Connection, name: str, grace: float = RETIRED_SECONDS) -> bool:
         """Drop one generation that was replaced some time ago, or a frozen one that a redaction reaches into; false
         where there is none."""
+        frozen = connection.execute(self.query("frozen_ranges"), {"name": name}).fetchall()
+        reached = [number for number, *values in frozen if self._redacted_within(connection, *values)]
+        asked = {"name": name, "grace": grace, "reached": reached}
         with connection.transaction():
-            row = connection.execute(self.query("droppable"), {"name": name, "grace": grace}).fetchone()
+            row = connection.execute(self.query("droppable"), asked).fetchone()
             dropped = row is not None and self.drop(connection, Generation(*row))
         if row is not None and dropped and Generation(*row).status == "frozen":
             log.warning("frozen generation %d of %s is dropped: a redaction concerns it", row[1], name)
         return dropped
+
+    def _redacted_within(self, connection: Connection, position: int, began_at: int) -> bool:
+        """Whether a payload up to a position is gone by an act after another one."""
+        values = {"position": position, "began_at": began_at}
+        return bool(self._one(source_of(connection), "redacted_within", **values)[0])
 
     def leftovers(self, connection: Connection, name: str) -> list[Generation]:
         """What builds have made that are not over, or that have left it behind."""
@@ -160,11 +169,11 @@ class Catalogue:
 
     def redacted_after(self, connection: Connection, position: int) -> bool:
         """Whether payloads are gone by an act after a position."""
-        return bool(self._one(connection, "redacted_after", position=position)[0])
+        return bool(self._one(source_of(connection), "redacted_after", position=position)[0])
 
     def waiting_seconds(self, connection: Connection, position: int) -> float:
         """How long ago the first event after a position was recorded; 0 where there is none."""
-        row = connection.execute(self.query("waiting_since"), {"position": position}).fetchone()
+        row = source_of(connection).execute(self.query("waiting_since"), {"position": position}).fetchone()
         return max(float(row[0]), 0.0) if row else 0.0
 
     def halts(self, connection: Connection) -> dict[str, str]:

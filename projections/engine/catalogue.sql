@@ -98,7 +98,7 @@ SELECT FROM {catalogue}.projections WHERE name = %(name)s FOR UPDATE SKIP LOCKED
 -- name: add_generation
 INSERT INTO {catalogue}.generations (name, number, schema, version, status, complete, began_at)
 VALUES (%(name)s, %(number)s, %(schema)s, %(version)s, %(status)s, %(complete)s,
-        coalesce((SELECT max(size_after) FROM {ledger}.commits), 0))
+        %(began_at)s)
 
 -- name: next_number
 SELECT coalesce(max(number), 0) + 1 FROM {catalogue}.generations WHERE name = %(name)s
@@ -144,12 +144,17 @@ DROP SCHEMA IF EXISTS {schema} CASCADE
 -- The oldest generation that can be dropped, kept from the other processes: one that was replaced some time ago, or a
 -- frozen one with content that was redacted after it had been begun. A frozen one takes no redaction.
 SELECT name, number, schema, version, position, status, halted_because, complete
-  FROM {catalogue}.generations AS g
+  FROM {catalogue}.generations
  WHERE name = %(name)s
    AND (status = 'retired' AND retired_at < now() - make_interval(secs => %(grace)s)
-        OR status = 'frozen' AND EXISTS (SELECT FROM {ledger}.redactions
-                                          WHERE target_position <= g.position AND act_position > g.began_at))
+        OR status = 'frozen' AND number = ANY (%(reached)s::int[]))
  ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED
+
+-- name: frozen_ranges
+SELECT number, position, began_at FROM {catalogue}.generations WHERE name = %(name)s AND status = 'frozen'
+
+-- name: redacted_within
+SELECT EXISTS (SELECT FROM {ledger}.redactions WHERE target_position <= %(position)s AND act_position > %(began_at)s)
 
 -- name: frozen
 SELECT number, version, position, created_at, schema

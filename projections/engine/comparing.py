@@ -7,9 +7,9 @@ from contextlib import closing, contextmanager
 import psycopg
 
 from ledger.errors import NotPossibleError
-from ledger.persistence.connecting import connect
 from projections.engine.building import Build
 from projections.engine.catalogue import Generation
+from projections.engine.databases import source_of
 from projections.engine.digest import QUERIES
 from projections.engine.folding import BATCH
 from projections.engine.projection import Connection
@@ -38,7 +38,7 @@ class ComparedBuild(Build):
     def _target(self, connection: Connection) -> int:
         """Where the live generation is, to be compared there; the ledger's head if there is nothing to compare."""
         live = self._live(connection)
-        return live.position if self._comparable(live) else self._folding.log.head(connection).size
+        return live.position if self._comparable(live) else self._folding.log.head(source_of(connection)).size
 
     @contextmanager
     def _both(self, connection: Connection) -> Iterator[Generation | None]:
@@ -47,7 +47,7 @@ class ComparedBuild(Build):
         The lock is another connection's, and given back as soon as the snapshot is there: digests of a large
         generation take minutes, and the live one goes on following meanwhile.
         """
-        with closing(connect(self._url, f"compare {self.name}", LOCK_SECONDS)) as locking:
+        with closing(self._databases.connect(f"compare {self.name}", LOCK_SECONDS)) as locking:
             if not self._level(connection, locking):
                 yield None
                 return

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ledger.persistence.connecting import cut
+from projections.engine.databases import cut
 from projections.engine.projection import Connection
 
 

@@ -11,9 +11,9 @@ import psycopg
 
 from ledger.errors import DeadlineError, UnavailableError
 from ledger.persistence import install
-from ledger.persistence.connecting import connect, cut
 from projections.engine.catalogue import Catalogue
 from projections.engine.cutting import cut_after
+from projections.engine.databases import Databases, cut, source_of
 from projections.engine.following import Following
 from projections.engine.leading import GONE, Leadership
 from projections.engine.leases import Leases
@@ -36,9 +36,11 @@ LAST_SECONDS = 1.0
 class Follower:
     """The projections of one ledger, each with a thread of its own."""
 
-    def __init__(self, url: str, ledger: str, projections: Sequence[Projection], leadership: Leadership) -> None:
+    def __init__(
+        self, databases: Databases, ledger: str, projections: Sequence[Projection], leadership: Leadership
+    ) -> None:
         self.ledger = ledger
-        self._threads = [Following(url, ledger, projection, leadership) for projection in projections]
+        self._threads = [Following(databases, ledger, projection, leadership) for projection in projections]
 
     @property
     def troubles(self) -> dict[str, str]:
@@ -66,14 +68,14 @@ class Follower:
 class Engine:
     """Follows every ledger of a database."""
 
-    def __init__(self, url: str, projections: Sequence[Projection], holder: UUID | None = None) -> None:
+    def __init__(self, databases: Databases, projections: Sequence[Projection], holder: UUID | None = None) -> None:
         self.projections = {each.name: each for each in projections}
-        self._url = url
+        self._databases = databases
         self._followers: dict[str, Follower] = {}
         self._halts: dict[str, str] = {}
-        self._leadership = Leadership(url, holder or uuid4())
+        self._leadership = Leadership(databases, holder or uuid4())
         self._stopping = threading.Event()
-        self.operations = Operations(url, self.projections, self._stopping)
+        self.operations = Operations(databases, self.projections, self._stopping)
         self._connection: Connection | None = None
         self._thread = threading.Thread(target=self._look, name="ledgers", daemon=True)
 
@@ -134,16 +136,16 @@ class Engine:
         self, ledger: str, name: str, after: int, limit: int, timeout: float = STATE_SECONDS
     ) -> list[ParkedEvent]:
         """Events after a position that the live generation of a projection has put aside, in order."""
-        return Retrying(self._url, ledger, self.operations.named(name), timeout).page(after, limit)
+        return Retrying(self._databases, ledger, self.operations.named(name), timeout).page(after, limit)
 
     def retry(self, ledger: str, name: str, timeout: float = STATE_SECONDS) -> Retried:
         """Take again what a projection has put aside, and what it is halted at."""
-        return Retrying(self._url, ledger, self.operations.named(name), timeout).retry()
+        return Retrying(self._databases, ledger, self.operations.named(name), timeout).retry()
 
     @contextmanager
     def _snapshot(self, ledger: str, timeout: float) -> Iterator[Connection]:
         try:
-            with connect(self._url, "projection states", max(1, round(timeout))) as connection:
+            with self._databases.connect("projection states", max(1, round(timeout))) as connection:
                 with cut_after(connection, timeout + LAST_SECONDS):
                     refuse_unknown(connection, ledger)
                 connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -158,11 +160,11 @@ class Engine:
         known_trouble = ""
         while not self._stopping.is_set():
             try:
-                with connect(self._url, "ledgers") as connection:
+                with self._databases.connect("ledgers") as connection:
                     self._connection = connection
                     while not self._stopping.is_set():
                         with cut_after(connection, STATE_SECONDS):
-                            ledgers = _ledgers(connection)
+                            ledgers = _ledgers(source_of(connection))
                         self._follow(ledgers)
                         with cut_after(connection, STATE_SECONDS):
                             self._halts = dict(_halts(connection, ledgers))
@@ -185,7 +187,7 @@ class Engine:
         for gone in self._followers.keys() - ledgers:
             self._followers.pop(gone).stop()
         for new in sorted(ledgers - self._followers.keys()):
-            follower = Follower(self._url, new, list(self.projections.values()), self._leadership)
+            follower = Follower(self._databases, new, list(self.projections.values()), self._leadership)
             follower.start()
             self._followers = {**self._followers, new: follower}
 

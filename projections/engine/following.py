@@ -9,9 +9,9 @@ import time
 from psycopg import sql
 
 from ledger.errors import LedgerError, NotPossibleError
-from ledger.persistence.connecting import connect, cut
 from ledger.persistence.notices import channel_of
 from projections.engine.catalogue import Generation
+from projections.engine.databases import Databases, cut, is_standby, source_of
 from projections.engine.folding import AWAY, Folding, UnfoldableError
 from projections.engine.leading import Candidate, Leadership
 from projections.engine.leases import Leases, session_of
@@ -31,6 +31,8 @@ MAX_RETRY_SECONDS = 5.0
 SWEEP_SECONDS = 30.0
 """How often replaced generations are looked for, to be dropped."""
 RENEWAL_SECONDS = 1.0
+STANDBY_SECONDS = 5.0
+"""How often a server on which nothing can be written is looked at again."""
 STATEMENT_SECONDS = 60
 STUCK_SECONDS = 2 * STATEMENT_SECONDS
 """The server ends statements before; when it has not, nothing comes through."""
@@ -42,17 +44,17 @@ LISTEN = sql.SQL("LISTEN {}")
 class Following:
     """Follows; `trouble` tells why it cannot reach the database, empty while it can."""
 
-    def __init__(self, url: str, ledger: str, projection: Projection, leadership: Leadership) -> None:
+    def __init__(self, databases: Databases, ledger: str, projection: Projection, leadership: Leadership) -> None:
         self.name = projection.name
         self.trouble = ""
-        self._url = url
+        self._databases = databases
         self._leadership = leadership
         self._leases = Leases(ledger, leadership.holder)
         self._stands = False
         self._folding = Folding(ledger, projection)
         self._catalogue = self._folding.catalogue
         self._stopping = threading.Event()
-        self._resuming = Resuming(url, ledger, projection, self._stopping)
+        self._resuming = Resuming(databases, ledger, projection, self._stopping)
         self._connection: Connection | None = None
         self._renewal: Rebuild | None = None
         self._busy_since: float | None = None
@@ -100,8 +102,13 @@ class Following:
         pause = FIRST_RETRY_SECONDS
         while not self._stopping.is_set():
             try:
-                with connect(self._url, f"follower {self.name}", STATEMENT_SECONDS) as connection:
+                with self._databases.connect(f"follower {self.name}", STATEMENT_SECONDS) as connection:
                     self._connection = connection
+                    if is_standby(connection):
+                        # Others fold on the primary; it may become one.
+                        self.trouble = ""
+                        self._stopping.wait(STANDBY_SECONDS)
+                        continue
                     self._prepare(connection)
                     self.trouble, pause = "", FIRST_RETRY_SECONDS
                     self._follow(connection)
@@ -130,7 +137,7 @@ class Following:
         self._leases.enter(connection, self.name)
         self._stands = False  # its lease names another session
         channel = channel_of(self._catalogue.ledger)
-        connection.execute(LISTEN.format(sql.Identifier(channel)))
+        source_of(connection).execute(LISTEN.format(sql.Identifier(channel)))
 
     def _follow(self, connection: Connection) -> None:
         while not self._stopping.is_set():
@@ -161,7 +168,7 @@ class Following:
         epoch = self._leadership.epoch(self._catalogue.ledger, self.name)
         if epoch is None or self._is_halted(seen):
             return False
-        if self._folding.log.head(connection).size <= seen.position:
+        if self._folding.log.head(source_of(connection)).size <= seen.position:
             return False
         try:
             return self._take(connection, epoch)
@@ -217,7 +224,7 @@ class Following:
 
     def _renew(self, connection: Connection, seen: Generation) -> bool:
         """Build the generation that this program's version needs; the old one answers until then."""
-        rebuild = Rebuild(self._url, self._catalogue.ledger, self._folding.projection, self._stopping)
+        rebuild = Rebuild(self._databases, self._catalogue.ledger, self._folding.projection, self._stopping)
         try:
             rebuild.begin()
         except NotPossibleError:
@@ -243,12 +250,12 @@ class Following:
         ledger = self._catalogue.ledger
         leads = self._leadership.epoch(ledger, self.name) is not None
         if leads and self._halted_at is None:
-            for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
+            for _ in source_of(connection).notifies(timeout=POLL_SECONDS, stop_after=1):
                 pass
             return
         if leads:
             self._stopping.wait(POLL_SECONDS)
         else:
             self._leadership.wait(ledger, self.name, POLL_SECONDS)
-        for _ in connection.notifies(timeout=0):
+        for _ in source_of(connection).notifies(timeout=0):
             pass  # nothing is done with them, and they must not pile up

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from ledger.errors import InvalidRequestError, Violation
 from projections.engine.building import Build
+from projections.engine.databases import source_of
 from projections.engine.projection import Connection
 from projections.engine.rebuilds import DONE
 
@@ -15,7 +16,7 @@ class Freeze(Build):
     purpose = "freeze"
 
     def _check(self, connection: Connection) -> None:
-        head, asked = self._folding.log.head(connection).size, self.progress.at_position
+        head, asked = self._folding.log.head(source_of(connection)).size, self.progress.at_position
         if asked > head:
             why = f"is {asked}; the record ends at {head}"
             raise InvalidRequestError([Violation("at_position", why)])

@@ -10,8 +10,8 @@ from uuid import UUID
 
 import psycopg
 
-from ledger.persistence.connecting import connect, cut
 from projections.engine.cutting import cut_after
+from projections.engine.databases import Databases, cut
 from projections.engine.leases import LEASE_SECONDS, Leases, Session, end_session, is_working
 from projections.engine.projection import Connection
 
@@ -45,9 +45,9 @@ class Candidate:
 class Leadership:
     """What this process, the holder, leads."""
 
-    def __init__(self, url: str, holder: UUID) -> None:
+    def __init__(self, databases: Databases, holder: UUID) -> None:
         self.holder = holder
-        self._url = url
+        self._databases = databases
         self._changed = threading.Condition()
         self._candidates: dict[tuple[str, str], Candidate] = {}
         self._epochs: dict[tuple[str, str], int] = {}
@@ -108,7 +108,7 @@ class Leadership:
         trouble, pause = "", FIRST_RETRY_SECONDS
         while not self._stopping.is_set():
             try:
-                with connect(self._url, "leases", round(LEASE_SECONDS)) as connection:
+                with self._databases.connect("leases", round(LEASE_SECONDS)) as connection:
                     self._connection = connection
                     while not self._stopping.is_set():
                         self._due.clear()

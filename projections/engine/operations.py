@@ -8,10 +8,10 @@ import psycopg
 
 from ledger.errors import NotFoundError, NotPossibleError, UnavailableError
 from ledger.persistence import install
-from ledger.persistence.connecting import connect
 from projections.engine.building import Build
 from projections.engine.cancelling import cancel
 from projections.engine.catalogue import Catalogue
+from projections.engine.databases import Databases, is_standby, source_of
 from projections.engine.freezing import Freeze
 from projections.engine.frozen import drop_generation
 from projections.engine.pacing import Pace
@@ -24,8 +24,10 @@ from projections.engine.verifying import Verification
 class Operations:
     """Builds on request, of any ledger of a database."""
 
-    def __init__(self, url: str, projections: Mapping[str, Projection], stopping: threading.Event) -> None:
-        self._url = url
+    def __init__(
+        self, databases: Databases, projections: Mapping[str, Projection], stopping: threading.Event
+    ) -> None:
+        self._databases = databases
         self._projections = projections
         self._stopping = stopping
         self._builds: list[RunningBuild] = []
@@ -67,7 +69,7 @@ class Operations:
         self.named(name)
         self._refuse_unknown(ledger)
         try:
-            with connect(self._url, f"drop {name}") as connection:
+            with self._databases.connect(f"drop {name}") as connection:
                 drop_generation(connection, Catalogue(ledger), name, number, seconds)
         except psycopg.OperationalError as error:
             raise UnavailableError(why="the database is away") from error
@@ -76,20 +78,20 @@ class Operations:
         """Begin to compare a live generation with a replay; NotPossibleError where it is being rebuilt."""
         projection = self.named(name)
         self._refuse_unknown(ledger)
-        return self._begun(ledger, Verification(self._url, ledger, projection, self._stopping))
+        return self._begun(ledger, Verification(self._databases, ledger, projection, self._stopping))
 
     def cancel_rebuild(self, ledger: str, name: str, seconds: float) -> None:
         """End the rebuild of a projection, in whatever process; NotPossibleError where none runs."""
         self.named(name)
         self._refuse_unknown(ledger)
         try:
-            cancel(self._url, ledger, name, seconds)
+            cancel(self._databases, ledger, name, seconds)
         except psycopg.OperationalError as error:
             raise UnavailableError(why="the database is away") from error
 
     def _build(self, ledger: str, projection: Projection, at_position: int) -> Build:
         kind = Freeze if at_position else Rebuild
-        return kind(self._url, ledger, projection, self._stopping, at_position)
+        return kind(self._databases, ledger, projection, self._stopping, at_position)
 
     def _begun(self, ledger: str, build: Build) -> RunningBuild:
         self._begin(build)
@@ -104,19 +106,27 @@ class Operations:
             raise UnavailableError(why="the database is away") from error
 
     def _started(self, ledger: str, build: Build) -> RunningBuild:
-        running = RunningBuild(self._url, ledger, build, self._stopping)
+        running = RunningBuild(self._databases, ledger, build, self._stopping)
         self._builds = [each for each in self._builds if each.running] + [running]
         return running
 
     def _refuse_unknown(self, ledger: str) -> None:
         try:
-            with connect(self._url, "operations") as connection:
+            with self._databases.connect("operations") as connection:
                 refuse_unknown(connection, ledger)
+                refuse_standby(connection)
         except psycopg.OperationalError as error:
             raise UnavailableError(why="the database is away") from error
 
 
+def refuse_standby(connection: Connection) -> None:
+    """Refuse to write where nothing can be written; NotPossibleError."""
+    if is_standby(connection):
+        why = "this process reads a standby of the database; ask one that follows on the primary"
+        raise NotPossibleError(why=why)
+
+
 def refuse_unknown(connection: Connection, ledger: str) -> None:
     """Refuse a ledger that is not there; NotFoundError."""
-    if not install.exists(connection, ledger):
+    if not install.exists(source_of(connection), ledger):
         raise NotFoundError(kind="ledger", id=ledger)

@@ -8,10 +8,10 @@ import time
 import psycopg
 
 from ledger.errors import LedgerError
-from ledger.persistence.connecting import connect
 from projections.engine.building import Build
 from projections.engine.catalogue import Catalogue, Generation
 from projections.engine.clearing import clear
+from projections.engine.databases import Databases
 from projections.engine.freezing import Freeze
 from projections.engine.projection import Connection, Projection
 from projections.engine.rebuilding import Rebuild
@@ -27,8 +27,10 @@ RESUMABLE: dict[str, type[Build]] = {Rebuild.purpose: Rebuild, Freeze.purpose: F
 class Resuming:
     """What one projection's thread does about builds that were interrupted."""
 
-    def __init__(self, url: str, ledger: str, projection: Projection, stopping: threading.Event) -> None:
-        self._url = url
+    def __init__(
+        self, databases: Databases, ledger: str, projection: Projection, stopping: threading.Event
+    ) -> None:
+        self._databases = databases
         self._catalogue = Catalogue(ledger)
         self._rebuilds = Rebuilds(self._catalogue)
         self._projection = projection
@@ -64,14 +66,14 @@ class Resuming:
     def _resume(self, newest: Newest) -> None:
         told = newest.progress
         kind = RESUMABLE[told.purpose]
-        build = kind(self._url, self._catalogue.ledger, self._projection, self._stopping, told.at_position)
+        build = kind(self._databases, self._catalogue.ledger, self._projection, self._stopping, told.at_position)
         build.begin()
         log.info("%s: the rebuild goes on from position %d", build.name, build.progress.resumed_from)
-        self._resumed = RunningBuild(self._url, self._catalogue.ledger, build, self._stopping)
+        self._resumed = RunningBuild(self._databases, self._catalogue.ledger, build, self._stopping)
 
     def _clear(self) -> None:
         name = self._projection.name
-        with connect(self._url, f"clear {name}") as connection:
+        with self._databases.connect(f"clear {name}") as connection:
             if self._rebuilds.lock(connection, name):
                 clear(connection, self._catalogue, name)
 

@@ -10,11 +10,12 @@ import psycopg
 
 from ledger.errors import DeadlineError, NotFoundError, NotPossibleError, UnavailableError
 from ledger.persistence import install
-from ledger.persistence.connecting import connect
 from projections.engine.batches import batch_of
 from projections.engine.catalogue import Generation
 from projections.engine.cutting import cut_after
+from projections.engine.databases import Databases, source_of
 from projections.engine.folding import Folding, UnfoldableError
+from projections.engine.operations import refuse_standby
 from projections.engine.parked import ParkedEvent
 from projections.engine.projection import Connection, Projection
 
@@ -37,8 +38,8 @@ class Retried:
 class Retrying:
     """What was put aside of one projection, for as long as the time given, in seconds."""
 
-    def __init__(self, url: str, ledger: str, projection: Projection, seconds: float) -> None:
-        self._url = url
+    def __init__(self, databases: Databases, ledger: str, projection: Projection, seconds: float) -> None:
+        self._databases = databases
         self._ledger = ledger
         self._folding = Folding(ledger, projection)
         self._catalogue = self._folding.catalogue
@@ -76,7 +77,7 @@ class Retrying:
     def _retry_one(self, connection: Connection, generation: Generation, event: ParkedEvent) -> bool:
         with connection.transaction():
             live = self._lock(connection, generation)
-            batch = batch_of(self._folding.log, event.position)
+            batch = batch_of(self._folding.log, connection, event.position)
             fault = self._folding.fold(connection, live, replace(batch, late=True))
             if fault is None:
                 self._parked.remove(connection, live, event.position)
@@ -123,11 +124,12 @@ class Retrying:
     def _connected(self) -> Iterator[Connection]:
         try:
             with (
-                connect(self._url, "parked events", max(1, round(self._seconds))) as connection,
+                self._databases.connect("parked events", max(1, round(self._seconds))) as connection,
                 cut_after(connection, self._seconds + LAST_SECONDS),
             ):
-                if not install.exists(connection, self._ledger):
+                if not install.exists(source_of(connection), self._ledger):
                     raise NotFoundError(kind="ledger", id=self._ledger)
+                refuse_standby(connection)
                 if not self._catalogue.is_made(connection):
                     raise NotPossibleError(why=f"the projections of {self._ledger} are not built yet")
                 yield connection

@@ -4,9 +4,9 @@ what becomes of the build elsewhere, for another thread or process goes on with 
 import logging
 import threading
 
-from ledger.persistence.connecting import connect
 from projections.engine.building import Build
 from projections.engine.catalogue import Catalogue
+from projections.engine.databases import Databases
 from projections.engine.rebuilds import INTERRUPTED, RebuildProgress, Rebuilds
 
 log = logging.getLogger(__name__)
@@ -18,9 +18,9 @@ LOOK_SECONDS = 0.5
 class RunningBuild:
     """A build that has begun."""
 
-    def __init__(self, url: str, ledger: str, build: Build, stopping: threading.Event) -> None:
+    def __init__(self, databases: Databases, ledger: str, build: Build, stopping: threading.Event) -> None:
         self.name = build.name
-        self._url = url
+        self._databases = databases
         self._catalogue = Catalogue(ledger)
         self.build = build
         self._stopping = stopping
@@ -61,7 +61,7 @@ class RunningBuild:
         rebuilds = Rebuilds(self._catalogue)
         while not self._stopping.wait(LOOK_SECONDS):
             try:
-                with connect(self._url, f"watch {self.name}") as connection:
+                with self._databases.connect(f"watch {self.name}") as connection:
                     newest = rebuilds.newest(connection, self.name)
             except Exception as error:
                 log.debug("%s cannot be watched: %s", self.name, error)

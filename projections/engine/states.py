@@ -5,6 +5,7 @@ from uuid import UUID
 
 from ledger.persistence.log import EventLog
 from projections.engine.catalogue import Catalogue, Generation
+from projections.engine.databases import source_of
 from projections.engine.frozen import FrozenGeneration, frozen_generations
 from projections.engine.leases import Leases
 from projections.engine.parked import ParkedEvents
@@ -55,7 +56,7 @@ def state_of(
 ) -> ProjectionState:
     """The state, all of it from one snapshot where the connection's transaction has one."""
     catalogue, name = Catalogue(ledger), projection.name
-    head = EventLog(ledger).head(connection).size
+    head = EventLog(ledger).head(source_of(connection)).size
     live = catalogue.live(connection, name) if catalogue.is_made(connection) else None
     if live is None:
         return ProjectionState(name, projection.version, 0, CATCHING_UP, 0, head, 0.0, "", 0, None)

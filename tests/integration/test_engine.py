@@ -26,6 +26,7 @@ from projections.engine import Engine, ProjectionState, following
 from projections.engine import engine as engine_module
 from projections.engine.answers import AsOf
 from projections.engine.catalogue import Catalogue
+from projections.engine.databases import Databases
 from projections.engine.reading import ReadSide, read_pool
 from projections.engine.rebuilding import Rebuild
 from projections.engine.rebuilds import CATCHING_UP, COMPARING, DONE, FAILED, REPLAYING
@@ -157,7 +158,7 @@ def test_recovers_when_the_database_was_away(cluster: Cluster, database: Databas
 def test_stops_while_nothing_comes_through(database: Database, ledger: Ledger) -> None:
     ledger.append("A")
     with proxied(database.service_url) as proxy:
-        engine = Engine(proxy.url, [Tally()])
+        engine = Engine(Databases.one(proxy.url), [Tally()])
         engine.start()
         reaching(engine, 1)
         proxy.stalled.set()
@@ -175,7 +176,10 @@ def test_a_follower_that_waits_in_vain_connects_again(
     monkeypatch.setattr(engine_module, "STATE_SECONDS", 1.0)
     ledger.append("A")
     with proxied(database.service_url) as proxy:
-        engine, watching = Engine(proxy.url, [Tally()]), Engine(database.service_url, [Tally()])
+        engine, watching = (
+            Engine(Databases.one(proxy.url), [Tally()]),
+            Engine(Databases.one(database.service_url), [Tally()]),
+        )
         engine.start()
         try:
             reaching(watching, 1)
@@ -285,7 +289,7 @@ def test_only_one_rebuild_of_a_projection_runs(database: Database, ledger: Ledge
     ledger.append(*"AB")
     with running(database, Tally()) as engine:
         reaching(engine, 2)
-        elsewhere = Rebuild(database.service_url, "main", Tally(), threading.Event())
+        elsewhere = Rebuild(Databases.one(database.service_url), "main", Tally(), threading.Event())
         elsewhere.begin()
         assert engine.state("main", "tally").state == "rebuilding"
         with pytest.raises(NotPossibleError, match="being rebuilt already"):
@@ -341,7 +345,7 @@ def test_progress_goes_through_the_phases(database: Database, ledger: Ledger) ->
     ledger.append(*"AB")
     with running(database, Tally()) as engine:
         reaching(engine, 2)
-    rebuild = Rebuild(database.service_url, "main", Tally(), threading.Event())
+    rebuild = Rebuild(Databases.one(database.service_url), "main", Tally(), threading.Event())
     rebuild.begin()
     phases = []
     rebuild.run(lambda progress: phases.append(progress.phase))
@@ -365,7 +369,7 @@ def test_a_redaction_does_not_look_like_a_difference(database: Database, ledger:
         values = "(%s, %s, %s, %s, %s, %s, %s, '', %s, '', %s)"
         connection.execute(f"INSERT INTO ledger_main.events VALUES {values}", event_row(redaction))
         connection.execute("SELECT ledger_main.redact(2, 3)")
-    rebuild = Rebuild(database.service_url, "main", CASUALTIES, threading.Event())
+    rebuild = Rebuild(Databases.one(database.service_url), "main", CASUALTIES, threading.Event())
     rebuild.begin()
     thread = threading.Thread(target=rebuild.run)
     thread.start()

@@ -15,6 +15,7 @@ from ledger.errors import InvalidRequestError, NotFoundError, NotPossibleError
 from projections.engine import Engine, ProjectionState, following, resuming
 from projections.engine.answers import AsOf
 from projections.engine.building import Build
+from projections.engine.databases import Databases
 from projections.engine.freezing import Freeze
 from projections.engine.pacing import Pace
 from projections.engine.reading import ReadSide, read_pool
@@ -121,7 +122,7 @@ def test_one_that_was_interrupted_is_gone_on_with(database: Database, ledger: Le
         reaching(engine, 100)
     stopping, tally = threading.Event(), Tally()
     tally.after_fold = lambda: stopping.set() if tally.taken >= 40 else None
-    freeze = Freeze(database.service_url, "main", tally, stopping, 90)
+    freeze = Freeze(Databases.one(database.service_url), "main", tally, stopping, 90)
     freeze.begin()
     assert freeze.run().phase == INTERRUPTED
     with running(database, Tally()) as engine:
@@ -172,7 +173,7 @@ def test_all_are_built_together_and_one_that_fails_leaves_the_others_alone(
     with running(database, *tallies.values()) as engine:
         before = {name: reaching(engine, 401, name) for name in names}
         tallies["c"].poison = frozenset("P")
-        busy = Rebuild(database.service_url, "main", Tally("d"), threading.Event())
+        busy = Rebuild(Databases.one(database.service_url), "main", Tally("d"), threading.Event())
         busy.begin()
         builds = {each.name: each for each in engine.operations.rebuild_all("main")}
         for each in builds.values():
@@ -201,7 +202,9 @@ def test_nobody_is_far_ahead_of_the_slowest(database: Database, ledger: Ledger) 
         slow.taken = quick.taken = 0
         slow.pause = 0.02
         quick.after_fold = lambda: ahead.append(quick.taken - slow.taken)
-        builds = [Rebuild(database.service_url, "main", each, threading.Event()) for each in (slow, quick)]
+        builds = [
+            Rebuild(Databases.one(database.service_url), "main", each, threading.Event()) for each in (slow, quick)
+        ]
         for build in builds:
             build.begin()
             build.keep(pace)
@@ -223,7 +226,7 @@ def test_who_lags_behind_is_brought_level_first_and_who_waits_can_be_cancelled(
             reaching(engine, 200, name)
         pace = Pace(2 * SMALL_BATCH)
         pace.join("one that never moves", 0)
-        build = Rebuild(database.service_url, "main", Tally("one"), threading.Event())
+        build = Rebuild(Databases.one(database.service_url), "main", Tally("one"), threading.Event())
         build.begin()
         build.keep(pace)
         thread = threading.Thread(target=build.run)

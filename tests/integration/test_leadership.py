@@ -15,6 +15,7 @@ from campaigns.proxy import proxied
 from ledger.persistence.install import create_ledger
 from projections.engine import Engine, ProjectionState, leading, leases
 from projections.engine import engine as engine_module
+from projections.engine.databases import Databases
 from projections.engine.leases import Leases, session_of
 from projections.engine.reading import ReadSide, read_pool
 from tests.followed import PATIENCE, Ledger, Tally, running, until
@@ -114,7 +115,10 @@ def test_a_leader_that_is_killed_is_taken_over(database: Database, ledger: Ledge
 def test_a_leader_that_nothing_comes_through_to_is_taken_over(database: Database, ledger: Ledger) -> None:
     ledger.append("A")
     with proxied(database.service_url) as proxy:
-        cut_off, engine = Engine(proxy.url, [Tally(pause=1.0)]), Engine(database.service_url, [Tally()])
+        cut_off, engine = (
+            Engine(Databases.one(proxy.url), [Tally(pause=1.0)]),
+            Engine(Databases.one(database.service_url), [Tally()]),
+        )
         cut_off.start()
         try:
             reaching(cut_off, 1)
@@ -144,7 +148,10 @@ def test_a_leader_alone_recovers_from_connections_that_are_forgotten(
     monkeypatch.setattr(leading, "QUIET_SECONDS", 1.0)
     ledger.append("A")
     with proxied(database.service_url) as proxy:
-        engine, watching = Engine(proxy.url, [Tally()]), Engine(database.service_url, [Tally()])
+        engine, watching = (
+            Engine(Databases.one(proxy.url), [Tally()]),
+            Engine(Databases.one(database.service_url), [Tally()]),
+        )
         engine.start()
         try:
             reaching(watching, 1)
@@ -161,7 +168,10 @@ def test_a_leader_alone_recovers_from_connections_that_are_forgotten(
 def test_a_leader_that_can_only_renew_its_leases_gives_them_back(database: Database, ledger: Ledger) -> None:
     ledger.append("A")
     with proxied(database.service_url) as proxy:
-        hampered, engine = Engine(proxy.url, [Tally()]), Engine(database.service_url, [Tally()])
+        hampered, engine = (
+            Engine(Databases.one(proxy.url), [Tally()]),
+            Engine(Databases.one(database.service_url), [Tally()]),
+        )
         hampered.start()
         try:
             reaching(hampered, 1)
@@ -201,7 +211,7 @@ def test_leadership_stays_where_it_is(database: Database, ledger: Ledger, monkey
 
 def test_a_leader_that_stops_in_order_gives_its_lease_back(database: Database, ledger: Ledger) -> None:
     ledger.append("A")
-    first = Engine(database.service_url, [Tally()])
+    first = Engine(Databases.one(database.service_url), [Tally()])
     first.start()
     reaching(first, 1)
     with running(database, Tally()) as engine:

@@ -12,6 +12,7 @@ import pytest
 from ledger.errors import DeadlineError, NotPossibleError
 from projections.engine import Connection, Engine, Parking, ProjectionState, following
 from projections.engine.batches import Batch
+from projections.engine.databases import Databases
 from projections.engine.folding import Folding
 from projections.engine.rebuilding import Rebuild
 from projections.engine.rebuilds import DONE
@@ -256,7 +257,7 @@ def test_a_rebuild_keeps_to_the_same_rule(database: Database, ledger: Ledger) ->
     tally = Watched(poison=frozenset("P"))
     with running(database, Parking(tally)) as engine:
         assert reaching(engine, 5).parked == 2
-        rebuild = Rebuild(database.service_url, "main", Parking(tally), threading.Event())
+        rebuild = Rebuild(Databases.one(database.service_url), "main", Parking(tally), threading.Event())
         rebuild.begin()
         done = rebuild.run()
         assert (done.phase, done.state_digest) == (DONE, done.replaced_digest)

@@ -18,6 +18,7 @@ from campaigns.proxy import proxied
 from ledger.errors import DeadlineError, NotPossibleError
 from projections.engine import Engine, ProjectionState, building, cancelling, resuming
 from projections.engine.building import Build
+from projections.engine.databases import Databases
 from projections.engine.rebuilding import Rebuild
 from projections.engine.rebuilds import (
     CANCELLED,
@@ -54,7 +55,7 @@ def reaching(engine: Engine, position: int) -> ProjectionState:
 
 def begun(database: Database, projection: Tally) -> Rebuild:
     """A rebuild of which nothing runs yet."""
-    rebuild = Rebuild(database.service_url, "main", projection, threading.Event())
+    rebuild = Rebuild(Databases.one(database.service_url), "main", projection, threading.Event())
     rebuild.begin()
     return rebuild
 
@@ -63,7 +64,7 @@ def stopped_at(database: Database, batches: int) -> RebuildProgress:
     """A rebuild whose process ends after so many batches, and what it had done by then."""
     stopping = threading.Event()
     tally = Tally()
-    rebuild = Rebuild(database.service_url, "main", tally, stopping)
+    rebuild = Rebuild(Databases.one(database.service_url), "main", tally, stopping)
     rebuild.begin()
     tally.after_fold = lambda: stopping.set() if tally.taken >= batches * SMALL_BATCH else None
     return rebuild.run()
@@ -239,7 +240,7 @@ def test_one_that_is_complete_is_not_completed_again(database: Database, ledger:
     stopping = threading.Event()
     tally = Slow()
     tally.before_digest = stopping.set
-    rebuild = Rebuild(database.service_url, "main", tally, stopping)
+    rebuild = Rebuild(Databases.one(database.service_url), "main", tally, stopping)
     rebuild.begin()
     assert rebuild.run().phase == INTERRUPTED
     resumed = begun(database, Tally())
@@ -323,7 +324,7 @@ def test_a_rebuild_waits_for_nothing_when_nothing_comes_through(database: Databa
     ledger.append(*"A" * 200)
     with running(database, Tally()) as watching, proxied(database.service_url) as proxy:
         reaching(watching, 200)
-        engine = Engine(proxy.url, [Tally(pause=0.05)])
+        engine = Engine(Databases.one(proxy.url), [Tally(pause=0.05)])
         rebuild = engine.operations.rebuild("main", "tally")
         wait_until(lambda: rebuild.progress.done >= 40)
         proxy.stalled.set()
@@ -342,7 +343,7 @@ def test_killed_again_and_again_it_ends_as_if_it_had_never_been(database: Databa
     with running(database, Tally()) as engine:
         before = reaching(engine, 600)
     dice = random.Random(20200212)
-    watching, kills = Engine(database.service_url, [Tally()]), 0
+    watching, kills = Engine(Databases.one(database.service_url), [Tally()]), 0
     while (state := watching.state("main", "tally")).generation == 1:
         assert (state.position, state.state_digest) == (600, before.state_digest)  # it serves, whatever happens
         rebuilding = subprocess.Popen(

@@ -10,6 +10,7 @@ import pytest
 
 from ledger.errors import NotPossibleError
 from projections.engine import Connection, Engine, ProjectionState, resuming
+from projections.engine.databases import Databases
 from projections.engine.digest import MOST_ROWS, RowDifference, TableDifference, differences, digest_of_schema
 from projections.engine.rebuilds import CANCELLED, COMPARING, DONE, FAILED
 from projections.engine.running import RunningBuild
@@ -145,7 +146,7 @@ def test_what_is_rebuilt_or_of_another_version_is_not_verified(database: Databas
             engine.operations.verify("main", "tally")
         engine.operations.cancel_rebuild("main", "tally", PATIENCE)
         rebuild.join()
-        older = Engine(database.service_url, [Tally(version=0)])
+        older = Engine(Databases.one(database.service_url), [Tally(version=0)])
         with pytest.raises(NotPossibleError, match="is served by version 1"):
             older.operations.verify("main", "tally")
     assert generations(database) == {1: "live"}
@@ -165,7 +166,7 @@ def test_a_verification_is_cancelled_and_one_that_died_is_cleared(
         engine.operations.cancel_rebuild("main", "tally", PATIENCE)
         build.join()
         assert build.progress.phase == CANCELLED
-        dying = Verification(database.service_url, "main", Tally(), threading.Event())
+        dying = Verification(Databases.one(database.service_url), "main", Tally(), threading.Event())
         dying.begin()
         assert generations(database) == {1: "live", 3: "building"}
         dying._connection.close()

@@ -1,0 +1,256 @@
+"""Read models in another database than their ledgers, and processes that only read a hot standby."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from campaigns.proxy import proxied
+from ledger.errors import NotFoundError, NotPossibleError
+from ledger.persistence.install import create_ledger
+from ledger.persistence.log import PAGE_BYTES
+from projections.engine import Engine, ProjectionState
+from projections.engine.answers import AsOf
+from projections.engine.databases import Databases
+from projections.engine.projection import Parking
+from projections.engine.reading import ReadSide, read_pool
+from projections.engine.rebuilding import Rebuild
+from projections.engine.rebuilds import DONE
+from projections.service import READ_MODELS
+from tests.followed import Ledger, Tally, event_at, until
+from tests.postgres import Cluster, Database
+from tests.served import serving
+from tests.standby import Replicated, replicated
+
+
+@pytest.fixture
+def other(cluster: Cluster) -> Iterator[Database]:
+    """A second database, with an empty ledger of the same name that nobody is to read."""
+    with cluster.database() as made:
+        yield made
+
+
+@pytest.fixture
+def databases(database: Database, other: Database) -> Databases:
+    return Databases(database.service_url, other.service_url)
+
+
+@pytest.fixture
+def engine(databases: Databases) -> Iterator[Engine]:
+    running = Engine(databases, [Tally(), Tally("second")])
+    running.start()
+    yield running
+    running.stop()
+
+
+def reaching(engine: Engine, position: int, ledger: str = "main") -> ProjectionState:
+    return until(lambda: engine.state(ledger, "tally"), lambda state: state.position >= position)
+
+
+def schemas(database: Database) -> list[str]:
+    with psycopg.connect(database.service_url) as connection:
+        found = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'ledger_main_%' ORDER BY 1")
+        return [name for (name,) in found]
+
+
+# Two databases
+
+
+def test_follows_rebuilds_and_verifies_across_databases(
+    database: Database, other: Database, engine: Engine
+) -> None:
+    ledger = Ledger(database)
+    ledger.append(*"AAB" * 100)
+    state = reaching(engine, 300)
+    assert (state.state, state.head, state.lag_seconds) == ("following", 300, 0.0)
+    assert schemas(database) == []
+    assert "ledger_main_tally_g1" in schemas(other)
+    rebuild = engine.operations.rebuild("main", "tally")
+    rebuild.join()
+    assert rebuild.progress.phase == DONE
+    assert rebuild.progress.state_digest == rebuild.progress.replaced_digest == state.state_digest
+    verification = engine.operations.verify("main", "tally")
+    verification.join()
+    assert verification.progress.phase == DONE
+    ledger.append("B")
+    assert reaching(engine, 301).generation == 2
+
+
+def test_the_digest_is_that_of_one_database(database: Database, engine: Engine) -> None:
+    Ledger(database).append(*"ABC" * 50)
+    apart = reaching(engine, 150)
+    together = Engine(Databases.one(database.service_url), [Tally()])
+    together.start()
+    try:
+        assert reaching(together, 150).state_digest == apart.state_digest
+    finally:
+        together.stop()
+
+
+def test_a_ledger_that_is_not_there_is_told(engine: Engine, other: Database) -> None:
+    create_ledger(other.service_url, "elsewhere")
+    with pytest.raises(NotFoundError):
+        engine.states("elsewhere")
+    with pytest.raises(NotFoundError):
+        engine.operations.rebuild("elsewhere", "tally")
+
+
+def test_large_events_are_fetched_in_pages(database: Database, databases: Databases) -> None:
+    large = b" " * (PAGE_BYTES + 1)
+    Ledger(database).write([replace(event_at(position, "A"), state=large) for position in range(1, 5)])
+    tally, pages = Tally(), []
+    tally.after_fold = lambda: pages.append(tally.taken)
+    build = Rebuild(databases, "main", tally, threading.Event())
+    build.begin()
+    assert build.run().phase == DONE
+    assert pages == [1, 2, 3, 4]
+
+
+def test_what_was_put_aside_is_taken_again_from_the_other_database(
+    database: Database, databases: Databases
+) -> None:
+    tally = Tally(poison=frozenset("P"))
+    engine = Engine(databases, [Parking(tally)])
+    engine.start()
+    try:
+        Ledger(database).append(*"APA")
+        assert reaching(engine, 3).parked == 1
+        tally.poison = frozenset()
+        assert engine.retry("main", "tally").taken == 1
+        assert engine.state("main", "tally").parked == 0
+    finally:
+        engine.stop()
+
+
+async def test_answers_tell_moments_of_the_other_database(
+    database: Database, other: Database, engine: Engine
+) -> None:
+    ledger = Ledger(database)
+    ledger.append(*"AB")
+    reaching(engine, 2)
+    async with read_pool(other.service_url) as pool, read_pool(database.service_url) as ledgers:
+        side = ReadSide(pool, [Tally()], ledgers)
+        async with side.answering("main", "tally", min_position=2) as answer:
+            assert (answer.position, answer.stale_because) == (2, "")
+            moment = answer.recorded_at
+            assert moment is not None
+        async with side.answering("main", "tally", AsOf(recorded_at=moment)) as answer:
+            assert answer.position == 2
+        with pytest.raises(NotFoundError):
+            async with side.answering("nowhere", "tally"):
+                pass
+
+
+def test_follows_again_when_the_ledgers_were_away(database: Database, other: Database) -> None:
+    ledger = Ledger(database)
+    ledger.append("A")
+    with proxied(database.service_url) as proxy:
+        engine = Engine(Databases(proxy.url, other.service_url), [Tally()])
+        engine.start()
+        try:
+            reaching(engine, 1)
+            proxy.cut()
+            ledger.append("B")
+            reaching(engine, 2)
+        finally:
+            engine.stop()
+
+
+@pytest.mark.newest
+def test_a_service_answers_alike_from_one_database_and_from_two(database: Database, other: Database) -> None:
+    told = {}
+    environments = {
+        "apart": {
+            "LEDGER_DATABASE_URL": database.service_url,
+            "LEDGER_PROJECTIONS_DATABASE_URL": other.service_url,
+        },
+        "together": {"LEDGER_DATABASE_URL": database.service_url},
+    }
+    for name, environment in environments.items():
+        with serving("--seed", environment=environment) as service:
+            told[name] = [asked(service.address, *words) for words in QUESTIONS]
+    assert told["apart"] == told["together"]
+    assert schemas(other)[0].startswith("ledger_main_casualties")
+
+
+QUESTIONS = (
+    ("casualties", "--group-by", "party", "--outcome", "killed", "--min-position", "20"),
+    ("claims", "--incident", "idlib-2020-02-10"),
+    ("ceasefires", "sochi-memorandum"),
+    ("threats", "--at", "2020-03-01"),
+    ("casualties", "--as-of", "10"),
+)
+
+
+def asked(address: str, *words: str) -> Any:
+    """What the command answers, without what differs between two generations."""
+    command = [sys.executable, "-m", "ledger", "--address", address, "--json", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    answer.get("basis", {}).pop("generation", None)
+    return answer
+
+
+# A hot standby
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Replicated]:
+    with replicated(tmp_path) as made:
+        yield made
+
+
+@pytest.mark.newest
+def test_a_process_that_only_reads_answers_from_a_standby(pair: Replicated) -> None:
+    primary = {"LEDGER_DATABASE_URL": pair.primary.service_url}
+    standby = {"LEDGER_DATABASE_URL": pair.standby_url}
+    with serving("--seed", environment=primary) as writer:
+        head = str(json.loads(run(writer.address, "ledgers"))["ledgers"][0]["size"])
+        expected = asked(writer.address, "casualties", "--group-by", "party", "--min-position", head)
+        with serving("--role", "read", environment=standby) as reader:
+            # It waits for what the primary's process has committed, as in any other process.
+            assert asked(reader.address, "casualties", "--group-by", "party", "--min-position", head) == expected
+            listed = json.loads(run(reader.address, "projections"))["projections"]
+            assert [each["name"] for each in listed] == sorted(each.name for each in READ_MODELS)
+            assert all(int(each["position"]) == int(head) for each in listed)
+            refused = run(reader.address, "rebuild", "casualties", succeeds=False)
+            assert "standby" in refused
+            assert "Traceback" not in reader.output
+
+
+@pytest.mark.newest
+def test_a_standby_is_never_written_to_and_followed_once_it_is_a_primary(pair: Replicated) -> None:
+    reader = Engine(Databases.one(pair.standby_url), [Tally()])
+    writer = Engine(Databases.one(pair.primary.service_url), [Tally()])
+    writer.start()
+    reader.start()
+    try:
+        state = until(lambda: writer.state("main", "tally"), lambda now: now.generation == 1)
+        pair.level()
+        seen = until(lambda: reader.state("main", "tally"), lambda now: now.generation == 1)
+        assert (seen.leader, reader.troubles) == (state.leader, {}) or seen.leader is None
+        with pytest.raises(NotPossibleError, match="standby"):
+            reader.operations.rebuild("main", "tally")
+        writer.stop()
+        pair.promote()
+        until(lambda: reader.state("main", "tally"), lambda now: now.leader == reader.holder)
+    finally:
+        reader.stop()
+        writer.stop()
+
+
+def run(address: str, *words: str, succeeds: bool = True) -> str:
+    command = [sys.executable, "-m", "ledger", "--address", address, "--json", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode == 0) is succeeds, done.stderr
+    return done.stdout if succeeds else done.stderr
