@@ -21,9 +21,9 @@ from ledger.persistence.log import PAGE_BYTES
 from projections.engine import Engine, ProjectionState
 from projections.engine.answers import AsOf
 from projections.engine.databases import Databases
+from projections.engine.freezing import Freeze
 from projections.engine.projection import Parking
 from projections.engine.reading import ReadSide, read_pool
-from projections.engine.rebuilding import Rebuild
 from projections.engine.rebuilds import DONE
 from projections.service import READ_MODELS
 from tests.followed import Ledger, Tally, event_at, until
@@ -109,7 +109,7 @@ def test_large_events_are_fetched_in_pages(database: Database, databases: Databa
     Ledger(database).write([replace(event_at(position, "A"), state=large) for position in range(1, 5)])
     tally, pages = Tally(), []
     tally.after_fold = lambda: pages.append(tally.taken)
-    build = Rebuild(databases, "main", tally, threading.Event())
+    build = Freeze(databases, "main", tally, threading.Event(), 4)
     build.begin()
     assert build.run().phase == DONE
     assert pages == [1, 2, 3, 4]
