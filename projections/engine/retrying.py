@@ -15,6 +15,7 @@ from projections.engine.batches import batch_of
 from projections.engine.catalogue import Generation
 from projections.engine.cutting import cut_after
 from projections.engine.folding import Folding, UnfoldableError
+from projections.engine.leases import is_standby
 from projections.engine.parked import ParkedEvent
 from projections.engine.projection import Connection, Projection
 
@@ -56,6 +57,8 @@ class Retrying:
     def retry(self) -> Retried:
         """Try all of them once, and then what the projection is halted at."""
         with self._connected() as connection:
+            if is_standby(connection):
+                raise NotPossibleError(why="this database is a standby; ask a process on its primary")
             live = self._live(connection)
             if live.version != self._projection.version:
                 return self._lift(connection, live)
