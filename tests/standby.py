@@ -29,13 +29,9 @@ class Replicated:
     primary: ProvisionedUrls
     standby_url: str
     """As the service's role."""
-
     standby_admin_url: str
-
-    def promote(self) -> None:
-        """Make the standby a primary of its own."""
-        with psycopg.connect(self.standby_admin_url, autocommit=True) as connection:
-            connection.execute("SELECT pg_promote()")
+    hosts: tuple[str, str]
+    """How the primary and the standby are named in URLs."""
 
     def level(self) -> None:
         """Wait until the standby has replayed what the primary has committed so far."""
@@ -59,7 +55,7 @@ def replicated(folder: Path) -> Iterator[Replicated]:
         _copy(primary, folder)
         with EmbeddedPostgres(folder / "standby", durable=False) as standby:
             there, here = (_host(server) for server in (primary, standby))
-            yield Replicated(urls, urls.service_url.replace(there, here), standby.url(NAME))
+            yield Replicated(urls, urls.service_url.replace(there, here), standby.url(), (there, here))
 
 
 def _host(server: EmbeddedPostgres) -> str:

@@ -1,5 +1,5 @@
 """Where ledgers are read, and where read models live: in one database, or in two. It opens and cuts connections,
-and reads nothing but what kind of server it has reached."""
+and reads nothing."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -8,10 +8,7 @@ import psycopg
 
 from ledger.persistence import connecting
 from ledger.persistence.connecting import STATEMENT_SECONDS, connect, parameters
-from ledger.persistence.queries import Queries
 from projections.engine.projection import Connection
-
-QUERIES = Queries("projections.engine", "databases.sql")
 
 
 class Connected(psycopg.Connection[Any]):
@@ -71,12 +68,6 @@ class Databases:
     def connect(self, purpose: str, seconds: int = STATEMENT_SECONDS) -> Connected:
         """A connection to the read models."""
         return Connected.to(self, purpose, seconds)
-
-
-def is_standby(connection: Connection) -> bool:
-    """Whether a connection reads a hot standby, on which nothing can be written."""
-    row = connection.execute(QUERIES.is_standby).fetchone()
-    return bool(row and row[0])
 
 
 def source_of(connection: Connection) -> Connection:

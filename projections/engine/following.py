@@ -11,10 +11,10 @@ from psycopg import sql
 from ledger.errors import LedgerError, NotPossibleError
 from ledger.persistence.notices import channel_of
 from projections.engine.catalogue import Generation
-from projections.engine.databases import Databases, cut, is_standby, source_of
+from projections.engine.databases import Databases, cut, source_of
 from projections.engine.folding import AWAY, Folding, UnfoldableError
 from projections.engine.leading import Candidate, Leadership
-from projections.engine.leases import Leases, session_of
+from projections.engine.leases import Leases, is_standby, session_of
 from projections.engine.projection import Connection, Projection
 from projections.engine.rebuilding import Rebuild
 from projections.engine.rebuilds import DONE, FAILED
@@ -31,8 +31,8 @@ MAX_RETRY_SECONDS = 5.0
 SWEEP_SECONDS = 30.0
 """How often replaced generations are looked for, to be dropped."""
 RENEWAL_SECONDS = 1.0
-STANDBY_SECONDS = 5.0
-"""How often a server on which nothing can be written is looked at again."""
+PROMOTION_SECONDS = 1.0
+"""How often a standby is asked whether it still is one."""
 STATEMENT_SECONDS = 60
 STUCK_SECONDS = 2 * STATEMENT_SECONDS
 """The server ends statements before; when it has not, nothing comes through."""
@@ -104,11 +104,7 @@ class Following:
             try:
                 with self._databases.connect(f"follower {self.name}", STATEMENT_SECONDS) as connection:
                     self._connection = connection
-                    if is_standby(connection):
-                        # Others fold on the primary; it may become one.
-                        self.trouble = ""
-                        self._stopping.wait(STANDBY_SECONDS)
-                        continue
+                    self._await_promotion(connection)
                     self._prepare(connection)
                     self.trouble, pause = "", FIRST_RETRY_SECONDS
                     self._follow(connection)
@@ -131,6 +127,13 @@ class Following:
         if trouble != self.trouble:
             log.warning("%s does not follow: %s", self.name, trouble, exc_info=None if expected else error)
         self.trouble = trouble
+
+    def _await_promotion(self, connection: Connection) -> None:
+        """On a standby there is nothing to do: its read models come with the rest of the database."""
+        while not self._stopping.is_set() and is_standby(connection):
+            self.trouble = ""
+            self._resign()
+            self._stopping.wait(PROMOTION_SECONDS)
 
     def _prepare(self, connection: Connection) -> None:
         self._catalogue.ensure(connection, self._folding.projection)

@@ -43,6 +43,12 @@ def session_of(connection: Connection) -> Session:
     return Session(*row)
 
 
+def is_standby(connection: Connection) -> bool:
+    """Whether the database only reads, so that nobody can lead there, until it is promoted."""
+    row = connection.execute(QUERIES.is_standby).fetchone()
+    return row is not None and bool(row[0])
+
+
 class Leases:
     """The statements, on behalf of one process, the holder."""
 

@@ -5,6 +5,10 @@
 -- The session that asks. A process number is given again; with its beginning it is not.
 SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()
 
+-- name: is_standby
+-- Whether the database is a copy that only reads, until it is promoted.
+SELECT pg_is_in_recovery()
+
 -- name: enter
 -- A lease that has run out already: it is taken like any other.
 INSERT INTO {catalogue}.leaders (name, holder, epoch, expires_at) VALUES (%(name)s, %(holder)s, 0, '-infinity')

@@ -11,9 +11,10 @@ from ledger.persistence import install
 from projections.engine.building import Build
 from projections.engine.cancelling import cancel
 from projections.engine.catalogue import Catalogue
-from projections.engine.databases import Databases, is_standby, source_of
+from projections.engine.databases import Databases, source_of
 from projections.engine.freezing import Freeze
 from projections.engine.frozen import drop_generation
+from projections.engine.leases import is_standby
 from projections.engine.pacing import Pace
 from projections.engine.projection import Connection, Projection
 from projections.engine.rebuilding import Rebuild
@@ -122,8 +123,7 @@ class Operations:
 def refuse_standby(connection: Connection) -> None:
     """Refuse to write where nothing can be written; NotPossibleError."""
     if is_standby(connection):
-        why = "this process reads a standby of the database; ask one that follows on the primary"
-        raise NotPossibleError(why=why)
+        raise NotPossibleError(why="this database is a standby; ask a process on its primary")
 
 
 def refuse_unknown(connection: Connection, ledger: str) -> None:

@@ -15,7 +15,7 @@ from projections.engine.catalogue import Generation
 from projections.engine.cutting import cut_after
 from projections.engine.databases import Databases, source_of
 from projections.engine.folding import Folding, UnfoldableError
-from projections.engine.operations import refuse_standby
+from projections.engine.leases import is_standby
 from projections.engine.parked import ParkedEvent
 from projections.engine.projection import Connection, Projection
 
@@ -57,6 +57,8 @@ class Retrying:
     def retry(self) -> Retried:
         """Try all of them once, and then what the projection is halted at."""
         with self._connected() as connection:
+            if is_standby(connection):
+                raise NotPossibleError(why="this database is a standby; ask a process on its primary")
             live = self._live(connection)
             if live.version != self._projection.version:
                 return self._lift(connection, live)
@@ -129,7 +131,6 @@ class Retrying:
             ):
                 if not install.exists(source_of(connection), self._ledger):
                     raise NotFoundError(kind="ledger", id=self._ledger)
-                refuse_standby(connection)
                 if not self._catalogue.is_made(connection):
                     raise NotPossibleError(why=f"the projections of {self._ledger} are not built yet")
                 yield connection

@@ -8,14 +8,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
 from campaigns.proxy import proxied
-from ledger.errors import NotFoundError, NotPossibleError
+from ledger.errors import NotFoundError
 from ledger.persistence.install import create_ledger
 from ledger.persistence.log import PAGE_BYTES
 from projections.engine import Engine, ProjectionState
@@ -25,11 +24,9 @@ from projections.engine.freezing import Freeze
 from projections.engine.projection import Parking
 from projections.engine.reading import ReadSide, read_pool
 from projections.engine.rebuilds import DONE
-from projections.service import READ_MODELS
 from tests.followed import Ledger, Tally, event_at, until
 from tests.postgres import Cluster, Database
 from tests.served import serving
-from tests.standby import Replicated, replicated
 
 
 @pytest.fixture
@@ -199,58 +196,3 @@ def asked(address: str, *words: str) -> Any:
     answer = json.loads(done.stdout)
     answer.get("basis", {}).pop("generation", None)
     return answer
-
-
-# A hot standby
-
-
-@pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Replicated]:
-    with replicated(tmp_path) as made:
-        yield made
-
-
-@pytest.mark.newest
-def test_a_process_that_only_reads_answers_from_a_standby(pair: Replicated) -> None:
-    primary = {"LEDGER_DATABASE_URL": pair.primary.service_url}
-    standby = {"LEDGER_DATABASE_URL": pair.standby_url}
-    with serving("--seed", environment=primary) as writer:
-        head = str(json.loads(run(writer.address, "ledgers"))["ledgers"][0]["size"])
-        expected = asked(writer.address, "casualties", "--group-by", "party", "--min-position", head)
-        with serving("--role", "read", environment=standby) as reader:
-            # It waits for what the primary's process has committed, as in any other process.
-            assert asked(reader.address, "casualties", "--group-by", "party", "--min-position", head) == expected
-            listed = json.loads(run(reader.address, "projections"))["projections"]
-            assert [each["name"] for each in listed] == sorted(each.name for each in READ_MODELS)
-            assert all(int(each["position"]) == int(head) for each in listed)
-            refused = run(reader.address, "rebuild", "casualties", succeeds=False)
-            assert "standby" in refused
-            assert "Traceback" not in reader.output
-
-
-@pytest.mark.newest
-def test_a_standby_is_never_written_to_and_followed_once_it_is_a_primary(pair: Replicated) -> None:
-    reader = Engine(Databases.one(pair.standby_url), [Tally()])
-    writer = Engine(Databases.one(pair.primary.service_url), [Tally()])
-    writer.start()
-    reader.start()
-    try:
-        state = until(lambda: writer.state("main", "tally"), lambda now: now.generation == 1)
-        pair.level()
-        seen = until(lambda: reader.state("main", "tally"), lambda now: now.generation == 1)
-        assert (seen.leader, reader.troubles) == (state.leader, {}) or seen.leader is None
-        with pytest.raises(NotPossibleError, match="standby"):
-            reader.operations.rebuild("main", "tally")
-        writer.stop()
-        pair.promote()
-        until(lambda: reader.state("main", "tally"), lambda now: now.leader == reader.holder)
-    finally:
-        reader.stop()
-        writer.stop()
-
-
-def run(address: str, *words: str, succeeds: bool = True) -> str:
-    command = [sys.executable, "-m", "ledger", "--address", address, "--json", *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode == 0) is succeeds, done.stderr
-    return done.stdout if succeeds else done.stderr

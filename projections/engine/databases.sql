@@ -1,4 +1,0 @@
--- What is asked of a server.
-
--- name: is_standby
-SELECT pg_is_in_recovery()
