@@ -11,6 +11,7 @@ from ledger.cli.failures import REFUSED
 from ledger.cli.generations import drop
 from ledger.cli.options import limit_option
 from ledger.cli.paging import whole
+from ledger.cli.rebuilds import roll_back
 from ledger.cli.session import Session, connected, example
 from ledger.cli.tables import print_json, print_more, print_table, table
 from ledger.cli.verification import verify
@@ -110,5 +111,5 @@ def retry(session: Session, name: str) -> None:
         click.get_current_context().exit(REFUSED)
 
 
-for each in (verify, drop):
+for each in (verify, drop, roll_back):
     projections.add_command(each)

@@ -1,4 +1,5 @@
-"""`rebuild`: builds read models anew beside the live ones, shows how far that is, and ends it on request."""
+"""`rebuild` and `projections roll-back`: builds read models anew beside the live ones, shows how far that is, ends it
+on request, and goes back to an older version."""
 
 from typing import Any
 
@@ -63,6 +64,23 @@ def rebuild(session: Session, name: str | None, every: bool, at_position: int | 
     _refuse_undone(last)
 
 
+@click.command("roll-back", epilog=example("incident-ledger projections roll-back casualties"))
+@click.argument("name")
+@connected
+def roll_back(session: Session, name: str) -> None:
+    """Go back to the version of the program that is asked, after a newer one has replaced it.
+
+    Deploy the older program, then ask it. The generation that was replaced is kept for a day; it is brought level and
+    swapped in. The newer version is not built again by itself; `rebuild`, asked of the newer program, does that.
+    """
+    request = messages.RollBackProjectionRequest(ledger=session.ledger, name=name)
+    last = shown(session, session.stub(ProjectionServiceStub).RollBackProjection(request, timeout=session.timeout))
+    if not session.as_json:
+        for each in last.values():
+            _print_result(session.out, each)
+    _refuse_undone(last)
+
+
 def _refuse_undone(last: dict[str, Any]) -> None:
     """Tell what has not become of the rebuilds."""
     undone = [
@@ -89,6 +107,9 @@ def _print_result(console: Console, last: Any) -> None:
     if last.purpose == messages.REBUILD_PURPOSE_FREEZE:
         said = f"{last.name}: generation {last.generation} is frozen at position {wording.number(last.done)}"
         console.print(f"{said} (digest {last.state_digest[:16]}).")
+        return
+    if last.purpose == messages.REBUILD_PURPOSE_ROLL_BACK:
+        console.print(f"{last.name}: generation {last.generation} serves again, at {wording.number(last.done)}.")
         return
     console.print(f"{last.name}: generation {last.generation} serves now, built from {counts(last)}.")
     if last.state_digest and last.replaced_digest:

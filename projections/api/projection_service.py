@@ -72,6 +72,14 @@ class ProjectionServicer(projection_service_pb2_grpc.ProjectionServiceServicer):
             raise InvalidRequestError([Violation("name", "is not empty; name one projection, or ask for all")])
         return operations.rebuild_all(ledger, request.at_position)
 
+    async def RollBackProjection(
+        self, request: pb.RollBackProjectionRequest, context: Context
+    ) -> AsyncIterator[pb.RollBackProjectionResponse]:
+        ledger, name = ledger_name(request.ledger), projection_name(request.name)
+        running = await asyncio.to_thread(self._engine.operations.roll_back, ledger, name)
+        async for progress in _steps(running):
+            yield pb.RollBackProjectionResponse(progress=progress_to_proto(progress))
+
     async def DropGeneration(
         self, request: pb.DropGenerationRequest, context: Context
     ) -> pb.DropGenerationResponse:

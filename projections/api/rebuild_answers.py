@@ -7,6 +7,7 @@ from projections.engine.freezing import Freeze
 from projections.engine.frozen import FrozenGeneration
 from projections.engine.rebuilding import Rebuild
 from projections.engine.rebuilds import RebuildProgress
+from projections.engine.rolling_back import RollBack
 from projections.engine.verifying import Verdict, Verification
 
 PHASES = {
@@ -22,6 +23,7 @@ PURPOSES = {
     Rebuild.purpose: pb.REBUILD_PURPOSE_REBUILD,
     Verification.purpose: pb.REBUILD_PURPOSE_VERIFY,
     Freeze.purpose: pb.REBUILD_PURPOSE_FREEZE,
+    RollBack.purpose: pb.REBUILD_PURPOSE_ROLL_BACK,
 }
 DIFFERENCES = {
     digest.CHANGED: pb.DIFFERENCE_KIND_CHANGED,

@@ -21,6 +21,8 @@ MAX_IDENTIFIER = 63
 """PostgreSQL cuts longer names off, and two generations would share a schema."""
 RETIRED_SECONDS = 60
 """How long a replaced generation stays for readers that have just looked it up."""
+KEPT_SECONDS = 86_400
+"""How long one of another version stays, so that an operator can go back to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +126,20 @@ class Catalogue:
 
     def swap(self, connection: Connection, old: Generation, new: Generation) -> None:
         """Make another generation live; the caller holds the lock."""
-        connection.execute(self.query("go_live"), {"name": new.name, "number": new.number})
+        versions = {"version": new.version, "replaced_version": old.version}
+        connection.execute(self.query("go_live"), {"name": new.name, "number": new.number, **versions})
         self.set_status(connection, new, "live")
         self.set_status(connection, old, "retired")
+
+    def is_withdrawn(self, connection: Connection, name: str, version: int) -> bool:
+        """Whether an operator went back from this version, or from a newer one."""
+        return version <= int(self._one(connection, "withdrawn_version", name=name)[0])
+
+    def take_back(self, connection: Connection, projection: Projection) -> Generation | None:
+        """Take the newest generation of the projection's version that was replaced, to build on."""
+        values = {"name": projection.name, "version": projection.version}
+        row = connection.execute(self.query("take_back"), values).fetchone()
+        return Generation(*row) if row else None
 
     def set_status(self, connection: Connection, generation: Generation, status: str) -> None:
         """Tell what a generation is for."""
@@ -148,9 +161,7 @@ class Catalogue:
     def drop_retired(self, connection: Connection, name: str, grace: float = RETIRED_SECONDS) -> bool:
         """Drop one generation that was replaced some time ago, or a frozen one that a redaction reaches into; false
         where there is none."""
-        frozen = connection.execute(self.query("frozen_ranges"), {"name": name}).fetchall()
-        reached = [number for number, *values in frozen if self._redacted_within(connection, *values)]
-        asked = {"name": name, "grace": grace, "reached": reached}
+        asked = {"name": name, "grace": grace, "kept": KEPT_SECONDS, "redacted": self._redacted(connection, name)}
         with connection.transaction():
             row = connection.execute(self.query("droppable"), asked).fetchone()
             dropped = row is not None and self.drop(connection, Generation(*row))
@@ -158,10 +169,14 @@ class Catalogue:
             log.warning("frozen generation %d of %s is dropped: a redaction concerns it", row[1], name)
         return dropped
 
-    def _redacted_within(self, connection: Connection, position: int, began_at: int) -> bool:
-        """Whether a payload up to a position is gone by an act after another one."""
-        values = {"position": position, "began_at": began_at}
-        return bool(self._one(source_of(connection), "redacted_within", **values)[0])
+    def _redacted(self, connection: Connection, name: str) -> list[int]:
+        """The generations that take nothing any more, and from whose content something was redacted since."""
+        numbers = []
+        for number, *values in connection.execute(self.query("resting"), {"name": name}).fetchall():
+            asked = dict(zip(("position", "began_at"), values, strict=True))
+            if self._one(source_of(connection), "redacted_within", **asked)[0]:
+                numbers.append(number)
+        return numbers
 
     def leftovers(self, connection: Connection, name: str) -> list[Generation]:
         """What builds have made that are not over, or that have left it behind."""

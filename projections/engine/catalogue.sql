@@ -60,6 +60,8 @@ CREATE TABLE IF NOT EXISTS {catalogue}.parked (
 ALTER TABLE {catalogue}.generations
     ADD COLUMN IF NOT EXISTS complete boolean NOT NULL DEFAULT true,  -- has what only questions need
     ADD COLUMN IF NOT EXISTS began_at bigint NOT NULL DEFAULT 0;      -- the ledger's head when it was begun
+ALTER TABLE {catalogue}.projections
+    ADD COLUMN IF NOT EXISTS withdrawn_version integer NOT NULL DEFAULT 0;  -- an operator went back from it
 ALTER TABLE {catalogue}.rebuilds
     ADD COLUMN IF NOT EXISTS purpose text NOT NULL DEFAULT 'rebuild',    -- what becomes of the generation
     ADD COLUMN IF NOT EXISTS at_position bigint NOT NULL DEFAULT 0,      -- where it ends, if not where the live one is
@@ -119,7 +121,24 @@ UPDATE {catalogue}.generations SET halted_because = %(reason)s
  WHERE name = %(name)s AND number = %(number)s AND position = %(position)s
 
 -- name: go_live
-UPDATE {catalogue}.projections SET live_generation = %(number)s WHERE name = %(name)s
+-- Who goes back to an older version withdraws the newer one, until it is made live again.
+UPDATE {catalogue}.projections
+   SET live_generation = %(number)s,
+       withdrawn_version = CASE WHEN %(version)s < %(replaced_version)s THEN greatest(withdrawn_version, %(replaced_version)s)
+                                WHEN %(version)s >= withdrawn_version THEN 0
+                                ELSE withdrawn_version END
+ WHERE name = %(name)s
+
+-- name: withdrawn_version
+SELECT withdrawn_version FROM {catalogue}.projections WHERE name = %(name)s
+
+-- name: take_back
+-- The newest generation of a version that was replaced and is still kept; who drops it has it locked.
+UPDATE {catalogue}.generations SET status = 'building'
+ WHERE status = 'retired' AND name = %(name)s
+   AND number = (SELECT max(number) FROM {catalogue}.generations
+                  WHERE name = %(name)s AND version = %(version)s AND status = 'retired')
+RETURNING name, number, schema, version, position, status, halted_because, complete
 
 -- name: set_status
 UPDATE {catalogue}.generations
@@ -142,16 +161,30 @@ DROP SCHEMA IF EXISTS {schema} CASCADE
 
 -- name: droppable
 -- The oldest generation that can be dropped, kept from the other processes: one that was replaced some time ago, or a
--- frozen one with content that was redacted after it had been begun. A frozen one takes no redaction.
+-- frozen one with content that was redacted after it had been begun. Neither takes redactions. The newest one of another
+-- version than the live one is kept longer, to go back to, unless something was redacted since.
 SELECT name, number, schema, version, position, status, halted_because, complete
   FROM {catalogue}.generations
  WHERE name = %(name)s
    AND (status = 'retired' AND retired_at < now() - make_interval(secs => %(grace)s)
-        OR status = 'frozen' AND number = ANY (%(reached)s::int[]))
+        AND (number IS DISTINCT FROM (SELECT max(other.number)
+                                        FROM {catalogue}.projections AS p
+                                        JOIN {catalogue}.generations AS live
+                                          ON live.name = p.name AND live.number = p.live_generation
+                                        JOIN {catalogue}.generations AS other
+                                          ON other.name = p.name AND other.version <> live.version
+                                       WHERE p.name = %(name)s AND other.status = 'retired')
+             OR retired_at < now() - make_interval(secs => %(kept)s)
+             OR number = ANY (%(redacted)s::int[]))
+        OR status = 'frozen' AND number = ANY (%(redacted)s::int[]))
  ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED
 
--- name: frozen_ranges
-SELECT number, position, began_at FROM {catalogue}.generations WHERE name = %(name)s AND status = 'frozen'
+-- name: resting
+-- Generations that take nothing any more; for a frozen one only what it holds matters, a replaced one may go on.
+SELECT number, CASE status WHEN 'frozen' THEN position ELSE 9223372036854775807 END,
+       CASE status WHEN 'frozen' THEN began_at ELSE position END
+  FROM {catalogue}.generations
+ WHERE name = %(name)s AND status IN ('frozen', 'retired')
 
 -- name: redacted_within
 SELECT EXISTS (SELECT FROM {ledger}.redactions WHERE target_position <= %(position)s AND act_position > %(began_at)s)

@@ -165,7 +165,8 @@ class Following:
             # Whoever can fold what is live leads it. Who builds a newer version does not wait for that lease: the
             # older program keeps it for as long as it runs.
             self._resign()
-            return seen.version < mine and not self._is_halted(seen) and self._renew(connection, seen)
+            newer = seen.version < mine and not self._catalogue.is_withdrawn(connection, self.name, mine)
+            return newer and not self._is_halted(seen) and self._renew(connection, seen)
         if not self._stands:
             self._stand(connection)
         epoch = self._leadership.epoch(self._catalogue.ledger, self.name)

@@ -18,6 +18,7 @@ from projections.engine.leases import is_standby
 from projections.engine.pacing import Pace
 from projections.engine.projection import Connection, Projection
 from projections.engine.rebuilding import Rebuild
+from projections.engine.rolling_back import RollBack
 from projections.engine.running import RunningBuild
 from projections.engine.verifying import Verification
 
@@ -64,6 +65,12 @@ class Operations:
                 build.refuse(error)
             builds.append(build)
         return [self._started(ledger, build) for build in builds]
+
+    def roll_back(self, ledger: str, name: str) -> RunningBuild:
+        """Begin to go back to this program's version; NotPossibleError where it serves, or none of it is kept."""
+        projection = self.named(name)
+        self._refuse_unknown(ledger)
+        return self._begun(ledger, RollBack(self._databases, ledger, projection, self._stopping))
 
     def drop_generation(self, ledger: str, name: str, number: int, seconds: float) -> None:
         """Drop a generation that is not needed any more; NotPossibleError where it is."""

@@ -16,12 +16,13 @@ from projections.engine.freezing import Freeze
 from projections.engine.projection import Connection, Projection
 from projections.engine.rebuilding import Rebuild
 from projections.engine.rebuilds import Newest, Rebuilds
+from projections.engine.rolling_back import RollBack
 from projections.engine.running import RunningBuild
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0
-RESUMABLE: dict[str, type[Build]] = {Rebuild.purpose: Rebuild, Freeze.purpose: Freeze}
+RESUMABLE: dict[str, type[Build]] = {Rebuild.purpose: Rebuild, Freeze.purpose: Freeze, RollBack.purpose: RollBack}
 
 
 class Resuming:

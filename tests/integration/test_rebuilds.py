@@ -16,7 +16,7 @@ import pytest
 
 from campaigns.proxy import proxied
 from ledger.errors import DeadlineError, NotPossibleError
-from projections.engine import Engine, ProjectionState, building, cancelling, resuming
+from projections.engine import Connection, Engine, ProjectionState, building, cancelling, resuming
 from projections.engine.building import Build
 from projections.engine.databases import Databases
 from projections.engine.rebuilding import Rebuild
@@ -333,6 +333,55 @@ def test_a_rebuild_waits_for_nothing_when_nothing_comes_through(database: Databa
         assert time.monotonic() < begun_to_stop + 10
         watching.operations.cancel_rebuild("main", "tally", PATIENCE)
         assert generations(database) == {1: "live"}
+
+
+def test_one_that_is_ahead_of_the_live_generation_waits_to_be_compared(database: Database, ledger: Ledger) -> None:
+    ledger.append(*"A" * 40)
+    with running(database, Tally()) as engine:
+        reaching(engine, 40)
+    ledger.append(*"B" * 20)
+    halt = "UPDATE ledger_main_projections.generations SET halted_because = %s WHERE number = 1"
+    with psycopg.connect(database.service_url) as connection:
+        connection.execute(halt, ("something",))
+    stopping, tally = threading.Event(), Tally()
+    tally.before_digest = stopping.set
+    rebuild = Rebuild(Databases.one(database.service_url), "main", tally, stopping)
+    rebuild.begin()
+    assert rebuild.run().phase == INTERRUPTED
+    with psycopg.connect(database.service_url) as connection:
+        connection.execute(halt, ("",))  # the live one is to be compared again, and has taken less
+    resumed = begun(database, Tally())
+    thread = threading.Thread(target=resumed.run)
+    thread.start()
+    time.sleep(0.5)
+    assert thread.is_alive()
+    with running(database, Tally()) as engine:
+        thread.join(PATIENCE)
+        done = resumed.progress
+        assert (done.phase, done.compared_position, done.state_digest) == (DONE, 60, done.replaced_digest)
+        assert reaching(engine, 60).generation == 2
+
+
+def test_what_was_swapped_is_done_although_nobody_could_say_so(
+    database: Database, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.append("A")
+    with running(database, Tally()) as engine:
+        reaching(engine, 1)
+    swap = Rebuild._swap
+
+    def swap_and_die(self: Rebuild, connection: Connection) -> bool:
+        swapped = swap(self, connection)
+        connection.close()
+        return swapped
+
+    monkeypatch.setattr(Rebuild, "_swap", swap_and_die)
+    assert begun(database, Tally()).run().phase == INTERRUPTED
+    with running(database, Tally()) as engine:
+        state = engine.state("main", "tally")
+        assert (state.generation, state.rebuild) == (2, None)
+        with pytest.raises(NotPossibleError, match="no rebuild of tally runs"):
+            engine.operations.cancel_rebuild("main", "tally", 1)
 
 
 # Killing

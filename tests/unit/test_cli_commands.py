@@ -112,7 +112,13 @@ def says(kind: Any, **content: Any) -> Any:
 # Every command
 
 
-WITHIN_GROUPS = ("export incidents", "export casualties", "projections verify", "projections drop")
+WITHIN_GROUPS = (
+    "export incidents",
+    "export casualties",
+    "projections verify",
+    "projections drop",
+    "projections roll-back",
+)
 
 
 @pytest.mark.parametrize("name", [name for name in (*COMMANDS, *WITHIN_GROUPS) if name != "serve"])
@@ -1148,6 +1154,15 @@ def test_a_frozen_generation_is_made_asked_listed_and_dropped(
     server.answers["DropGeneration"] = says(projection.DropGenerationResponse, projection={"generation": 3})
     assert ask("projections", "drop", "casualties", "4") == 0
     assert capsys.readouterr().out == "Generation 4 of casualties is dropped; generation 3 serves.\n"
+
+
+def test_an_older_program_is_asked_to_go_back(
+    ask: Run, server: CannedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = {**DONE, "purpose": "REBUILD_PURPOSE_ROLL_BACK", "generation": 2}
+    server.answers["RollBackProjection"] = [says(projection.RollBackProjectionResponse, progress=done)]
+    assert ask("projections", "roll-back", "casualties") == 0
+    assert "casualties: generation 2 serves again, at 1,000." in capsys.readouterr().out
 
 
 def test_a_rebuild_is_cancelled(ask: Run, server: CannedServer, capsys: pytest.CaptureFixture[str]) -> None:

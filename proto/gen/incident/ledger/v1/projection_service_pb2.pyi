@@ -108,6 +108,8 @@ class _RebuildPurposeEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Rebuild
     """It is compared with the live one, and dropped."""
     REBUILD_PURPOSE_FREEZE: _RebuildPurpose.ValueType  # 3
     """It ends at a position, and is asked beside the live one."""
+    REBUILD_PURPOSE_ROLL_BACK: _RebuildPurpose.ValueType  # 4
+    """It was replaced by a newer version, and becomes live again."""
 
 class RebuildPurpose(_RebuildPurpose, metaclass=_RebuildPurposeEnumTypeWrapper):
     """What becomes of the generation that is built."""
@@ -120,6 +122,8 @@ REBUILD_PURPOSE_VERIFY: RebuildPurpose.ValueType  # 2
 """It is compared with the live one, and dropped."""
 REBUILD_PURPOSE_FREEZE: RebuildPurpose.ValueType  # 3
 """It ends at a position, and is asked beside the live one."""
+REBUILD_PURPOSE_ROLL_BACK: RebuildPurpose.ValueType  # 4
+"""It was replaced by a newer version, and becomes live again."""
 
 class _DifferenceKind:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -687,6 +691,52 @@ class CancelRebuildResponse(message.Message):
     _HasFieldArgType: _TypeAlias = typing.Literal["projection", b"projection"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["projection", b"projection"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class RollBackProjectionRequest(message.Message):
+    """Request of RollBackProjection."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    LEDGER_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    ledger: builtins.str
+    """The ledger; empty means `main`."""
+    name: builtins.str
+    """The projection."""
+    def __init__(
+        self,
+        *,
+        ledger: builtins.str = ...,
+        name: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["ledger", b"ledger", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class RollBackProjectionResponse(message.Message):
+    """Progress of RollBackProjection."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    PROGRESS_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def progress(self) -> RebuildProgress:
+        """How far it is."""
+
+    def __init__(
+        self,
+        *,
+        progress: RebuildProgress | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["progress", b"progress"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["progress", b"progress"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -60,6 +60,11 @@ class ProjectionServiceStub(object):
                 request_serializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.CancelRebuildRequest.SerializeToString,
                 response_deserializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.CancelRebuildResponse.FromString,
                 _registered_method=True)
+        self.RollBackProjection = channel.unary_stream(
+                '/incident.ledger.v1.ProjectionService/RollBackProjection',
+                request_serializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.RollBackProjectionRequest.SerializeToString,
+                response_deserializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.RollBackProjectionResponse.FromString,
+                _registered_method=True)
         self.DropGeneration = channel.unary_unary(
                 '/incident.ledger.v1.ProjectionService/DropGeneration',
                 request_serializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.DropGenerationRequest.SerializeToString,
@@ -119,6 +124,15 @@ class ProjectionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RollBackProjection(self, request, context):
+        """Goes back to the version of the program that is asked, where a newer one has replaced it: brings the generation that
+        is still kept level and swaps it in; streams progress. The newer version is not built again by itself from then on.
+        FAILED_PRECONDITION where no newer version serves, or no generation of this one is kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DropGeneration(self, request, context):
         """Drops a generation that is frozen, or was replaced, once nobody reads it; FAILED_PRECONDITION where it is live or is
         being built.
@@ -169,6 +183,11 @@ def add_ProjectionServiceServicer_to_server(servicer, server):
                     servicer.CancelRebuild,
                     request_deserializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.CancelRebuildRequest.FromString,
                     response_serializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.CancelRebuildResponse.SerializeToString,
+            ),
+            'RollBackProjection': grpc.unary_stream_rpc_method_handler(
+                    servicer.RollBackProjection,
+                    request_deserializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.RollBackProjectionRequest.FromString,
+                    response_serializer=incident_dot_ledger_dot_v1_dot_projection__service__pb2.RollBackProjectionResponse.SerializeToString,
             ),
             'DropGeneration': grpc.unary_unary_rpc_method_handler(
                     servicer.DropGeneration,
@@ -322,6 +341,33 @@ class ProjectionService(object):
             '/incident.ledger.v1.ProjectionService/CancelRebuild',
             incident_dot_ledger_dot_v1_dot_projection__service__pb2.CancelRebuildRequest.SerializeToString,
             incident_dot_ledger_dot_v1_dot_projection__service__pb2.CancelRebuildResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollBackProjection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/incident.ledger.v1.ProjectionService/RollBackProjection',
+            incident_dot_ledger_dot_v1_dot_projection__service__pb2.RollBackProjectionRequest.SerializeToString,
+            incident_dot_ledger_dot_v1_dot_projection__service__pb2.RollBackProjectionResponse.FromString,
             options,
             channel_credentials,
             insecure,

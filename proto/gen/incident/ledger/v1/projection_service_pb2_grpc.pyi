@@ -49,6 +49,11 @@ class ProjectionServiceStub:
     """Ends a rebuild, whichever process runs it; the live generation goes on serving. Answers when what was built is
     gone; FAILED_PRECONDITION where no rebuild runs, or it was done first.
     """
+    RollBackProjection: grpc.UnaryStreamMultiCallable[projection_service_pb2.RollBackProjectionRequest, projection_service_pb2.RollBackProjectionResponse]
+    """Goes back to the version of the program that is asked, where a newer one has replaced it: brings the generation that
+    is still kept level and swaps it in; streams progress. The newer version is not built again by itself from then on.
+    FAILED_PRECONDITION where no newer version serves, or no generation of this one is kept.
+    """
     DropGeneration: grpc.UnaryUnaryMultiCallable[projection_service_pb2.DropGenerationRequest, projection_service_pb2.DropGenerationResponse]
     """Drops a generation that is frozen, or was replaced, once nobody reads it; FAILED_PRECONDITION where it is live or is
     being built.
@@ -80,6 +85,11 @@ class ProjectionServiceAsyncStub(ProjectionServiceStub):
     CancelRebuild: aio.UnaryUnaryMultiCallable[projection_service_pb2.CancelRebuildRequest, projection_service_pb2.CancelRebuildResponse]  # type: ignore[assignment]
     """Ends a rebuild, whichever process runs it; the live generation goes on serving. Answers when what was built is
     gone; FAILED_PRECONDITION where no rebuild runs, or it was done first.
+    """
+    RollBackProjection: aio.UnaryStreamMultiCallable[projection_service_pb2.RollBackProjectionRequest, projection_service_pb2.RollBackProjectionResponse]  # type: ignore[assignment]
+    """Goes back to the version of the program that is asked, where a newer one has replaced it: brings the generation that
+    is still kept level and swaps it in; streams progress. The newer version is not built again by itself from then on.
+    FAILED_PRECONDITION where no newer version serves, or no generation of this one is kept.
     """
     DropGeneration: aio.UnaryUnaryMultiCallable[projection_service_pb2.DropGenerationRequest, projection_service_pb2.DropGenerationResponse]  # type: ignore[assignment]
     """Drops a generation that is frozen, or was replaced, once nobody reads it; FAILED_PRECONDITION where it is live or is
@@ -139,6 +149,17 @@ class ProjectionServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> typing.Union[projection_service_pb2.CancelRebuildResponse, abc.Awaitable[projection_service_pb2.CancelRebuildResponse]]:
         """Ends a rebuild, whichever process runs it; the live generation goes on serving. Answers when what was built is
         gone; FAILED_PRECONDITION where no rebuild runs, or it was done first.
+        """
+
+    @abc_1.abstractmethod
+    def RollBackProjection(
+        self,
+        request: projection_service_pb2.RollBackProjectionRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[abc.Iterator[projection_service_pb2.RollBackProjectionResponse], abc.AsyncIterator[projection_service_pb2.RollBackProjectionResponse]]:
+        """Goes back to the version of the program that is asked, where a newer one has replaced it: brings the generation that
+        is still kept level and swaps it in; streams progress. The newer version is not built again by itself from then on.
+        FAILED_PRECONDITION where no newer version serves, or no generation of this one is kept.
         """
 
     @abc_1.abstractmethod
