@@ -1,5 +1,5 @@
-"""`rebuild` and `projections roll-back`: builds read models anew beside the live ones, shows how far that is, ends it
-on request, and goes back to an older version."""
+"""`rebuild` and `projections roll-back`: builds read models anew beside the live ones, shows how far that is, ends
+it on request, and goes back to an older version."""
 
 from typing import Any
 
@@ -70,8 +70,8 @@ def rebuild(session: Session, name: str | None, every: bool, at_position: int | 
 def roll_back(session: Session, name: str) -> None:
     """Go back to the version of the program that is asked, after a newer one has replaced it.
 
-    Deploy the older program, then ask it. The generation that was replaced is kept for a day; it is brought level and
-    swapped in. The newer version is not built again by itself; `rebuild`, asked of the newer program, does that.
+    Deploy the older program, then ask it. The generation that was replaced is kept for a day; it is brought level
+    and swapped in. The newer version is not built again by itself, but by `rebuild`, asked of the newer program.
     """
     request = messages.RollBackProjectionRequest(ledger=session.ledger, name=name)
     last = shown(session, session.stub(ProjectionServiceStub).RollBackProjection(request, timeout=session.timeout))
