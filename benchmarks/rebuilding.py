@@ -1,4 +1,4 @@
-"""Read models built from nothing, on a ledger of a realistic mix: by the engine, alone and one after the other;
+"""Read models built from nothing, on a ledger of a realistic mix: by the engine, alone and all in one pass;
 beside plain SQL that fills the same tables, and beside the library's ProjectionRunner on the same events."""
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from ledger.persistence.connecting import connect
 from ledger.persistence.queries import Queries
 from projections.engine.catalogue import Catalogue
 from projections.engine.databases import Databases
+from projections.engine.operations import Operations
 from projections.engine.projection import Connection, Projection
 from projections.engine.rebuilding import Rebuild
 from projections.engine.rebuilds import COMPARING, DONE, RebuildProgress
@@ -49,11 +50,26 @@ class Course:
     seconds: float = 0.0
     different: int = 0
 
+    def take(self, name: str, final: RebuildProgress) -> None:
+        """How a rebuild ended; SystemExit unless it was whole."""
+        if final.phase != DONE:
+            raise SystemExit(f"{name}: {final.phase}: {final.error}")
+        if final.resumed_from:
+            raise SystemExit(f"{name}: went on with what another rebuild had left")
+        self.events = max(self.events, final.done)
+        self.different += bool(final.replaced_digest) and final.replaced_digest != final.state_digest
+
 
 def rebuild_all(url: str, models: Sequence[Projection], course: Course) -> None:
-    """All of them, one after the other. It is here that one pass for all of them would be asked for."""
-    for model in models:
-        rebuild_one(url, model, course)
+    """All of them in one pass over the ledger."""
+    began = time.perf_counter()
+    operations = Operations(Databases.one(url), {each.name: each for each in models}, threading.Event())
+    builds = operations.rebuild_all(LEDGER)
+    for build in builds:
+        build.join()
+    course.seconds = course.filled_seconds = time.perf_counter() - began
+    for build in builds:
+        course.take(build.name, build.progress)
 
 
 def rebuild_one(url: str, model: Projection, course: Course) -> None:
@@ -67,15 +83,9 @@ def rebuild_one(url: str, model: Projection, course: Course) -> None:
 
     rebuild = Rebuild(Databases.one(url), LEDGER, model, threading.Event())
     rebuild.begin()
-    final = rebuild.run(told)
-    if final.phase != DONE:
-        raise SystemExit(f"{model.name}: {final.phase}: {final.error}")
-    if final.resumed_from:
-        raise SystemExit(f"{model.name}: went on with what another rebuild had left")
-    course.events = max(course.events, final.done)
+    course.take(model.name, rebuild.run(told))
     course.seconds += time.perf_counter() - began
     course.filled_seconds += filled
-    course.different += bool(final.replaced_digest) and final.replaced_digest != final.state_digest
 
 
 @dataclass
@@ -126,7 +136,10 @@ def measure(orders: Orders) -> dict[str, Any]:
         for model in models if orders.first else ():
             outdate(connection, catalogue, model)
         with watched(orders.url) as watch:
-            rebuild_all(orders.url, models, course)
+            if len(models) > 1:
+                rebuild_all(orders.url, models, course)
+            for model in models if len(models) == 1 else ():
+                rebuild_one(orders.url, model, course)
         for model in models:
             while catalogue.drop_retired(connection, model.name, grace=0.0):
                 pass
