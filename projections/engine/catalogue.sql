@@ -121,11 +121,10 @@ UPDATE {catalogue}.generations SET halted_because = %(reason)s
  WHERE name = %(name)s AND number = %(number)s AND position = %(position)s
 
 -- name: go_live
--- Who goes back to an older version withdraws the newer one, until it is made live again.
+-- Who goes back to an older version withdraws the newer one.
 UPDATE {catalogue}.projections
    SET live_generation = %(number)s,
        withdrawn_version = CASE WHEN %(version)s < %(replaced_version)s THEN greatest(withdrawn_version, %(replaced_version)s)
-                                WHEN %(version)s >= withdrawn_version THEN 0
                                 ELSE withdrawn_version END
  WHERE name = %(name)s
 
