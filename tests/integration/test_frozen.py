@@ -82,6 +82,11 @@ async def test_it_answers_beside_the_live_one(database: Database, ledger: Ledger
         with pytest.raises(NotFoundError, match="frozen generation of tally 3"):
             async with read_side.answering("main", "tally", AsOf(generation=3)):
                 pass
+        rebuild = await asyncio.to_thread(engine.operations.rebuild, "main", "tally")
+        await asyncio.to_thread(rebuild.join)
+        with pytest.raises(NotFoundError, match="frozen generation of tally 1"):  # replaced, and soon dropped
+            async with read_side.answering("main", "tally", AsOf(generation=1)):
+                pass
         newer = ReadSide(read_side._pool, [Tally(version=2)])
         with pytest.raises(NotPossibleError, match="of version 1"):
             async with newer.answering("main", "tally", AsOf(generation=2)):
@@ -215,6 +220,25 @@ def test_nobody_is_far_ahead_of_the_slowest(database: Database, ledger: Ledger) 
             thread.join(PATIENCE)
         assert [build.progress.phase for build in builds] == [DONE, DONE]
         assert SMALL_BATCH <= max(ahead) <= 3 * SMALL_BATCH
+
+
+def test_nobody_waits_for_one_that_has_failed(database: Database, ledger: Ledger) -> None:
+    ledger.append(*"A" * 30, "P", *"A" * 300)
+    with running(database, Tally("failing"), Tally("other")) as engine:
+        for name in ("failing", "other"):
+            reaching(engine, 331, name)
+        pace = Pace(2 * SMALL_BATCH)
+        tallies = [Tally("failing", poison=frozenset("P")), Tally("other")]
+        builds = [Rebuild(Databases.one(database.service_url), "main", each, threading.Event()) for each in tallies]
+        for build in builds:
+            build.begin()
+            build.keep(pace)
+        threads = [threading.Thread(target=build.run, daemon=True) for build in builds]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE)
+        assert [build.progress.phase for build in builds] == [FAILED, DONE]
 
 
 def test_who_lags_behind_is_brought_level_first_and_who_waits_can_be_cancelled(

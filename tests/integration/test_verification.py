@@ -12,7 +12,7 @@ from ledger.errors import NotPossibleError
 from projections.engine import Connection, Engine, ProjectionState, resuming
 from projections.engine.databases import Databases
 from projections.engine.digest import MOST_ROWS, RowDifference, TableDifference, differences, digest_of_schema
-from projections.engine.rebuilds import CANCELLED, COMPARING, DONE, FAILED
+from projections.engine.rebuilds import CANCELLED, COMPARING, DONE, FAILED, INTERRUPTED
 from projections.engine.running import RunningBuild
 from projections.engine.verifying import Verdict, Verification
 from projections.history import ReadModel
@@ -174,6 +174,25 @@ def test_a_verification_is_cancelled_and_one_that_died_is_cleared(
         with psycopg.connect(database.service_url) as connection:
             row = connection.execute("SELECT phase, error FROM ledger_main_projections.rebuilds").fetchone()
         assert row == (FAILED, "its process has ended")
+
+
+def test_a_verification_begins_anew_and_not_on_what_another_one_left(database: Database, ledger: Ledger) -> None:
+    ledger.append(*"AAB")
+    with running(database, Tally()) as engine:
+        reaching(engine, 3)
+    stopping, tally = threading.Event(), Tally()
+    tally.after_fold = stopping.set
+    ending = Verification(Databases.one(database.service_url), "main", tally, stopping)
+    ending.begin()
+    assert ending.run().phase == INTERRUPTED
+    by_hand(database, "UPDATE ledger_main_tally_g2.tally SET total = 7 WHERE type = 'A'")
+    again = Verification(Databases.one(database.service_url), "main", Tally(), threading.Event())
+    again.begin()
+    assert (again.progress.generation, again.progress.resumed_from) == (3, 0)
+    again.run()
+    assert again.verdict is not None
+    assert again.verdict.equal
+    assert generations(database) == {1: "live"}
 
 
 # Digests
