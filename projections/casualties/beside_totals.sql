@@ -67,10 +67,11 @@
     INSERT INTO current_tolls
     SELECT event_id, held_from, form_position, incident_id, left_out FROM fresh_toll
 ), stale_beside AS (
-    DELETE FROM tolls_beside
-     WHERE (grouping, form_position) IN (SELECT grouping, form_position
-                                           FROM stale_toll CROSS JOIN generate_series(1, %(kept)s::int) AS grouping)
-    RETURNING *
+    DELETE FROM tolls_beside AS t
+     USING (SELECT number::smallint AS grouping, form_position
+              FROM stale_toll CROSS JOIN generate_series(1, %(kept)s::int) AS number) AS stale
+     WHERE t.grouping = stale.grouping AND t.form_position = stale.form_position
+    RETURNING t.*
 ), fresh_beside AS (
     INSERT INTO tolls_beside
     SELECT grouping, form_position, event_id, held_from

@@ -10,7 +10,7 @@
 -- A batch concerns few rows of large tables, of which the planner may know nothing yet: it shall look them up, and
 -- need not plan anew what is always done in the same way.
 SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
-       set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true),
+       set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true), set_config('enable_sort', 'off', true),
        set_config('plan_cache_mode', 'force_generic_plan', true), set_config('work_mem', '64MB', true)
 
 -- name: usual_settings
@@ -18,6 +18,7 @@ SET LOCAL enable_seqscan TO DEFAULT;
 SET LOCAL enable_hashjoin TO DEFAULT;
 SET LOCAL enable_mergejoin TO DEFAULT;
 SET LOCAL jit TO DEFAULT;
+SET LOCAL enable_sort TO DEFAULT;
 SET LOCAL plan_cache_mode TO DEFAULT;
 SET LOCAL work_mem TO DEFAULT;
 
