@@ -23,7 +23,7 @@ OUTCOMES = {name: outcome.value for name, (_, outcome) in CLASS_AND_OUTCOME.item
 
 CASUALTIES = ReadModel(
     name="casualties",
-    version=3,
+    version=4,
     package="projections.casualties",
     claim_types=CASUALTY_TYPES | FORCE_TYPES,
     names={
@@ -33,4 +33,5 @@ CASUALTIES = ReadModel(
         "parties": array_of((*ROLES, "victim_party")),
     },
     keeping=Totals(),
+    reads=frozenset({3}),  # the same tables; words next to letters that are not ASCII were read otherwise
 )

@@ -41,6 +41,14 @@ class Connected(psycopg.Connection[Any]):
         """The connection to another database, if there is one by now."""
         return self._source
 
+    def __exit__(self, *raised: Any) -> None:
+        """Leave no connection behind, also where the other one is broken."""
+        try:
+            super().__exit__(*raised)
+        finally:
+            if self._source is not None:
+                self._source.close()
+
     def close(self) -> None:
         """Close both."""
         if self._source is not None:

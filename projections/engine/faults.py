@@ -12,6 +12,7 @@ MAX_TOLD = 300
 SCHEMA_STATES = ("23", "3F", "42")
 """Classes of SQLSTATE whose messages quote names of the schema, and no values."""
 SCHEMA_STATE_LENGTH = 2
+BYTES_STATE = "22021"
 QUOTED = re.compile(r"(?<!\w)(['\"])(.*)\1", re.DOTALL)
 """From the first quotation mark to the last: what is quoted can itself hold some."""
 
@@ -34,6 +35,8 @@ def _told(error: Exception) -> str:
     kind = type(error).__name__
     if isinstance(error, psycopg.Error):
         message = error.diag.message_primary or "no message"
+        if error.sqlstate == BYTES_STATE:
+            return kind  # the message is made of the bytes
         named = (error.sqlstate or "")[:SCHEMA_STATE_LENGTH] in SCHEMA_STATES
         return f"{kind}: {message if named else _without_values(message)}"
     faults = getattr(error, "errors", None)

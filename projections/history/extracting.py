@@ -21,7 +21,10 @@ from ledger.persistence.queries import Queries
 from projections.engine.projection import Connection
 
 QUERIES = Queries("projections.history", "extracting.sql")
-CODEBOOKS = (DatePrecision, PlacePrecision, Credibility, KindOfViolence)
+LATER = sql.SQL(QUERIES.later_form)
+NUMBERED = (DatePrecision, PlacePrecision, Credibility, KindOfViolence)
+WORDS = (Verification, EventClarity)
+"""Codebooks of which the words are kept, not the numbers."""
 
 
 class Extraction:
@@ -36,10 +39,10 @@ class Extraction:
         common = sql.SQL(QUERIES.columns).format(**_codes(), **_words(), actors=_actors())
         added = sql.SQL(columns).format(**names)
         self._columns = sql.SQL(",\n").join([common, added] if columns else [common])
-        self._recorded = self._select(QUERIES.form_of_claim)
+        self._recorded = self._select(sql.SQL(QUERIES.form_of_claim).format(**_codes()))
         self._takes: dict[bytes, bytes] = {}
         """Statements as they are sent: composing one takes as long as planning it."""
-        self._later = sql.SQL(QUERIES.insert).format(select=self._select(QUERIES.later_form)).as_bytes()
+        self._later = sql.SQL(QUERIES.insert).format(select=self._select(LATER)).as_bytes()
 
     def take(self, batch: sql.Composable) -> bytes:
         """The statement that takes what a batch recorded."""
@@ -52,7 +55,7 @@ class Extraction:
     def check(self, connection: Connection) -> None:
         """Refuse columns that are not those of the table, in its order."""
         there = connection.execute(QUERIES.names).fetchone()
-        given = connection.execute(self._select(QUERIES.later_form), {"forms": "[]"}).description
+        given = connection.execute(self._select(LATER), {"forms": "[]"}).description
         names = [each.name for each in given or ()]
         if there is None or names != there[0]:
             raise ValueError(f"what is extracted, {names}, is not what `claims` holds, {there and there[0]}")
@@ -62,8 +65,8 @@ class Extraction:
         """The statement that takes forms from a JSON array, `forms`."""
         return self._later
 
-    def _select(self, forms: LiteralString) -> sql.Composed:
-        return sql.SQL(QUERIES.select).format(columns=self._columns, forms=sql.SQL(forms))
+    def _select(self, forms: sql.Composable) -> sql.Composed:
+        return sql.SQL(QUERIES.select).format(columns=self._columns, forms=forms)
 
 
 def texts(words: Iterable[str]) -> sql.Composed:
@@ -92,7 +95,8 @@ def _actors() -> sql.Composable:
 
 
 def _codes() -> dict[str, sql.Composable]:
-    return {book.__name__: texts(_in_order(book)) for book in CODEBOOKS}
+    numbered: dict[str, sql.Composable] = {book.__name__: texts(_in_order(book)) for book in NUMBERED}
+    return numbered | {book.__name__: texts([each.value for each in book]) for book in WORDS}
 
 
 def _in_order(book: type[Code]) -> list[str]:

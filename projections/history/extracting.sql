@@ -2,11 +2,16 @@
 -- at their defaults. {Code} stands for the words of a codebook, in the order of their numbers.
 
 -- name: form_of_claim
--- Of each claim of a batch, the form in which it was recorded. A payload of another type, or of another version than
--- the first, has no type here, which the table refuses.
+-- Of each claim of a batch, the form in which it was recorded. A payload of another type, of another version than the
+-- first, or with a word that its codebook does not have, has no type here, which the table refuses.
 SELECT event_id, event_id AS form_event_id, position, position AS form_position,
        position AS held_from, NULL::bigint AS held_to,
-       CASE WHEN body ->> 'type' = type AND NOT body ? 'schema_version' THEN type END AS type,
+       CASE WHEN body ->> 'type' = type AND NOT body ? 'schema_version'
+             AND coalesce(body -> 'place' ->> 'precision' = ANY ({PlacePrecision}), true)
+             AND coalesce(body ->> 'verification' = ANY ({Verification}), true)
+             AND coalesce(body ->> 'credibility' = ANY ({Credibility}), true)
+             AND coalesce(body ->> 'clarity' = ANY ({EventClarity}), true)
+             AND coalesce(body ->> 'kind_of_violence' = ANY ({KindOfViolence}), true) THEN type END AS type,
        stream, report_id, body ->> 'incident_id' AS incident_id,
        NULL::bigint AS preferred_position, NULL::text AS why_ended, recorded_at, body
   FROM (SELECT batch.*, convert_from(payload, 'UTF8')::jsonb AS body
@@ -62,7 +67,7 @@ SELECT {columns}
 INSERT INTO claims {select} RETURNING event_id, incident_id
 
 -- name: take
--- The events of a batch as recorded, but for acts. Answers those claims that an earlier act concerns (the retraction of
+-- The events of a batch as recorded, but for acts; of filings only those that say who reported and when. Answers those claims that an earlier act concerns (the retraction of
 -- their report, or the merging of their incident), and what incidents, or claims of none, got rows.
 WITH batch AS MATERIALIZED (
     {batch}
@@ -75,22 +80,22 @@ WITH batch AS MATERIALIZED (
 ), redacted AS (
     INSERT INTO redacted_claims (event_id, position, type, stream)
     SELECT event_id, position, type, stream FROM batch WHERE type = ANY (%(taken)s::text[]) AND payload IS NULL
-), redacted_act AS (
-    INSERT INTO redacted_acts (event_id, position, type, stream)
-    SELECT event_id, position, type, stream FROM batch WHERE type = ANY (%(acts)s::text[]) AND payload IS NULL
 ), filed AS (
     INSERT INTO reports (report_id, event_id, position, source, reliability, reported, reported_at, title, source_ids,
                          source_count, recorded_at, held_from, held_to)
-    SELECT report_id, event_id, position, body -> 'source' ->> 'name', body -> 'source' ->> 'reliability',
+    SELECT CASE WHEN payload IS NULL OR body ->> 'type' = type AND NOT body ? 'schema_version'
+                                        AND body ? 'reported' AND body -> 'source' ? 'name' THEN report_id END,
+           event_id, position, body -> 'source' ->> 'name', body -> 'source' ->> 'reliability',
            left(body ->> 'reported', 10)::date, regexp_replace(body ->> 'reported', 'Z$', '+00:00'),
            CASE WHEN payload IS NOT NULL THEN coalesce(body ->> 'title', '') END,
            body -> 'source' -> 'external_ids', (body ->> 'source_count')::integer, recorded_at, position, NULL
       FROM (SELECT batch.*, convert_from(payload, 'UTF8')::jsonb AS body
               FROM batch WHERE type = {ReportFiled} OFFSET 0) AS report
 )
+-- Not EXISTS, for which the planner might read all acts there are.
 SELECT ARRAY(SELECT event_id FROM taken
-              WHERE EXISTS (SELECT FROM acts WHERE target_report_id = taken.report_id)
-                 OR EXISTS (SELECT FROM merges WHERE merged_incident_id = taken.incident_id)),
+              WHERE (SELECT true FROM acts WHERE target_report_id = taken.report_id LIMIT 1)
+                 OR (SELECT true FROM merges WHERE merged_incident_id = taken.incident_id LIMIT 1)),
        CASE WHEN %(telling)s::boolean THEN ARRAY(SELECT DISTINCT incident_id FROM taken WHERE incident_id IS NOT NULL) END,
        CASE WHEN %(telling)s::boolean THEN ARRAY(SELECT event_id FROM taken WHERE incident_id IS NULL) END,
        (SELECT count(*) FROM batch WHERE type <> ALL (%(taken)s::text[] || %(other)s::text[] || {ReportFiled}::text))

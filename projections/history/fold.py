@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from ledger.domain.reports import ACT_TYPES, CLAIM_TYPES, EVENT_TYPES, ReportFiled, event_from_payload
+from ledger.domain.reports import CLAIM_TYPES, EVENT_TYPES, ReportFiled, event_from_payload
 from ledger.persistence.log import LAST
 from ledger.persistence.records import StoredRecord
 from projections.engine.batches import Batch
@@ -23,7 +23,6 @@ from projections.history.statements import COMMON, Table
 from projections.history.touched import Touched
 
 CLAIMS = frozenset(each.__name__ for each in CLAIM_TYPES)
-ACTS = frozenset(each.__name__ for each in ACT_TYPES)
 FILED = ReportFiled.__name__
 
 
@@ -47,6 +46,11 @@ class Fold:
         if new_types is NewTypes.HALT:
             _refuse_unknown(records)
         acts = [act_of(each) for each in records if each.topic in EVENT_TYPES and not each.redacted]
+        # By the same look at the payloads as the acts: one that is redacted between two looks is in neither.
+        gone = [each for each in records if each.redacted]
+        Table.REDACTED_ACTS.copy(
+            self._connection, [(each.event_id, each.position, each.topic, each.stream) for each in gone]
+        )
         touched = self._touched_by(acts)
         touched.events |= set(concerned)
         if batch.late:
@@ -58,7 +62,7 @@ class Fold:
 
     def _take_recorded(self, batch: Batch) -> tuple[list[UUID], int]:
         """Take claims and filings; answers the claims that earlier acts concern, and the number of other events."""
-        types = {"taken": sorted(self._taken), "other": sorted(CLAIMS - self._taken), "acts": sorted(ACTS)}
+        types = {"taken": sorted(self._taken), "other": sorted(CLAIMS - self._taken)}
         asked = {**batch.values, **types, "telling": self._telling}
         row = self._connection.execute(self._extraction.take(batch.relation), asked).fetchone()
         concerned, incidents, claims, others = row if row else ([], None, None, 0)

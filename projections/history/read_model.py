@@ -1,15 +1,17 @@
 """A read model: which claims it takes and what is extracted from them. Tables and fold are those of the history;
 a read model adds columns, and never reads the ledger by itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
+import psycopg
 from psycopg import sql
 
-from ledger.domain.reports import CLAIM_TYPES, event_from_payload
+from ledger.domain.reports import CLAIM_TYPES, EVENT_TYPES, event_from_payload
 from ledger.persistence.queries import Queries
+from ledger.persistence.records import StoredRecord
 from projections.engine.batches import Batch
 from projections.engine.digest import digest_of_schema
 from projections.engine.projection import Connection
@@ -69,8 +71,15 @@ class ReadModel:
     def fold(self, connection: Connection, schema: str, batch: Batch, *, complete: bool) -> None:
         """Take a batch of records; how they are cut into batches makes no difference."""
         connection.execute(COMMON.begin_fold, {"schema": schema})
-        if batch.first == batch.last:
-            _refuse_unfit(connection, batch)
+        # Batches that fail are halved until an event is alone; then the event itself tells what is wrong with it.
+        alone = batch.records(connection) if batch.first == batch.last else ()
+        try:
+            self._take(connection, batch, complete=complete)
+        except (psycopg.DataError, psycopg.IntegrityError):
+            _refuse_unfit(alone)
+            raise
+
+    def _take(self, connection: Connection, batch: Batch, *, complete: bool) -> None:
         keeping = self.keeping if complete else None
         changed = Fold(connection, self.claim_types, self._extraction, telling=keeping is not None).take(
             batch, self.new_types
@@ -100,9 +109,8 @@ class ReadModel:
         return Extraction(getattr(self._own, "extract", ""), self.names)
 
 
-def _refuse_unfit(connection: Connection, batch: Batch) -> None:
-    """Read a single event in full: a batch that fails is halved until the event is alone, and this tells why it
-    does not fit."""
-    for record in batch.records(connection):
-        if record.topic in ALL_CLAIM_TYPES and not record.redacted:
+def _refuse_unfit(records: Sequence[StoredRecord]) -> None:
+    """Read in full what the database could not take: the fields that do not fit say more than a column does."""
+    for record in records:
+        if record.topic in EVENT_TYPES and not record.redacted:
             event_from_payload(record.topic, record.state)

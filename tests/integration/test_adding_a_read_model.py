@@ -73,7 +73,7 @@ def test_the_line_that_names_it_is_the_one_to_change() -> None:
     (line,) = re.findall(r"^READ_MODELS = \((.*)\)$", read(PAGE), re.MULTILINE)
     there = [name.strip() for name in line.split(",")]
     models = [getattr(service, name) for name in there if name != "ATTACKS"]
-    assert models == list(service.READ_MODELS)
+    assert models == [each for each in service.READ_MODELS if each.name != "attacks"]
 
 
 def test_what_it_points_to_is_there() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
+from pydantic import ValidationError
 
 from ledger.domain.reports import ReportFiled, event_from_payload
 from ledger.persistence.records import StoredRecord
@@ -144,14 +146,39 @@ def test_new_types_halt_unless_the_read_model_says_otherwise(connection: Connect
         taken(connection, THREATS, [redacted])
 
 
-@pytest.mark.parametrize("alone", [True, False])
-def test_a_payload_of_another_type_or_version_is_refused(connection: Connection, alone: bool) -> None:
-    sound, other = recorded([COMPLETE["ThreatIssued"], COMPLETE["ThreatWithdrawn"]])
-    wrong = replace(other, topic="ThreatIssued")
-    newer = replace(other, state=other.state.replace(b'{"type"', b'{"schema_version":2,"type"'))
-    for unfit in (wrong, newer):
-        with pytest.raises(Exception, match="ThreatIssued|schema_version" if alone else "null value in column"):
-            taken(connection, THREATS, [unfit] if alone else [sound, unfit])
+UNFIT = {
+    "another type": ("ThreatIssued", {"type": "ThreatWithdrawn"}),
+    "a newer layout": ("ThreatIssued", {"schema_version": 2}),
+    "an unknown grade": ("ThreatIssued", {"verification": "certain"}),
+    "an unknown number's word": ("ThreatIssued", {"credibility": "certain"}),
+    "an unknown kind": ("ThreatIssued", {"kind_of_violence": "unknown"}),
+    "an unknown clarity": ("ThreatIssued", {"clarity": "foggy"}),
+    "an unknown precision": ("ThreatIssued", {"place": {"name": "Idlib", "precision": "somewhere"}}),
+    "no day": ("ThreatIssued", {"occurred": None}),
+    "a filing of a newer layout": ("ReportFiled", {"schema_version": 2}),
+    "a filing of no day": ("ReportFiled", {"reported": None}),
+    "a filing of nobody": ("ReportFiled", {"source": {}}),
+}
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "in a batch"])
+@pytest.mark.parametrize("unfit", UNFIT, ids=str)
+def test_what_does_not_fit_is_refused_however_it_is_cut(connection: Connection, unfit: str, alone: bool) -> None:
+    kind, changes = UNFIT[unfit]
+    content = json.loads(COMPLETE[kind].to_payload()) | changes
+    payload = json.dumps({name: value for name, value in content.items() if value is not None}).encode()
+    sound, other = recorded([COMPLETE["ThreatIssued"], COMPLETE["ThreatIssued"]])
+    wrong = replace(other, topic=kind, state=payload)
+    told = ValidationError if alone else psycopg.errors.NotNullViolation
+    with pytest.raises(told):
+        taken(connection, THREATS, [wrong] if alone else [sound, wrong])
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "in a batch"])
+def test_what_the_database_can_take_is_taken_however_it_is_cut(connection: Connection, alone: bool) -> None:
+    first, second = recorded([COMPLETE["ThreatIssued"], COMPLETE["ThreatIssued"]])
+    more = replace(second, state=second.state.replace(b'{"type"', b'{"mood":"grim","type"'))
+    assert len(taken(connection, THREATS, [more] if alone else [first, more])) == (1 if alone else 2)
 
 
 def test_the_counts_of_the_examples_are_of_every_qualifier() -> None:

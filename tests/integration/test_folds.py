@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from ledger.persistence.records import StoredRecord
-from projections.engine.batches import sent
+from projections.engine.batches import Batch, sent
 from projections.history import ReadModel
 from projections.service import READ_MODELS
 from tests.histories import casualty_contents, claim_contents, event_id, histories, record, redacted
@@ -151,6 +151,36 @@ def committed(generation: Generation) -> tuple[int, bool]:
     return generation.position, generation.is_complete
 
 
+class Racing(Batch):
+    """Records that are redacted between two looks at them."""
+
+    def records(self, connection: Any, leaving_out: Collection[str] = ()) -> list[StoredRecord]:
+        found = super().records(connection, leaving_out)
+        return [replace(each, state=b"", redacted=each.topic != "ReportFiled") for each in found]
+
+
+def test_an_act_that_is_redacted_while_it_is_taken_is_remembered(connection: Killable) -> None:
+    model = READ_MODELS[0]
+    target = {"target_event_id": str(event_id(2)), "verification": "fair"}
+    undo = {"target_event_id": str(event_id(3)), "reason": "error"}
+    gone = {"target_event_id": str(event_id(3)), "rule": "privacy", "reason": "a name"}
+    records = [
+        *many_claims(2),
+        record(3, "ClaimAssessed", "r1", **target),
+        record(4, "ClaimRetracted", "r1", **undo),
+        record(5, "PayloadRedacted", "r1", **gone),
+    ]
+    expected = in_order(connection, model, redacted(records))
+    generation = Generation(connection, model)
+    generation.complete()
+    generation.take(records[:2])
+    batch = sent([records[2]])
+    racing = Racing(batch.relation, batch.first, batch.last, values=batch.values)
+    model.fold(connection, SCHEMA, racing, complete=True)
+    generation.take(records[3:])
+    assert generation.digest() == expected
+
+
 READ = """SELECT relname, coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)
             FROM pg_stat_xact_user_tables WHERE schemaname = %s"""
 
@@ -165,12 +195,12 @@ def test_an_act_reads_what_it_concerns_however_much_there_is(
     generation = Generation(connection, model)
     if complete:
         generation.complete()
-    records = [*many_claims(3_000), *corrections(3_001, 300)]
+    records = [*many_claims(3_000), *corrections(3_001, 300), *retractions(3_301, 300)]
     for first in range(0, len(records), 500):
         generation.take(records[first : first + 500])
     connection.commit()
     before = dict(connection.execute(READ, [SCHEMA]).fetchall())
-    generation.take(corrections(3_301, 1))
+    generation.take([*corrections(3_601, 1), record(3_602, "TroopsKilled", "r-new", **KILLED)])
     after = dict(connection.execute(READ, [SCHEMA]).fetchall())
     read = {table: rows - before.get(table, 0) for table, rows in after.items()}
     assert sum(rows for table, rows in read.items() if table in ("claims", "other_claims", "acts", "reports")) < 60
@@ -194,9 +224,20 @@ def many_claims(most: int) -> list[StoredRecord]:
     return records
 
 
+KILLED = {"victim_party": "turkey", "count": 5, "incident_id": "new", "occurred": "2020-02-10"}
+
+
+def retractions(first: int, most: int) -> list[StoredRecord]:
+    """Retractions of as many reports."""
+    return [
+        record(first + number, "ReportRetracted", "r1", target_report_id=f"r{number + 2}", reason="error")
+        for number in range(most)
+    ]
+
+
 def corrections(first: int, most: int) -> list[StoredRecord]:
     """Assessments of as many claims, one after the other."""
-    targets = range(first - 3_000 + 1, first - 3_000 + 1 + most)
+    targets = range(first - 2_000, first - 2_000 + most)
     return [
         record(first + number, "ClaimAssessed", "r1", target_event_id=str(event_id(target)), verification="fair")
         for number, target in enumerate(targets)
