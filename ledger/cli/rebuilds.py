@@ -21,6 +21,8 @@ _NOT_DONE = {
     messages.REBUILD_PHASE_INTERRUPTED: "was interrupted; a process that follows goes on with it",
 }
 
+_CUT_OFF = "was not told to its end; `incident-ledger projections` shows how far it is"
+
 
 @click.command(
     epilog=example(
@@ -84,9 +86,9 @@ def roll_back(session: Session, name: str) -> None:
 def _refuse_undone(last: dict[str, Any]) -> None:
     """Tell what has not become of the rebuilds."""
     undone = [
-        f"the rebuild of {name} {_NOT_DONE[each.phase]}{f': {each.error}' if each.error else ''}"
+        f"the rebuild of {name} {_NOT_DONE.get(each.phase, _CUT_OFF)}{f': {each.error}' if each.error else ''}"
         for name, each in last.items()
-        if each.phase in _NOT_DONE
+        if each.phase != messages.REBUILD_PHASE_DONE
     ]
     if undone or not last:
         raise Refused("; ".join(undone) or "the rebuild ended without a word")

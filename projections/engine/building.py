@@ -9,22 +9,26 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from ledger.errors import NotPossibleError
 from projections.engine.catalogue import Generation
 from projections.engine.clearing import clear_leftovers
-from projections.engine.databases import Databases, cut
+from projections.engine.databases import Databases, cut, is_lost
 from projections.engine.digest import tables_of
 from projections.engine.folding import BATCH, Folding
 from projections.engine.pacing import Pace
+from projections.engine.pending import pending
 from projections.engine.projection import Connection, Projection
 from projections.engine.rebuilds import (
     CANCELLED,
     CATCHING_UP,
+    DONE,
     FAILED,
     INTERRUPTED,
     REPLAYING,
+    VERIFY,
     RebuildProgress,
     Rebuilds,
 )
@@ -43,6 +47,8 @@ class Build:
     """One build. `begin` refuses where another one runs, in whatever process; `run` does the work."""
 
     purpose = ""
+    given_up = "failed"
+    """What becomes of a generation that is not finished: it is dropped, unless it was there before."""
     resumable = True
     """Whether another process goes on with it when its own has died."""
     batch = BATCH
@@ -133,6 +139,7 @@ class Build:
                 self._end(connection, error)
             finally:
                 self._leave()
+                self._rebuilds.unlock(connection, self.name)
         return self.progress
 
     def cut(self) -> None:
@@ -141,6 +148,16 @@ class Build:
 
     def _check(self, connection: Connection) -> None:
         """Refuse what cannot be; NotPossibleError."""
+
+    def _refuse_waiting(self, connection: Connection) -> None:
+        """Refuse to take the place of another build that waits to be gone on with."""
+        waiting = pending(connection, self._catalogue, self.name)
+        if waiting is not None and waiting[0].purpose != VERIFY and not self._is_this(waiting[0]):
+            told = f"a build of {self.name} (generation {waiting[1].number}, {waiting[0].purpose})"
+            raise NotPossibleError(why=f"{told} waits to be gone on with; cancel it first")
+
+    def _is_this(self, told: RebuildProgress) -> bool:
+        return (told.purpose, told.at_position) == (self.purpose, self.progress.at_position)
 
     def _target(self, connection: Connection) -> int:
         """The position that the generation is to reach, as known now."""
@@ -152,15 +169,10 @@ class Build:
 
     def _interrupted(self, connection: Connection) -> Generation | None:
         """The generation of a build like this one whose process is gone, to go on with."""
-        newest = self._rebuilds.newest(connection, self.name)
-        if newest is None or newest.ended or newest.cancel_asked or not self.resumable:
+        waiting = pending(connection, self._catalogue, self.name) if self.resumable else None
+        if waiting is None or not self._is_this(waiting[0]) or waiting[1].version != self._projection.version:
             return None
-        told = newest.progress
-        if (told.purpose, told.at_position) != (self.purpose, self.progress.at_position):
-            return None
-        found = self._catalogue.generation(connection, self.name, told.generation)
-        if found is None or (found.status, found.version) != ("building", self._projection.version):
-            return None
+        told, found = waiting
         phase = CATCHING_UP if found.complete else REPLAYING
         self.progress = replace(self.progress, phase=phase, started_at=told.started_at, resumed_from=found.position)
         return found
@@ -214,15 +226,24 @@ class Build:
 
     def _end(self, connection: Connection, error: Exception) -> None:
         """End after an error. What was interrupted stays as it is, for whoever goes on with it."""
-        if self._stopping.is_set() or connection.closed:
+        if self._stopping.is_set() or connection.closed or is_lost(error):
             why = "the service was stopping" if self._stopping.is_set() else str(error).strip()
-            self.progress = replace(self.progress, phase=INTERRUPTED, error=why)
-            self._report(self.progress)
-        elif self._rebuilds.cancel_asked(connection, self.progress):
+            self._interrupt(why)
+            return
+        try:
+            asked = self._rebuilds.cancel_asked(connection, self.progress)
+        except psycopg.Error as lost:
+            self._interrupt(str(lost).strip())
+            return
+        if asked:
             self._abandon(connection, CANCELLED, "somebody asked for it")
         else:
             log.warning("rebuilding %s failed", self.name, exc_info=error)
             self._abandon(connection, FAILED, str(error).strip() or type(error).__name__)
+
+    def _interrupt(self, why: str) -> None:
+        self.progress = replace(self.progress, phase=INTERRUPTED, error=why)
+        self._report(self.progress)
 
     def _abandon(self, connection: Connection, phase: str, why: str) -> None:
         self.progress = replace(
@@ -230,9 +251,13 @@ class Build:
         )
         try:
             with connection.transaction():
-                self._catalogue.set_status(connection, self._new, "failed")
-                self._rebuilds.tell(connection, self.progress)
-            self._catalogue.drop(connection, self._new)
+                mine = self._catalogue.give_up(connection, self._new, self.given_up)
+                if mine:
+                    self._rebuilds.tell(connection, self.progress)
+            if not mine:  # it was done before it could be told
+                self.progress = replace(self.progress, phase=DONE, error="")
+            elif self.given_up == "failed":
+                self._catalogue.drop(connection, self._new)
         except Exception as error:
             # Whoever follows drops what is left.
             log.warning("generation %d of %s is left behind: %s", self._new.number, self.name, error)

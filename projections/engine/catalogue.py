@@ -146,6 +146,16 @@ class Catalogue:
         values = {"name": generation.name, "number": generation.number, "status": status}
         connection.execute(self.query("set_status"), values)
 
+    def lock_generation(self, connection: Connection, generation: Generation) -> str:
+        """What a generation is for, which stays so until the transaction ends."""
+        values = {"name": generation.name, "number": generation.number}
+        return str(self._one(connection, "lock_generation", **values)[0])
+
+    def give_up(self, connection: Connection, generation: Generation, status: str) -> bool:
+        """Tell what becomes of a generation that is not finished; false where it is not being built any more."""
+        values = {"name": generation.name, "number": generation.number, "status": status}
+        return connection.execute(self.query("give_up"), values).rowcount == 1
+
     def drop(self, connection: Connection, generation: Generation) -> bool:
         """Drop a generation's schema, unless somebody reads it now."""
         schema = sql.Identifier(generation.schema)

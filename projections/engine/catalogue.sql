@@ -144,6 +144,14 @@ UPDATE {catalogue}.generations
    SET status = %(status)s, retired_at = CASE WHEN %(status)s = 'retired' THEN now() ELSE retired_at END
  WHERE name = %(name)s AND number = %(number)s
 
+-- name: give_up
+UPDATE {catalogue}.generations
+   SET status = %(status)s, retired_at = CASE WHEN %(status)s = 'retired' THEN now() ELSE retired_at END
+ WHERE name = %(name)s AND number = %(number)s AND status = 'building'
+
+-- name: lock_generation
+SELECT status FROM {catalogue}.generations WHERE name = %(name)s AND number = %(number)s FOR UPDATE
+
 -- name: create_schema
 CREATE SCHEMA {schema};
 -- Readers share a lock on it for as long as they read, so that the generation is not dropped under them.
@@ -189,7 +197,7 @@ SELECT number, CASE status WHEN 'frozen' THEN position ELSE 9223372036854775807 
 SELECT EXISTS (SELECT FROM {ledger}.redactions WHERE target_position <= %(position)s AND act_position > %(began_at)s)
 
 -- name: frozen
-SELECT number, version, position, created_at, schema
+SELECT number, version, position, created_at
   FROM {catalogue}.generations
  WHERE name = %(name)s AND status = 'frozen' ORDER BY number
 

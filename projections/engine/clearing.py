@@ -5,13 +5,22 @@ from dataclasses import replace
 
 from projections.engine.catalogue import Catalogue, Generation
 from projections.engine.projection import Connection
-from projections.engine.rebuilds import CANCELLED, FAILED, Rebuilds
+from projections.engine.rebuilds import CANCELLED, FAILED, ROLL_BACK, Rebuilds
 
 
 def clear_leftovers(connection: Connection, catalogue: Catalogue, name: str, but: Generation | None = None) -> None:
     """Drop all leftovers but one; only for whoever holds the lock of rebuilding."""
+    newest = Rebuilds(catalogue).newest(connection, name)
     for each in catalogue.leftovers(connection, name):
-        if but is None or each.number != but.number:
+        if but is not None and each.number == but.number:
+            continue
+        if (
+            newest is not None
+            and newest.progress.purpose == ROLL_BACK
+            and newest.progress.generation == each.number
+        ):
+            catalogue.give_up(connection, each, "retired")  # it can be gone back to again
+        else:
             catalogue.drop(connection, each)
 
 

@@ -10,6 +10,9 @@ from ledger.persistence import connecting
 from ledger.persistence.connecting import STATEMENT_SECONDS, connect, parameters
 from projections.engine.projection import Connection
 
+LOST_STATES = ("08", "57P")
+"""SQLSTATE of lost connections, and of a server that stops or starts."""
+
 
 class Connected(psycopg.Connection[Any]):
     """A connection to the read models that knows where their ledgers are read."""
@@ -76,6 +79,13 @@ class Databases:
     def connect(self, purpose: str, seconds: int = STATEMENT_SECONDS) -> Connected:
         """A connection to the read models."""
         return Connected.to(self, purpose, seconds)
+
+
+def is_lost(error: Exception) -> bool:
+    """Whether an error says that a server cannot be reached, or ends its sessions, and nothing else."""
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return False
+    return error.sqlstate is None or error.sqlstate.startswith(LOST_STATES)
 
 
 def source_of(connection: Connection) -> Connection:

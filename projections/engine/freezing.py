@@ -16,6 +16,7 @@ class Freeze(Build):
     purpose = "freeze"
 
     def _check(self, connection: Connection) -> None:
+        self._refuse_waiting(connection)
         head, asked = self._folding.log.head(source_of(connection)).size, self.progress.at_position
         if asked > head:
             why = f"is {asked}; the record ends at {head}"

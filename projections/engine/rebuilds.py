@@ -1,10 +1,12 @@
 """The rebuilds of one ledger's projections, as the catalogue tells them: how far the newest of each is, whether a
 process runs it, whether it is to end. It runs single statements; it builds nothing and decides nothing."""
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from ledger.persistence.queries import Queries
@@ -13,6 +15,10 @@ from projections.engine.projection import Connection
 
 QUERIES = Queries("projections.engine", "rebuilds.sql")
 
+VERIFY = "verify"
+"""The one purpose that is not gone on with."""
+ROLL_BACK = "roll back"
+"""The one purpose that builds on a generation that was there before."""
 REPLAYING = "replaying"
 CATCHING_UP = "catching up"
 COMPARING = "comparing"
@@ -85,6 +91,11 @@ class Rebuilds:
     def tell(self, connection: Connection, progress: RebuildProgress) -> None:
         """Let other processes see how far a rebuild is."""
         connection.execute(self._query("tell"), asdict(progress))
+
+    def unlock(self, connection: Connection, name: str) -> None:
+        """Be it no longer, at once: a server can take a while to notice that a session has ended."""
+        with suppress(psycopg.Error):
+            connection.execute(self._query("unlock"), self._values(name=name))
 
     def ask_cancel(self, connection: Connection, progress: RebuildProgress) -> None:
         """Ask for the end of a rebuild; whoever runs it looks."""

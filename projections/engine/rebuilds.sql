@@ -5,6 +5,9 @@
 -- Held by the session, so that it ends with the process, however it ends.
 SELECT pg_try_advisory_lock(hashtext(%(catalogue)s), hashtext(%(name)s))
 
+-- name: unlock
+SELECT pg_advisory_unlock(hashtext(%(catalogue)s), hashtext(%(name)s))
+
 -- name: holder
 SELECT pid FROM pg_locks
  WHERE locktype = 'advisory' AND granted AND objsubid = 2
@@ -37,6 +40,7 @@ ON CONFLICT (name) DO UPDATE
        resumed_from = excluded.resumed_from, compared_position = excluded.compared_position,
        -- What was asked of an earlier one does not concern this one.
        cancel_asked = rebuilds.cancel_asked AND rebuilds.generation = excluded.generation
+                      AND rebuilds.started_at = excluded.started_at
 
 -- name: ask_cancel
 UPDATE {catalogue}.rebuilds SET cancel_asked = true WHERE name = %(name)s AND generation = %(generation)s

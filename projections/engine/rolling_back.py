@@ -5,12 +5,14 @@ from ledger.errors import NotPossibleError
 from projections.engine.catalogue import Generation
 from projections.engine.projection import Connection
 from projections.engine.rebuilding import Rebuild
+from projections.engine.rebuilds import ROLL_BACK
 
 
 class RollBack(Rebuild):
     """Ends with the generation that had been replaced live again."""
 
-    purpose = "roll back"
+    purpose = ROLL_BACK
+    given_up = "retired"
 
     def _check(self, connection: Connection) -> None:
         live, mine = self._live(connection), self._projection.version

@@ -9,7 +9,7 @@ from projections.engine.catalogue import Generation
 from projections.engine.comparing import ComparedBuild
 from projections.engine.digest import TableDifference, differences
 from projections.engine.projection import Connection
-from projections.engine.rebuilds import DONE
+from projections.engine.rebuilds import DONE, VERIFY
 
 log = logging.getLogger(__name__)
 
@@ -34,16 +34,24 @@ class Verdict:
 class Verification(ComparedBuild):
     """Ends with a verdict, and nothing else. It is not gone on with when its process dies: ask again."""
 
-    purpose = "verify"
+    purpose = VERIFY
     resumable = False
     verdict: Verdict | None = None
 
     def _check(self, connection: Connection) -> None:
         self._refuse_other_version(self._live(connection))
+        self._refuse_waiting(connection)
 
     def _comparable(self, live: Generation) -> bool:
         """A halted one too: it must be what the ledger says up to where it is."""
         return live.version == self._projection.version
+
+    def _same_moment(self, connection: Connection, live: Generation) -> bool:
+        """Behind its halt a generation takes no redaction, and what is replayed lacks the payload: never equal."""
+        if live.halted_because and self._catalogue.redacted_after(connection, live.position):
+            why = f"{self.name} is halted at {live.position}, before a redaction that it has not taken"
+            raise NotPossibleError(why=f"{why}; end the halt, then verify")
+        return super()._same_moment(connection, live)
 
     def _work(self, connection: Connection) -> None:
         self._fill(connection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -15,10 +16,12 @@ import pytest
 
 from campaigns.proxy import proxied
 from ledger.errors import NotFoundError
+from ledger.persistence import connecting
 from ledger.persistence.install import create_ledger
 from ledger.persistence.log import PAGE_BYTES
-from projections.engine import Engine, ProjectionState
+from projections.engine import Engine, ProjectionState, resuming
 from projections.engine.answers import AsOf
+from projections.engine.building import Build
 from projections.engine.databases import Databases
 from projections.engine.freezing import Freeze
 from projections.engine.projection import Parking
@@ -160,6 +163,46 @@ def test_follows_again_when_the_ledgers_were_away(database: Database, other: Dat
             reaching(engine, 2)
         finally:
             engine.stop()
+
+
+def test_a_rebuild_outlasts_the_ledgers_being_away(
+    database: Database, other: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Build, "batch", 10)
+    monkeypatch.setattr(resuming, "LOOK_SECONDS", 0.1)
+    Ledger(database).append(*"AB" * 50)
+    with proxied(database.service_url) as proxy:
+        tally, times = Tally(), iter(range(2))
+
+        def cut_once() -> None:
+            if next(times, 1) == 0:
+                proxy.cut()
+
+        engine = Engine(Databases(proxy.url, other.service_url), [tally])
+        engine.start()
+        try:
+            reaching(engine, 100)
+            tally.after_fold = cut_once
+            rebuild = engine.operations.rebuild("main", "tally")
+            rebuild.join()
+            state = until(lambda: engine.state("main", "tally"), lambda now: now.generation == 2)
+            assert (state.position, rebuild.progress.phase) == (100, DONE)
+        finally:
+            engine.stop()
+
+
+async def test_a_long_answer_keeps_both_connections(
+    database: Database, other: Database, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Ledger(database).append(*"AB")
+    await asyncio.to_thread(reaching, engine, 2)
+    monkeypatch.setattr(connecting, "STATEMENT_SECONDS", 1)
+    async with read_pool(other.service_url) as pool, read_pool(database.service_url) as ledgers:
+        side = ReadSide(pool, [Tally()], ledgers)
+        async with side.answering("main", "tally", timeout=20) as answer:
+            await answer.connection.execute("SELECT pg_sleep(2.5)")
+            found = await answer.ledger.execute("SELECT count(*) FROM ledger_main.events")
+            assert await found.fetchone() == (2,)
 
 
 @pytest.mark.newest

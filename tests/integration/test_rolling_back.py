@@ -14,7 +14,8 @@ from projections.engine import Engine, ProjectionState, following, resuming
 from projections.engine.building import Build
 from projections.engine.catalogue import Catalogue
 from projections.engine.databases import Databases
-from projections.engine.rebuilds import DONE, INTERRUPTED
+from projections.engine.frozen import drop_generation
+from projections.engine.rebuilds import DONE, FAILED, INTERRUPTED
 from projections.engine.rolling_back import RollBack
 from tests.followed import Ledger, Tally, running, until
 from tests.postgres import Database
@@ -139,6 +140,73 @@ def test_going_back_is_gone_on_with_when_its_process_dies(database: Database, le
         build = older.operations.verify("main", "tally")
         build.join()
         assert build.progress.state_digest == build.progress.replaced_digest != ""
+
+
+def interrupted_roll_back(database: Database, ledger: Ledger) -> None:
+    """Going back has begun, and its process is gone."""
+    upgraded(database, ledger)
+    ledger.append(*"A" * 100)
+    stopping, tally = threading.Event(), Tally(version=1)
+    tally.after_fold = stopping.set
+    going = RollBack(Databases.one(database.service_url), "main", tally, stopping)
+    going.begin()
+    assert going.run().phase == INTERRUPTED
+
+
+def test_what_one_goes_back_to_is_kept_when_that_is_cancelled(database: Database, ledger: Ledger) -> None:
+    interrupted_roll_back(database, ledger)
+    older = Engine(Databases.one(database.service_url), [Tally(version=1)])
+    older.operations.cancel_rebuild("main", "tally", 20)
+    assert generations(database) == {1: "retired", 2: "live"}
+    with running(database, OLD) as engine:
+        build = engine.operations.roll_back("main", "tally")
+        build.join()
+        assert (build.progress.phase, build.progress.error) == (DONE, "")
+        assert once(engine, lambda state: state.position == 203).generation == 1
+
+
+def test_what_one_goes_back_to_is_kept_when_that_fails(database: Database, ledger: Ledger) -> None:
+    upgraded(database, ledger)
+    ledger.append("P")
+    older = Engine(Databases.one(database.service_url), [Tally(version=1, poison=frozenset("P"))])
+    build = older.operations.roll_back("main", "tally")
+    build.join()
+    assert build.progress.phase == FAILED
+    assert generations(database) == {1: "retired", 2: "live"}
+
+
+def test_another_build_does_not_take_the_place_of_one_that_waits(database: Database, ledger: Ledger) -> None:
+    interrupted_roll_back(database, ledger)
+    newer = Engine(Databases.one(database.service_url), [NEW])
+    for ask in (newer.operations.verify, lambda ledger, name: newer.operations.rebuild(ledger, name, 50)):
+        with pytest.raises(NotPossibleError, match=r"generation 1, roll back\) waits to be gone on with"):
+            ask("main", "tally")
+    newer.operations.rebuild("main", "tally").join()
+    assert generations(database) == {1: "retired", 2: "retired", 3: "live"}
+
+
+def test_what_is_gone_back_to_is_not_dropped_meanwhile(database: Database, ledger: Ledger) -> None:
+    upgraded(database, ledger)
+    databases = Databases.one(database.service_url)
+    with databases.connect("reader") as reader, databases.connect("drop") as dropping, reader.transaction():
+        retired = Catalogue("main").generation(reader, "tally", 1)
+        assert retired is not None
+        Catalogue("main").hold(reader, retired)
+        found: list[str] = []
+
+        def drop() -> None:
+            with pytest.raises(NotPossibleError) as told:
+                drop_generation(dropping, Catalogue("main"), "tally", 1, 20)
+            found.append(str(told.value))
+
+        waiting = threading.Thread(target=drop)
+        waiting.start()
+        build = Engine(databases, [OLD]).operations.roll_back("main", "tally")
+        build.join()
+        assert build.progress.phase == DONE
+        waiting.join()
+    assert "generation 1 of tally is" in found[0]
+    assert generations(database) == {1: "live", 2: "retired"}
 
 
 def test_many_programs_of_two_versions_never_swap_to_and_fro(database: Database, ledger: Ledger) -> None:

@@ -135,6 +135,26 @@ def test_a_halted_one_is_compared_where_it_is(database: Database, ledger: Ledger
         assert engine.state("main", "tally").state == "halted"
 
 
+def test_a_halt_before_a_redaction_is_told(database: Database, ledger: Ledger) -> None:
+    ledger.append(*"AAPA")
+    with running(database, Tally(poison=frozenset("P"))) as engine:
+        until(lambda: engine.state("main", "tally"), lambda state: state.state == "halted")
+        redact(database, 1, 4)
+        build = engine.operations.verify("main", "tally")
+        build.join()
+        assert build.progress.phase == FAILED
+        assert "is halted at 2, before a redaction" in build.progress.error
+
+
+def redact(database: Database, target: int, act: int) -> None:
+    """A redaction, as the ledger notes it."""
+    with psycopg.connect(database.admin_url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE ledger_main.redactions DISABLE TRIGGER USER")
+        connection.execute(
+            "INSERT INTO ledger_main.redactions (target_position, act_position) VALUES (%s, %s)", (target, act)
+        )
+
+
 def test_what_is_rebuilt_or_of_another_version_is_not_verified(database: Database, ledger: Ledger) -> None:
     ledger.append("A")
     tally = Slow()
