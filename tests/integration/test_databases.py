@@ -31,6 +31,8 @@ from tests.followed import Ledger, Tally, event_at, until
 from tests.postgres import Cluster, Database
 from tests.served import serving
 
+pytestmark = pytest.mark.newest
+
 
 @pytest.fixture
 def other(cluster: Cluster) -> Iterator[Database]:

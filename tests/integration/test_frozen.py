@@ -27,6 +27,8 @@ from tests.histories import event_id, record
 from tests.postgres import Database
 from tests.rebuilt import SMALL_BATCH, generations, wait_until
 
+pytestmark = pytest.mark.newest
+
 CASUALTIES = ReadModel("casualties", 1, None, frozenset({"TroopsKilled"}))
 
 

@@ -22,6 +22,8 @@ from tests.followed import PATIENCE, Ledger, Tally, running, until
 from tests.following_process import following
 from tests.postgres import Database
 
+pytestmark = pytest.mark.newest
+
 TAKEN_OVER_SECONDS = leases.LEASE_SECONDS + 4.0
 """A lease, a look, the end of the former session, and a busy machine."""
 

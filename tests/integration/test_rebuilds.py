@@ -34,6 +34,8 @@ from tests.followed import PATIENCE, Ledger, Tally, running, until
 from tests.postgres import Database
 from tests.rebuilt import SMALL_BATCH, Slow, generations, wait_until
 
+pytestmark = pytest.mark.newest
+
 
 @pytest.fixture
 def ledger(database: Database) -> Ledger:

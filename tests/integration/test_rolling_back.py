@@ -21,6 +21,8 @@ from tests.followed import Ledger, Tally, running, until
 from tests.postgres import Database
 from tests.rebuilt import SMALL_BATCH, generations, wait_until
 
+pytestmark = pytest.mark.newest
+
 OLD, NEW = Tally(version=1), Tally(version=2)
 
 

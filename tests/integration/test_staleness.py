@@ -16,6 +16,8 @@ from projections.engine.reading import ReadSide, read_pool
 from tests.followed import Ledger, Tally, running, until
 from tests.postgres import Database
 
+pytestmark = pytest.mark.newest
+
 HALTED = "2 P: ValueError: what is P?"
 
 
