@@ -16,8 +16,7 @@ from projections.engine.folding import AWAY, Folding, UnfoldableError
 from projections.engine.leading import Candidate, Leadership
 from projections.engine.leases import Leases, is_standby, session_of
 from projections.engine.projection import Connection, Projection
-from projections.engine.rebuilding import Rebuild
-from projections.engine.rebuilds import DONE, FAILED
+from projections.engine.renewing import Renewing
 from projections.engine.resuming import Resuming
 
 log = logging.getLogger(__name__)
@@ -31,7 +30,6 @@ FIRST_RETRY_SECONDS = 0.1
 MAX_RETRY_SECONDS = 5.0
 SWEEP_SECONDS = 30.0
 """How often replaced generations are looked for, to be dropped."""
-RENEWAL_SECONDS = 1.0
 PROMOTION_SECONDS = 1.0
 """How often a standby is asked whether it still is one."""
 STATEMENT_SECONDS = 60
@@ -56,8 +54,8 @@ class Following:
         self._catalogue = self._folding.catalogue
         self._stopping = threading.Event()
         self._resuming = Resuming(databases, ledger, projection, self._stopping)
+        self._renewing = Renewing(databases, projection, self._leases, self._catalogue, self._stopping)
         self._connection: Connection | None = None
-        self._renewal: Rebuild | None = None
         self._busy_since: float | None = None
         self._halted_at: tuple[int, int] | None = None
         self._swept = 0.0
@@ -90,14 +88,13 @@ class Following:
     def _busy(self) -> float:
         """For how many seconds it has been at one step; a rebuild has a connection and bounds of its own."""
         since = self._busy_since
-        return 0.0 if since is None or self._renewal is not None else time.monotonic() - since
+        return 0.0 if since is None or self._renewing.is_building else time.monotonic() - since
 
     def _cut(self) -> None:
-        connection, renewal = self._connection, self._renewal
+        connection = self._connection
         if connection is not None:
             cut(connection)
-        if renewal is not None:
-            renewal.cut()
+        self._renewing.cut()
 
     def _run(self) -> None:
         pause = FIRST_RETRY_SECONDS
@@ -167,13 +164,15 @@ class Following:
             # older program keeps it for as long as it runs.
             self._resign()
             newer = seen.version < mine and not self._catalogue.is_withdrawn(connection, self.name, mine)
-            return newer and not self._is_halted(seen) and self._renew(connection, seen)
+            return newer and self._renewing.renew(connection, seen)
         if not self._stands:
             self._stand(connection)
         epoch = self._leadership.epoch(self._catalogue.ledger, self.name)
         if epoch is None or self._is_halted(seen):
             return False
         if self._folding.log.head(source_of(connection)).size <= seen.position:
+            if seen.halted_because:
+                self._lift(connection, epoch, seen)
             return False
         try:
             return self._take(connection, epoch)
@@ -220,29 +219,15 @@ class Following:
             live = self._lock(connection, epoch)
             if live is not None and live.position == error.after:
                 digest = f", fault {error.fault.digest}" if error.fault is not None else ""
-                self._halt(connection, live, error.because, digest)
+                log.error("%s of %s is halted: %s%s", self.name, self._catalogue.ledger, error.because, digest)
+                self._catalogue.halt(connection, live, error.because)
+                self._halted_at = (live.number, live.position)
 
-    def _halt(self, connection: Connection, live: Generation, because: str, digest: str = "") -> None:
-        log.error("%s of %s is halted: %s%s", self.name, self._catalogue.ledger, because, digest)
-        self._catalogue.halt(connection, live, because)
-        self._halted_at = (live.number, live.position)
-
-    def _renew(self, connection: Connection, seen: Generation) -> bool:
-        """Build the generation that this program's version needs; the old one answers until then."""
-        rebuild = Rebuild(self._databases, self._catalogue.ledger, self._folding.projection, self._stopping)
-        try:
-            rebuild.begin()
-        except NotPossibleError:
-            self._stopping.wait(RENEWAL_SECONDS)  # another process builds it
-            return False
-        self._renewal = rebuild
-        try:
-            final = rebuild.run()
-        finally:
-            self._renewal = None
-        if final.phase == FAILED:
-            self._halt(connection, seen, f"version {self._folding.projection.version}: {final.error}")
-        return final.phase == DONE
+    def _lift(self, connection: Connection, epoch: int, seen: Generation) -> None:
+        """End a halt at no event: a newer program told one, while nobody followed."""
+        with connection.transaction():
+            if self._lock(connection, epoch) == seen:
+                self._folding.parked.lift(connection, seen)
 
     def _sweep(self, connection: Connection) -> None:
         now = time.monotonic()

@@ -108,6 +108,11 @@ class Rebuilds:
         row = connection.execute(self._query("cancel_asked"), values).fetchone()
         return bool(row and row[0])
 
+    def forget(self, connection: Connection, name: str) -> bool:
+        """Forget a rebuild that is over, so that nobody gives its version up for it; false where there is none."""
+        values = {"name": name, "ended": sorted(ENDED)}
+        return connection.execute(self._query("forget"), values).rowcount > 0
+
     def end_statement(self, connection: Connection, name: str) -> None:
         """End what the session that rebuilds is doing now."""
         connection.execute(self._query("end_statement"), self._values(name=name))

@@ -48,6 +48,9 @@ UPDATE {catalogue}.rebuilds SET cancel_asked = true WHERE name = %(name)s AND ge
 -- name: cancel_asked
 SELECT cancel_asked FROM {catalogue}.rebuilds WHERE name = %(name)s AND generation = %(generation)s
 
+-- name: forget
+DELETE FROM {catalogue}.rebuilds WHERE name = %(name)s AND phase = ANY (%(ended)s)
+
 -- name: end_statement
 SELECT pg_cancel_backend(pid) FROM ({holder}) AS held
 

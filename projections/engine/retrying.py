@@ -18,6 +18,7 @@ from projections.engine.folding import Folding, UnfoldableError
 from projections.engine.leases import is_standby
 from projections.engine.parked import ParkedEvent
 from projections.engine.projection import Connection, Projection
+from projections.engine.rebuilds import Rebuilds
 
 PAGE = 1_000
 LAST_SECONDS = 1.0
@@ -103,11 +104,14 @@ class Retrying:
             return False
 
     def _lift(self, connection: Connection, live: Generation) -> Retried:
-        """This program cannot fold the live generation, but it may have failed to build its own."""
+        """This program cannot fold the live generation, but it may have failed to build its own: whoever has given
+        that up, in whatever process, tries again."""
         mine = self._projection.version
-        if live.version > mine or not live.halted_because:
-            raise NotPossibleError(why=f"{live.name} has version {live.version}, and this program {mine}")
-        self._parked.lift(connection, live)
+        with connection.transaction():
+            forgotten = live.version < mine and Rebuilds(self._catalogue).forget(connection, live.name)
+            if live.version > mine or not (forgotten or live.halted_because):
+                raise NotPossibleError(why=f"{live.name} has version {live.version}, and this program {mine}")
+            self._parked.lift(connection, live)
         return Retried(0, self._parked.count(connection, live), "")
 
     def _live(self, connection: Connection) -> Generation:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from ledger.errors import NotPossibleError
-from projections.engine import Engine, ProjectionState, following, resuming
+from projections.engine import Engine, ProjectionState, following, renewing, resuming
 from projections.engine.building import Build
 from projections.engine.catalogue import Catalogue
 from projections.engine.databases import Databases
@@ -36,7 +36,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Build, "batch", SMALL_BATCH)
     monkeypatch.setattr(resuming, "LOOK_SECONDS", 0.1)
     monkeypatch.setattr(following, "SWEEP_SECONDS", 0.1)
-    monkeypatch.setattr(following, "RENEWAL_SECONDS", 0.1)
+    monkeypatch.setattr(renewing, "RENEWAL_SECONDS", 0.1)
 
 
 def once(engine: Engine, holds: Callable[[ProjectionState], bool]) -> ProjectionState:
