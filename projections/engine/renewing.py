@@ -1,6 +1,6 @@
 """Builds the generation that a newer program needs beside the live one, which an older program may follow
-meanwhile. A build that failed is not begun again by itself, in any process, before a retry, a restart or another
-live generation. It never touches what somebody else follows."""
+meanwhile. A build that failed or was cancelled is not begun again by itself, in any process, before a retry, a
+restart or another live generation. It never touches what somebody else follows."""
 
 import logging
 import threading
@@ -13,13 +13,13 @@ from projections.engine.databases import Databases
 from projections.engine.leases import LEASE_SECONDS, Leases
 from projections.engine.projection import Connection, Projection
 from projections.engine.rebuilding import Rebuild
-from projections.engine.rebuilds import DONE, FAILED, RebuildProgress, Rebuilds
+from projections.engine.rebuilds import CANCELLED, DONE, FAILED, Newest, RebuildProgress, Rebuilds
 
 log = logging.getLogger(__name__)
 
 RENEWAL_SECONDS = 1.0
 """How often it is tried while another process builds it."""
-GIVEN_UP = (FAILED,)
+GIVEN_UP = (CANCELLED, FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Renewing:
         if newest is None:
             self._failed_before, self._given_up = 0, None
             return None
-        failed = newest.progress.generation if self._has_failed(connection, newest.progress) else 0
+        failed = newest.progress.generation if self._has_failed(connection, newest) else 0
         if self._failed_before is None:
             self._failed_before = failed  # before this process began: it tries once
         if self._given_up is not None and self._given_up.live != seen.number:
@@ -87,12 +87,15 @@ class Renewing:
         return self._given_up
 
     def _give_up(self, seen: Generation, told: RebuildProgress) -> None:
-        self._given_up = GivenUp(seen.number, f"version {self._projection.version}: {told.error}")
+        why = told.error if told.phase == FAILED else CANCELLED
+        self._given_up = GivenUp(seen.number, f"version {self._projection.version}: {why}")
         log.error("%s of %s is not built as %s", seen.name, self._catalogue.ledger, self._given_up.why)
 
-    def _has_failed(self, connection: Connection, told: RebuildProgress) -> bool:
-        """Whether it would have made this version live, and has not."""
-        if told.purpose != Rebuild.purpose or told.phase not in GIVEN_UP:
+    def _has_failed(self, connection: Connection, newest: Newest) -> bool:
+        """Whether it would have made this version live, and has not, or is not to."""
+        told = newest.progress
+        asked_to_end = newest.cancel_asked and not newest.ended
+        if told.purpose != Rebuild.purpose or not (asked_to_end or told.phase in GIVEN_UP):
             return False
         made = self._catalogue.generation(connection, told.name, told.generation)
         return made is not None and made.version == self._projection.version

@@ -13,7 +13,7 @@ from projections.engine import Engine, ProjectionState, renewing, resuming
 from projections.engine.building import Build
 from projections.engine.databases import Databases
 from projections.engine.leases import LEASE_SECONDS
-from tests.followed import Ledger, Tally, running, until
+from tests.followed import PATIENCE, Ledger, Tally, running, until
 from tests.postgres import Database
 from tests.rebuilt import SMALL_BATCH, generations, wait_until
 
@@ -176,3 +176,41 @@ def test_it_is_halted_once_nobody_follows_and_lifted_by_whoever_follows_again(
             assert (state.halted_because, state.leader) == ("", again.holder)
             time.sleep(1.0)
             assert once(again, lambda state: True).halted_because == ""
+
+
+@pytest.mark.parametrize("followed", [True, False], ids=["beside the older program", "alone"])
+def test_a_build_that_is_cancelled_stays_so_until_it_is_asked_for(
+    database: Database, ledger: Ledger, followed: bool
+) -> None:
+    ledger.append(*"A" * 200)
+    with running(database, Tally()) as engine:
+        once(engine, lambda state: state.position == 200)
+    tally = newer()
+    tally.pause = 0.1
+    with running(database, *([Tally()] if followed else [])), running(database, tally) as engine:
+        wait_until(lambda: built(database) == 2)
+        engine.operations.cancel_rebuild("main", "tally", PATIENCE)
+        ended(database, 2, "cancelled")
+        assert settled(database) == 2
+        if not followed:
+            assert halted(engine).halted_because == "version 2: cancelled"
+        tally.pause = 0.0
+        engine.operations.rebuild("main", "tally").join()
+        assert once(engine, lambda state: state.version == 2).generation == 3
+
+
+def test_one_that_is_to_end_is_not_begun_again_before_it_has_ended(
+    database: Database, older: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resuming, "LOOK_SECONDS", PATIENCE)  # nobody clears what is left
+    tally = newer("")
+    tally.pause = 0.5
+    with running(database, tally), psycopg.connect(database.service_url, autocommit=True) as connection:
+        wait_until(lambda: built(database) == 2)
+        connection.execute("UPDATE ledger_main_projections.rebuilds SET cancel_asked = true")
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'incident-ledger rebuild tally'"
+        )
+        time.sleep(BUILDS_AT_ONCE_SECONDS)
+        assert generations(database) == {1: "live", 2: "building"}
