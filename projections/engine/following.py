@@ -145,8 +145,7 @@ class Following:
             self._busy_since = began = time.monotonic()
             self._resuming.look(connection)
             took = self._step(connection)
-            if not took:
-                self._sweep(connection)
+            self._sweep(connection)
             self._busy_since = None
             if took:
                 self._stopping.wait(max(0.0, began + GATHER_SECONDS - time.monotonic()))

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from ledger.errors import NotPossibleError
-from projections.engine import Engine, ProjectionState, following, renewing, resuming
+from projections.engine import Engine, ProjectionState, folding, following, renewing, resuming
 from projections.engine.building import Build
 from projections.engine.catalogue import Catalogue
 from projections.engine.databases import Databases
@@ -104,6 +104,22 @@ def test_the_generation_is_kept_for_a_day_and_others_are_not(database: Database,
     with running(database, NEW) as engine:
         time.sleep(0.5)
         assert engine.state("main", "tally").version == 1
+
+
+def test_under_steady_load_generations_are_dropped_too(
+    database: Database, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.append("A")
+    with running(database, OLD) as engine:
+        once(engine, lambda state: state.position == 1)
+        engine.operations.rebuild("main", "tally").join()
+    ledger.append(*"A" * 400)
+    monkeypatch.setattr(folding, "BATCH", 1)
+    with running(database, OLD) as engine:
+        once(engine, lambda state: state.position > 2)
+        aged(database, "1 hour")
+        wait_until(lambda: generations(database) == {2: "live"})
+        assert engine.states("main")[0].position < ledger.size  # there was something to take at every turn
 
 
 def test_a_redaction_ends_the_keeping(database: Database, ledger: Ledger) -> None:
