@@ -50,6 +50,7 @@ class Following:
         self._leadership = leadership
         self._leases = Leases(ledger, leadership.holder)
         self._stands = False
+        self._is_told = False
         self._folding = Folding(ledger, projection)
         self._catalogue = self._folding.catalogue
         self._stopping = threading.Event()
@@ -137,8 +138,10 @@ class Following:
         self._catalogue.ensure(connection, self._folding.projection)
         self._leases.enter(connection, self.name)
         self._stands = False  # its lease names another session
-        channel = channel_of(self._catalogue.ledger)
-        source_of(connection).execute(LISTEN.format(sql.Identifier(channel)))
+        source = source_of(connection)
+        self._is_told = not is_standby(source)  # which refuses to listen; ledgers may be read from one
+        if self._is_told:
+            source.execute(LISTEN.format(sql.Identifier(channel_of(self._catalogue.ledger))))
 
     def _follow(self, connection: Connection) -> None:
         while not self._stopping.is_set():
@@ -238,7 +241,7 @@ class Following:
     def _wait(self, connection: Connection) -> None:
         ledger = self._catalogue.ledger
         leads = self._leadership.epoch(ledger, self.name) is not None
-        if leads and self._halted_at is None:
+        if leads and self._halted_at is None and self._is_told:
             for _ in source_of(connection).notifies(timeout=POLL_SECONDS, stop_after=1):
                 pass
             return

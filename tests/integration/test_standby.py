@@ -68,6 +68,34 @@ async def test_a_standby_answers_and_leads_once_it_is_promoted(
         leader.stop()
 
 
+def test_ledgers_on_a_standby_are_followed_into_another_database(
+    pair: Replicated, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = Ledger(Database(NAME, pair.primary.owner_url, pair.primary.service_url, "", 18))
+    ledger.append(*"AB")
+    pair.level()
+    engine = Engine(Databases(pair.standby_url, database.service_url), [Tally()])
+    engine.start()
+    try:
+        while ledger.size < 5:
+            state = until(lambda: engine.state("main", "tally"), lambda now: now.position == ledger.size)
+            assert (state.state, state.leader, engine.troubles) == ("following", engine.holder, {})
+            ledger.append("A")
+        rebuild = engine.operations.rebuild("main", "tally")
+        rebuild.join()
+        assert rebuild.progress.state_digest == rebuild.progress.replaced_digest != ""
+        pair.level()
+        with psycopg.connect(pair.standby_admin_url, autocommit=True) as connection:
+            connection.execute("SELECT pg_promote()")
+        there = Ledger(Database(NAME, pair.primary.owner_url.replace(*pair.hosts), pair.standby_url, "", 18))
+        there.size = ledger.size
+        there.append("A")
+        until(lambda: engine.state("main", "tally"), lambda now: now.position == 6)
+    finally:
+        engine.stop()
+    assert caplog.text == ""
+
+
 def test_a_process_that_only_reads_answers_from_a_standby(pair: Replicated) -> None:
     primary = {"LEDGER_DATABASE_URL": pair.primary.service_url}
     standby = {"LEDGER_DATABASE_URL": pair.standby_url}
