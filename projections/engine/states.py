@@ -7,7 +7,7 @@ from ledger.persistence.log import EventLog
 from projections.engine.catalogue import Catalogue, Generation
 from projections.engine.databases import source_of
 from projections.engine.frozen import FrozenGeneration, frozen_generations
-from projections.engine.leases import Leases
+from projections.engine.leases import Leases, is_standby
 from projections.engine.parked import ParkedEvents
 from projections.engine.projection import Connection, Projection
 from projections.engine.rebuilds import INTERRUPTED, RebuildProgress, Rebuilds
@@ -89,8 +89,10 @@ def _doing(live: Generation, head: int, rebuild: RebuildProgress | None) -> str:
 
 
 def _unfinished(connection: Connection, catalogue: Catalogue, name: str) -> RebuildProgress | None:
-    """The rebuild that is not over, in whatever process; one whose process is gone is interrupted."""
+    """The rebuild that is not over, in whatever process; one whose process is gone is interrupted. A standby cannot
+    see that, and tells what the catalogue does."""
     newest = Rebuilds(catalogue).newest(connection, name)
     if newest is None or newest.ended:
         return None
-    return newest.progress if newest.running else replace(newest.progress, phase=INTERRUPTED)
+    running = newest.running or is_standby(connection)
+    return newest.progress if running else replace(newest.progress, phase=INTERRUPTED)

@@ -16,6 +16,7 @@ from ledger.errors import NotPossibleError
 from projections.engine import Engine
 from projections.engine.databases import Databases
 from projections.engine.reading import ReadSide, read_pool
+from projections.engine.rebuilds import REPLAYING
 from projections.service import READ_MODELS
 from tests.followed import Ledger, Tally, until
 from tests.postgres import Database
@@ -94,6 +95,25 @@ def test_ledgers_on_a_standby_are_followed_into_another_database(
     finally:
         engine.stop()
     assert caplog.text == ""
+
+
+def test_a_standby_tells_what_a_rebuild_on_its_primary_does(pair: Replicated) -> None:
+    primary = Databases.one(pair.primary.service_url)
+    ledger = Ledger(Database(NAME, pair.primary.owner_url, pair.primary.service_url, "", 18))
+    ledger.append(*"AB")
+    tally = Tally()
+    leader, engine = Engine(primary, [tally]), Engine(Databases.one(pair.standby_url), [Tally()])
+    leader.start()
+    try:
+        until(lambda: leader.state("main", "tally"), lambda now: now.position == 2)
+        tally.pause = 3.0
+        leader.operations.rebuild("main", "tally")
+        pair.level()
+        (state,) = engine.states("main")
+        assert state.rebuild is not None
+        assert (state.state, state.rebuild.phase) == ("rebuilding", REPLAYING)
+    finally:
+        leader.stop()
 
 
 def test_a_process_that_only_reads_answers_from_a_standby(pair: Replicated) -> None:
