@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 EMBEDDED_FOLDER = "postgres"
 LOOK_SECONDS = 2.0
-"""How often the database is looked at, for health."""
+"""How often the databases are looked at, for health."""
 FIRST_LOOK_SECONDS = 0.2
 
 Ready = Callable[[str], Awaitable[None]]
@@ -102,7 +102,7 @@ class Service:
                 told = asyncio.ensure_future(ready(address))
             if now_healthy != healthy:
                 healthy = now_healthy
-                log.info("serving" if healthy else "not serving: the database is away")
+                log.info("serving" if healthy else "not serving: a database is away")
             await self.server.tell_health(healthy, self.reading.health() if self.reading is not None else {})
             await asyncio.sleep(LOOK_SECONDS if healthy else FIRST_LOOK_SECONDS)
 
@@ -112,6 +112,8 @@ class Service:
                 connect(self.url, "health").close()
             else:
                 install.create_ledger(self.url, DEFAULT_LEDGER, may_exist=True)
+            if self.reading is not None:
+                self.reading.look()
         except (psycopg.Error, LedgerError) as error:
             log.warning("%s", str(error).strip())
             return False

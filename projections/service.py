@@ -50,6 +50,7 @@ class ReadingService:
         self._pool = read_pool(databases.read_models, MAX_QUERY_CONNECTIONS)
         self._ledgers = read_pool(databases.ledgers, MAX_QUERY_CONNECTIONS) if databases.apart else None
         self._engine = Engine(databases, with_rules(parking))
+        self._databases = databases
 
     def register(self, registry: grpc.aio.Server) -> Sequence[ServiceDescriptor]:
         """Adds the services to a server; gives their descriptors."""
@@ -67,6 +68,11 @@ class ReadingService:
     def health(self) -> dict[str, bool]:
         """Whether each projection follows, under the name by which health is asked; false where it is halted."""
         return {f"projection/{name}": not because for name, because in self._engine.halts.items()}
+
+    def look(self) -> None:
+        """Connects to the read models, where they have a database of their own; psycopg.Error where it is away."""
+        if self._databases.apart:
+            self._databases.connect("health").close()
 
     async def start(self) -> None:
         """Begins to follow; the database may be away at first."""

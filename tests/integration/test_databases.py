@@ -7,14 +7,18 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import psycopg
 import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from campaigns.proxy import proxied
+from ledger.composition import LOOK_SECONDS
 from ledger.errors import NotFoundError
 from ledger.persistence import connecting
 from ledger.persistence.install import create_ledger
@@ -29,6 +33,7 @@ from projections.engine.reading import ReadSide, read_pool
 from projections.engine.rebuilds import DONE
 from tests.followed import Ledger, Tally, event_at, until
 from tests.postgres import Cluster, Database
+from tests.rebuilt import wait_until
 from tests.served import serving
 
 pytestmark = pytest.mark.newest
@@ -205,6 +210,33 @@ async def test_a_long_answer_keeps_both_connections(
             await answer.connection.execute("SELECT pg_sleep(2.5)")
             found = await answer.ledger.execute("SELECT count(*) FROM ledger_main.events")
             assert await found.fetchone() == (2,)
+
+
+@pytest.mark.newest
+@pytest.mark.parametrize("role", ["all", "read", "write"])
+def test_health_tells_that_the_read_models_are_away(database: Database, other: Database, role: str) -> None:
+    with proxied(other.service_url) as proxy:
+        environment = {
+            "LEDGER_DATABASE_URL": database.service_url,
+            "LEDGER_PROJECTIONS_DATABASE_URL": proxy.url,
+        }
+        with serving("--role", role, environment=environment) as service, service.channel() as channel:
+            stub: Any = HealthStub(channel)
+
+            def is_serving() -> bool:
+                status = stub.Check(HealthCheckRequest(), timeout=5).status
+                return bool(status == HealthCheckResponse.SERVING)
+
+            assert is_serving()
+            proxy.refusing.set()
+            proxy.cut()
+            if role == "write":  # which has no use for them
+                time.sleep(3 * LOOK_SECONDS)
+                assert is_serving()
+                return
+            wait_until(lambda: not is_serving())
+            proxy.refusing.clear()
+            wait_until(is_serving)
 
 
 @pytest.mark.newest
