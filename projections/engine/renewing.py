@@ -5,6 +5,7 @@ restart or another live generation. It never touches what somebody else follows.
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ledger.errors import NotPossibleError
@@ -28,6 +29,17 @@ class GivenUp:
 
     live: int
     why: str
+
+
+class Unasked(Rebuild):
+    """One that nobody asked for: it refuses what another process has tried by the time that it could begin."""
+
+    is_settled: Callable[[Connection], bool]
+
+    def _check(self, connection: Connection) -> None:
+        super()._check(connection)
+        if self.is_settled(connection):
+            raise NotPossibleError(why=f"another process has built {self.name}, or could not")
 
 
 class Renewing:
@@ -119,12 +131,18 @@ class Renewing:
     def _is_followed(self, connection: Connection, live: Generation) -> bool:
         return self._leases.leader(connection, live.name) is not None
 
+    def _is_settled(self, connection: Connection, seen: Generation) -> bool:
+        """Whether another process has built it since, or could not."""
+        live = self._catalogue.live(connection, seen.name)
+        return live is None or live.number != seen.number or self._look(connection, seen) is not None
+
     def _build(self, seen: Generation) -> bool:
-        rebuild = Rebuild(self._databases, self._catalogue.ledger, self._projection, self._stopping)
+        rebuild = Unasked(self._databases, self._catalogue.ledger, self._projection, self._stopping)
+        rebuild.is_settled = lambda connection: self._is_settled(connection, seen)
         try:
             rebuild.begin()
         except NotPossibleError:
-            self._stopping.wait(RENEWAL_SECONDS)  # another process builds it
+            self._stopping.wait(RENEWAL_SECONDS)  # another process builds it, or has tried
             return False
         self._running = rebuild
         try:
