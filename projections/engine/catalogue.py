@@ -168,10 +168,12 @@ class Catalogue:
             return False
         return True
 
-    def drop_retired(self, connection: Connection, name: str, grace: float = RETIRED_SECONDS) -> bool:
+    def drop_retired(
+        self, connection: Connection, name: str, grace: float = RETIRED_SECONDS, kept: float = KEPT_SECONDS
+    ) -> bool:
         """Drop one generation that was replaced some time ago, or a frozen one that a redaction reaches into; false
         where there is none."""
-        asked = {"name": name, "grace": grace, "kept": KEPT_SECONDS, "redacted": self._redacted(connection, name)}
+        asked = {"name": name, "grace": grace, "kept": kept, "redacted": self._redacted(connection, name)}
         with connection.transaction():
             row = connection.execute(self.query("droppable"), asked).fetchone()
             dropped = row is not None and self.drop(connection, Generation(*row))

@@ -4,7 +4,8 @@ SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY
 -- name: bound
 -- Where ledgers are in another database, the connection to one of the two waits while the other one works.
 SELECT set_config('statement_timeout', %(milliseconds)s::text, true),
-       set_config('idle_in_transaction_session_timeout', %(milliseconds)s::text, true), set_config('timezone', 'UTC', true)
+       set_config('idle_in_transaction_session_timeout', (%(milliseconds)s + 30000)::text, true),
+       set_config('timezone', 'UTC', true)
 
 -- name: there
 SELECT to_regclass(quote_ident(%(schema)s) || '.commits') IS NOT NULL
