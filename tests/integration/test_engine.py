@@ -35,6 +35,8 @@ from tests.followed import PATIENCE, Ledger, Tally, event_row, running, until
 from tests.histories import EPOCH, event_id, record
 from tests.postgres import Cluster, Database
 
+pytestmark = pytest.mark.newest
+
 CASUALTIES = ReadModel("casualties", 1, None, frozenset({"TroopsKilled"}))
 
 

@@ -26,7 +26,7 @@ from tests.histories import CLAIMS, record
 from tests.postgres import Database
 
 EXAMPLES = settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

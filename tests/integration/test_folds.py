@@ -19,7 +19,7 @@ from tests.histories import casualty_contents, claim_contents, event_id, histori
 from tests.postgres import Database
 
 EXAMPLES = settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -14,6 +14,8 @@ from ledger.persistence.records import AppendRequest
 from tests.filing import SECONDS, check_record
 from tests.postgres import Database
 
+pytestmark = pytest.mark.newest
+
 EVENTS = 1_500
 BY_THE_LEDGER = ("claim_count", "content_digest", "type")
 

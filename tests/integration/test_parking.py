@@ -19,6 +19,8 @@ from projections.engine.rebuilds import DONE
 from tests.followed import Ledger, Tally, running, until
 from tests.postgres import Cluster, Database
 
+pytestmark = pytest.mark.newest
+
 
 @pytest.fixture
 def ledger(database: Database) -> Ledger:

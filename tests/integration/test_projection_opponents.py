@@ -16,6 +16,8 @@ from ledger.domain.casualties import CLASS_AND_OUTCOME
 from ledger.domain.reports import event_from_payload
 from tests.postgres import Database
 
+pytestmark = pytest.mark.newest
+
 EVENTS = 1_500
 UNTOUCHED = {
     "claims": """WHERE held_to IS NULL AND held_from = position

@@ -20,6 +20,8 @@ from tests.followed import PATIENCE, Ledger, Tally, running, until
 from tests.postgres import Database
 from tests.rebuilt import Slow, generations, wait_until
 
+pytestmark = pytest.mark.newest
+
 CASUALTIES = ReadModel("casualties", 1, None, frozenset({"TroopsKilled"}))
 
 
