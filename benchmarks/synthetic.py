@@ -97,7 +97,7 @@ class History:
             "count": count_of(drawn),
             "perpetrators": [PARTIES[incident.perpetrator]],
             "verification": drawn.choice(GRADES),
-            "kind_of_violence": 1,
+            "kind_of_violence": "state_based",
             "words": WORDS,
         }
         if kind.startswith("Troops"):

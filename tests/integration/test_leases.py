@@ -15,6 +15,8 @@ from projections.engine.leases import Leases, Session, session_of
 from tests.followed import Tally, running, until
 from tests.postgres import Database
 
+pytestmark = pytest.mark.newest
+
 PROCESSES = st.sampled_from(range(3))
 NAME = "tally"
 LEASE_SECONDS = 400.0

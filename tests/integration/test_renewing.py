@@ -17,6 +17,8 @@ from tests.followed import PATIENCE, Ledger, Tally, running, until
 from tests.postgres import Database
 from tests.rebuilt import SMALL_BATCH, generations, wait_until
 
+pytestmark = pytest.mark.newest
+
 BUILDS_AT_ONCE_SECONDS = 1.5
 """By then a program that builds again has begun several times."""
 
