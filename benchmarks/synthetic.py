@@ -89,7 +89,7 @@ class History:
     def _claim(self, day: date) -> dict[str, Any]:
         drawn, incident = self._random, self._incident(day)
         kind, place = drawn.choice(KINDS), drawn.randrange(PLACES)
-        claim = {
+        claim: dict[str, Any] = {
             "type": kind,
             "incident_id": incident.name,
             "occurred": occurred_on(drawn, incident.day),
