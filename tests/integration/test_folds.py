@@ -151,6 +151,34 @@ def committed(generation: Generation) -> tuple[int, bool]:
     return generation.position, generation.is_complete
 
 
+KILLED = {"victim_party": "turkey", "count": 5, "incident_id": "new", "occurred": "2020-02-10"}
+TOLL = {**{name: KILLED[name] for name in ("count", "occurred")}, "toll_id": "t", "outcome": "killed"}
+
+
+@pytest.mark.parametrize("full", range(6))
+def test_a_claim_that_was_of_no_incident_counts_once_with_the_one_that_it_has(
+    connection: Killable, full: int
+) -> None:
+    model = READ_MODELS[0]
+    filed = {"report_id": "r1", "source": {"name": "Reuters"}, "reported": "2020-02-12", "claim_count": 2}
+    as_toll = {"reason": "wrong", "replacement": {"type": "TollClaimed", **TOLL}}
+    as_claim = {"reason": "wrong", "replacement": {"type": "TroopsKilled", **KILLED}}
+    records = [
+        record(1, "ReportFiled", "r1", **filed),
+        record(2, "TroopsKilled", "r1", **KILLED),
+        record(3, "ClaimCorrected", "r1", target_event_id=str(event_id(2)), **as_toll),
+        record(4, "ClaimRetracted", "r1", target_event_id=str(event_id(3)), reason="error"),
+        record(5, "TollClaimed", "r1", **{**TOLL, "toll_id": "u"}),
+        record(6, "ClaimCorrected", "r1", target_event_id=str(event_id(5)), **as_claim),
+    ]
+    expected = in_order(connection, model, records)
+    generation = Generation(connection, model)
+    generation.take(records[: full + 1])
+    generation.complete()
+    generation.take(records[full + 1 :])
+    assert generation.digest() == expected
+
+
 class Racing(Batch):
     """Records that are redacted between two looks at them."""
 
@@ -222,9 +250,6 @@ def many_claims(most: int) -> list[StoredRecord]:
                 content[name] = f"{content[name]}{position}"
         records.append(record(position, content.pop("type"), f"r{position // 3}", **content))
     return records
-
-
-KILLED = {"victim_party": "turkey", "count": 5, "incident_id": "new", "occurred": "2020-02-10"}
 
 
 def retractions(first: int, most: int) -> list[StoredRecord]:
