@@ -11,8 +11,8 @@ from itertools import accumulate
 from random import Random
 from typing import Any, NamedTuple
 
-from benchmarks.mixed_claims import MONITOR, PARTIES, Content, Subject, claim_of, toll_of_area
-from benchmarks.synthetic import COUNTRIES, DAYS, FIRST_DAY, OUTLETS, RECENT, REGIONS, SEED, Incident
+from benchmarks.mixed_claims import MONITOR, PARTIES, Content, Subject, claim_of
+from benchmarks.synthetic import COUNTRIES, DAYS, FIRST_DAY, OUTLETS, RECENT, REGIONS, SEED, Incident, toll_of_area
 from ledger.domain.claim import REPORTS
 from ledger.domain.recorded import drafts_of
 from ledger.domain.reports import DECIDED_TYPES, Report

@@ -53,20 +53,6 @@ def claim_of(type_name: str, drawn: Random, subject: Subject) -> Content:
     return content | OWN[type_name](drawn, subject)
 
 
-def toll_of_area(country: int) -> Content:
-    """The toll of a country over several years."""
-    name = f"Country {country}"
-    return {
-        "type": "TollClaimed",
-        "toll_id": f"toll-{country}",
-        "outcome": "killed",
-        "victim_class": "civilians",
-        "occurred": {"start": "2013-01-01", "end": "2019-12-31", "precision": "years"},
-        "place": {"name": name, "precision": "country", "country": name},
-        "count": {"qualifier": "more_than", "stated": 100_000},
-    }
-
-
 def _casualties(drawn: Random, subject: Subject) -> Content:
     chance = drawn.random()
     named = 0 if chance < NONE_NAMED else 2 if chance > 1 - BOTH_NAMED else 1

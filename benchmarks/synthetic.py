@@ -53,7 +53,7 @@ class History:
         """All of them; actors are registered before they are named."""
         actors = [{"type": "ActorRegistered", "actor_id": each, "name": each, "actor_kind": 1} for each in PARTIES]
         yield from self._report("actors", FIRST_DAY, actors)
-        yield from self._report("tolls", FIRST_DAY, [_toll(country) for country in range(COUNTRIES)])
+        yield from self._report("tolls", FIRST_DAY, [toll_of_area(country) for country in range(COUNTRIES)])
         number = 0
         while self._made < self._claims:
             number += 1
@@ -154,7 +154,7 @@ def count_of(drawn: random.Random) -> dict[str, Any]:
     return {"qualifier": "vague", "words": "dozens"}
 
 
-def _toll(country: int) -> dict[str, Any]:
+def toll_of_area(country: int) -> dict[str, Any]:
     """The toll of a country over several years."""
     name = f"Country {country}"
     return {

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import psycopg
+import pytest
 
-from projections.engine import Connection
+from projections.engine import Connection, following, renewing, resuming
 from projections.engine.building import Build
 from projections.engine.databases import Databases
 from projections.engine.rebuilding import Rebuild
@@ -19,6 +20,14 @@ from tests.followed import PATIENCE, Tally
 from tests.postgres import Database
 
 SMALL_BATCH = 20
+
+
+def in_small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Builds in small batches, and what looks from time to time looks often."""
+    monkeypatch.setattr(Build, "batch", SMALL_BATCH)
+    monkeypatch.setattr(resuming, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(following, "SWEEP_SECONDS", 0.1)
+    monkeypatch.setattr(renewing, "RENEWAL_SECONDS", 0.1)
 
 
 @dataclass

@@ -217,8 +217,11 @@ SELECT incident_id FROM claims
  GROUP BY incident_id ORDER BY incident_id LIMIT %(limit)s::int
 
 -- name: next_claims
--- Those that are of no incident as they last read: what was of none before counts with its incident.
-SELECT event_id FROM claims AS c
- WHERE incident_id IS NULL AND (%(after)s::uuid IS NULL OR event_id > %(after)s::uuid)
-   AND NOT EXISTS (SELECT FROM claims AS later WHERE later.event_id = c.event_id AND later.held_from > c.held_from)
- ORDER BY event_id LIMIT %(limit)s::int
+-- Those that are of no incident as they last read: what was of none before counts with its incident. Few: they are
+-- found first, whatever settings the totals have.
+WITH whole AS MATERIALIZED (
+    SELECT event_id FROM claims AS c
+     WHERE incident_id IS NULL AND (%(after)s::uuid IS NULL OR event_id > %(after)s::uuid)
+       AND NOT EXISTS (SELECT FROM claims AS later WHERE later.event_id = c.event_id AND later.held_from > c.held_from)
+)
+SELECT event_id FROM whole ORDER BY event_id LIMIT %(limit)s::int

@@ -33,6 +33,7 @@ CASUALTIES = ReadModel(
         "parties": array_of((*ROLES, "victim_party")),
     },
     keeping=Totals(),
-    reads=frozenset({3, 4}),  # the same tables; 3 read words beside letters that are not ASCII otherwise, 4 made its
-    # totals from claims that had been of no incident twice
+    # The same tables. 3 read words beside letters that are not ASCII otherwise, 4 added claims twice to its totals
+    # that had once been of no incident.
+    reads=frozenset({3, 4}),
 )

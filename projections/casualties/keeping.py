@@ -78,31 +78,25 @@ class Totals:
     """The current totals, as what the read model keeps."""
 
     def renew(self, connection: Connection, changed: Changed) -> None:
-        """Bring them level with the claims after a batch."""
-        keep_totals(connection, changed)
+        """Bring them level with the claims after a batch. Its settings hold until the transaction ends."""
+        connection.execute(TOTALS.settings)
+        actors = {"actors": sorted(changed.actors)}
+        if changed.actors:
+            connection.execute(BESIDE.forget_actors, actors)
+        if changed.incidents or changed.claims:
+            _renew(connection, changed)
+        if changed.claims:
+            _keep_tolls(connection)
+        if changed.actors:
+            connection.execute(BESIDE.take_actors, actors)
 
     def fill(self, connection: Connection, position: int) -> None:
         """Make them all, a part of the incidents at a time: what the database sorts then fits into its memory."""
         for query, told in ((BESIDE.next_incidents, "incidents"), (BESIDE.next_claims, "claims")):
             after = None
             while found := [row[0] for row in connection.execute(query, {"after": after, "limit": PART})]:
-                keep_totals(connection, Changed(position, **{told: set(found)}))
+                self.renew(connection, Changed(position, **{told: set(found)}))
                 after = found[-1]
-
-
-def keep_totals(connection: Connection, changed: Changed) -> None:
-    """Bring the totals level with the claims after a batch."""
-    connection.execute(TOTALS.settings)
-    actors = {"actors": sorted(changed.actors)}
-    if changed.actors:
-        connection.execute(BESIDE.forget_actors, actors)
-    if changed.incidents or changed.claims:
-        _renew(connection, changed)
-    if changed.claims:
-        _keep_tolls(connection)
-    if changed.actors:
-        connection.execute(BESIDE.take_actors, actors)
-    connection.execute(TOTALS.usual_settings)  # a rebuild goes on in the same transaction
 
 
 def _renew(connection: Connection, changed: Changed) -> None:

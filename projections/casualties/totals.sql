@@ -13,15 +13,6 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 
        set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true), set_config('enable_sort', 'off', true),
        set_config('plan_cache_mode', 'force_generic_plan', true), set_config('work_mem', '64MB', true)
 
--- name: usual_settings
-SET LOCAL enable_seqscan TO DEFAULT;
-SET LOCAL enable_hashjoin TO DEFAULT;
-SET LOCAL enable_mergejoin TO DEFAULT;
-SET LOCAL jit TO DEFAULT;
-SET LOCAL enable_sort TO DEFAULT;
-SET LOCAL plan_cache_mode TO DEFAULT;
-SET LOCAL work_mem TO DEFAULT;
-
 -- name: of_changed
        AND (c.incident_id = ANY (%(incidents)s::text[]) OR c.event_id = ANY (%(claims)s::uuid[]))
 )

@@ -75,23 +75,7 @@ class Build:
         self._told = 0.0
         self._began = 0.0
         self._pace: Pace | None = None
-        self.progress = RebuildProgress(
-            projection.name,
-            0,
-            REPLAYING,
-            0,
-            0,
-            0.0,
-            0.0,
-            "",
-            "",
-            "",
-            datetime.now(UTC),
-            self.purpose,
-            at_position,
-            0,
-            0,
-        )
+        self.progress = RebuildProgress(self.name, datetime.now(UTC), self.purpose, at_position)
 
     def begin(self) -> None:
         """Become the one build of the projection, with a generation: an empty one, or one that was interrupted."""

@@ -23,9 +23,11 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
 """How late an event is taken at most when its notice is lost."""
-GATHER_SECONDS = 0.05
-"""Between two small batches: under load events are taken in groups, which costs the appends beside it far less, and
-leaves more of the machine to the read model that has most to do."""
+GATHER_SECONDS = 0.02
+"""Between two small batches: under load events are taken in groups, which costs the appends beside it far less."""
+MUCH = 50
+GATHER_MUCH_SECONDS = 0.05
+"""The same where so many events come in that time: more is left to the read model that has most to do."""
 FIRST_RETRY_SECONDS = 0.1
 MAX_RETRY_SECONDS = 5.0
 SWEEP_SECONDS = 30.0
@@ -151,12 +153,13 @@ class Following:
             self._sweep(connection)
             self._busy_since = None
             if took:
-                self._stopping.wait(max(0.0, began + GATHER_SECONDS - time.monotonic()))
+                gather = GATHER_SECONDS if took < MUCH else GATHER_MUCH_SECONDS
+                self._stopping.wait(max(0.0, began + gather - time.monotonic()))
             else:
                 self._wait(connection)
 
-    def _step(self, connection: Connection) -> bool:
-        """Take a batch; false where there is nothing to do now."""
+    def _step(self, connection: Connection) -> int:
+        """Take a batch; answers how many events there were to do, 0 where there is nothing to do now."""
         seen = self._catalogue.live(connection, self.name)
         if seen is None:
             raise NotPossibleError(why=f"{self._catalogue.schema} has no {self.name} any more")
@@ -166,21 +169,21 @@ class Following:
             # older program keeps it for as long as it runs.
             self._resign()
             newer = seen.version < mine and not self._catalogue.is_withdrawn(connection, self.name, mine)
-            return newer and self._renewing.renew(connection, seen)
+            return int(newer and self._renewing.renew(connection, seen))
         if not self._stands:
             self._stand(connection)
         epoch = self._leadership.epoch(self._catalogue.ledger, self.name)
         if epoch is None or self._is_halted(seen):
-            return False
+            return 0
         if self._folding.log.head(source_of(connection)).size <= seen.position:
             if seen.halted_because:
                 self._lift(connection, epoch, seen)
-            return False
+            return 0
         try:
             return self._take(connection, epoch)
         except UnfoldableError as error:
             self._halt_at(connection, epoch, error)
-            return False
+            return 0
 
     def _is_halted(self, seen: Generation) -> bool:
         """Whether it was tried here already, and nobody has lifted the halt since."""
@@ -195,16 +198,16 @@ class Following:
         self._stands = False
         self._leadership.leave(self._catalogue.ledger, self.name)
 
-    def _take(self, connection: Connection, epoch: int) -> bool:
+    def _take(self, connection: Connection, epoch: int) -> int:
         with connection.transaction():
             # Rows and position are lost together or not at all, and can be made again from the ledger.
             connection.execute("SET LOCAL synchronous_commit TO off")
             live = self._lock(connection, epoch)
             if live is None:
-                return False
+                return 0
             reached = self._folding.take(connection, live)
         self._halted_at = None
-        return reached > live.position
+        return reached - live.position
 
     def _lock(self, connection: Connection, epoch: int) -> Generation | None:
         """The live generation, locked, if this process leads it and can fold it; a rebuild may be comparing."""

@@ -35,20 +35,20 @@ class RebuildProgress:
     """How far a rebuild is; the digests are given once it has compared, and are those of `compared_position`."""
 
     name: str
-    generation: int
-    phase: str
-    done: int
-    total: int
-    events_per_second: float
-    remaining_seconds: float
-    state_digest: str
-    replaced_digest: str
-    error: str
     started_at: datetime
     purpose: str
     at_position: int
-    resumed_from: int
-    compared_position: int
+    generation: int = 0
+    phase: str = REPLAYING
+    done: int = 0
+    total: int = 0
+    events_per_second: float = 0.0
+    remaining_seconds: float = 0.0
+    state_digest: str = ""
+    replaced_digest: str = ""
+    error: str = ""
+    resumed_from: int = 0
+    compared_position: int = 0
 
 
 @dataclass(frozen=True, slots=True)

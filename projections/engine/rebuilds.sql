@@ -16,8 +16,8 @@ SELECT pid FROM pg_locks
    AND objid::bigint = hashtext(%(name)s)::bigint & 4294967295
 
 -- name: newest
-SELECT name, generation, phase, done, total, events_per_second, remaining_seconds, state_digest, replaced_digest, error,
-       started_at, purpose, at_position, resumed_from, compared_position,
+SELECT name, started_at, purpose, at_position, generation, phase, done, total, events_per_second, remaining_seconds,
+       state_digest, replaced_digest, error, resumed_from, compared_position,
        cancel_asked, EXISTS ({holder}) AS running
   FROM {catalogue}.rebuilds
  WHERE name = %(name)s

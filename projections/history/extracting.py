@@ -42,7 +42,8 @@ class Extraction:
         self._recorded = self._select(sql.SQL(QUERIES.form_of_claim).format(**_codes()))
         self._takes: dict[bytes, bytes] = {}
         """Statements as they are sent: composing one takes as long as planning it."""
-        self._later = sql.SQL(QUERIES.insert).format(select=self._select(LATER)).as_bytes()
+        self.later = sql.SQL(QUERIES.insert).format(select=self._select(LATER)).as_bytes()
+        """The statement that takes forms from a JSON array, `forms`."""
 
     def take(self, batch: sql.Composable) -> bytes:
         """The statement that takes what a batch recorded."""
@@ -59,11 +60,6 @@ class Extraction:
         names = [each.name for each in given or ()]
         if there is None or names != there[0]:
             raise ValueError(f"what is extracted, {names}, is not what `claims` holds, {there and there[0]}")
-
-    @property
-    def later(self) -> bytes:
-        """The statement that takes forms from a JSON array, `forms`."""
-        return self._later
 
     def _select(self, forms: sql.Composable) -> sql.Composed:
         return sql.SQL(QUERIES.select).format(columns=self._columns, forms=forms)

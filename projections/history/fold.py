@@ -45,9 +45,10 @@ class Fold:
         records = batch.records(self._connection, CLAIMS | {FILED}) if others else []
         if new_types is NewTypes.HALT:
             _refuse_unknown(records)
-        acts = [act_of(each) for each in records if each.topic in EVENT_TYPES and not each.redacted]
+        known = [each for each in records if each.topic in EVENT_TYPES]
+        acts = [act_of(each) for each in known if not each.redacted]
         # By the same look at the payloads as the acts: one that is redacted between two looks is in neither.
-        gone = [each for each in records if each.redacted]
+        gone = [each for each in known if each.redacted]
         Table.REDACTED_ACTS.copy(
             self._connection, [(each.event_id, each.position, each.topic, each.stream) for each in gone]
         )

@@ -34,8 +34,6 @@ from projections.threats.status import Fate
 from tests.folded import RecordedReports, folded
 from tests.postgres import Database
 
-pytestmark = pytest.mark.newest
-
 AT = date(2020, 2, 12)
 IDLIB = {"name": "Idlib", "precision": "admin1", "country": "Syria", "admin1": "Idlib"}
 SINCE = {"start": "2018-09-17", "end": "2020-02-12", "precision": "years"}

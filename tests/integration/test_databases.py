@@ -26,7 +26,7 @@ from ledger.persistence.log import PAGE_BYTES
 from projections.engine import Engine, ProjectionState, resuming
 from projections.engine.answers import AsOf
 from projections.engine.building import Build
-from projections.engine.databases import Databases
+from projections.engine.databases import Databases, source_of
 from projections.engine.freezing import Freeze
 from projections.engine.projection import Parking
 from projections.engine.reading import ReadSide, read_pool
@@ -155,6 +155,17 @@ async def test_answers_tell_moments_of_the_other_database(
         with pytest.raises(NotFoundError):
             async with side.answering("nowhere", "tally"):
                 pass
+
+
+def test_no_connection_is_left_beside_a_broken_one(databases: Databases, other: Database) -> None:
+    with databases.connect("broken") as connection, psycopg.connect(other.admin_url, autocommit=True) as admin:
+        source = source_of(connection)
+        assert source is not connection
+        admin.execute("SELECT pg_terminate_backend(%s)", [connection.info.backend_pid])
+        with pytest.raises(psycopg.OperationalError):
+            connection.execute("SELECT 1")
+        assert connection.closed
+    assert source.closed
 
 
 def test_follows_again_when_the_ledgers_were_away(database: Database, other: Database) -> None:

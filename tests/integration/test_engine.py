@@ -35,8 +35,6 @@ from tests.followed import PATIENCE, Ledger, Tally, event_row, running, until
 from tests.histories import EPOCH, event_id, record
 from tests.postgres import Cluster, Database
 
-pytestmark = pytest.mark.newest
-
 CASUALTIES = ReadModel("casualties", 1, None, frozenset({"TroopsKilled"}))
 
 
@@ -515,6 +513,18 @@ async def test_a_question_ends_in_time_while_nothing_comes_through(database: Dat
             proxy.stalled.clear()
             async with read_side.answering("main", "tally", timeout=15) as answer:
                 assert answer.position == 1
+
+
+async def test_a_new_version_answers_from_tables_that_it_says_it_can_read(
+    database: Database, ledger: Ledger
+) -> None:
+    ledger.append(*"AB")
+    with running(database, Tally()) as engine:
+        await asyncio.to_thread(reaching, engine, 2)
+    async with read_pool(database.service_url) as pool:
+        newer = ReadSide(pool, [Tally(version=2, reads=frozenset({1}))])
+        async with newer.answering("main", "tally", timeout=5) as answer:
+            assert (answer.generation, answer.position) == (1, 2)
 
 
 async def test_a_new_version_is_not_answered_from_old_tables(database: Database, ledger: Ledger) -> None:

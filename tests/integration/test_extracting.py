@@ -142,6 +142,8 @@ def test_new_types_halt_unless_the_read_model_says_otherwise(connection: Connect
         taken(connection, THREATS, [unknown])
     assert taken(connection, replace(THREATS, new_types=NewTypes.SKIP), [unknown]) == []
     redacted = replace(unknown, state=b"", redacted=True)
+    skipping = replace(THREATS, new_types=NewTypes.SKIP)
+    assert taken(connection, skipping, [redacted], "redacted_acts") == []
     with pytest.raises(Exception, match="DroneSighted"):
         taken(connection, THREATS, [redacted])
 

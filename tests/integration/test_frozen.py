@@ -12,9 +12,8 @@ import psycopg
 import pytest
 
 from ledger.errors import InvalidRequestError, NotFoundError, NotPossibleError
-from projections.engine import Engine, ProjectionState, following, resuming
+from projections.engine import Engine, ProjectionState
 from projections.engine.answers import AsOf
-from projections.engine.building import Build
 from projections.engine.databases import Databases
 from projections.engine.freezing import Freeze
 from projections.engine.pacing import Pace
@@ -25,7 +24,7 @@ from projections.history import ReadModel
 from tests.followed import PATIENCE, Ledger, Tally, event_row, running, until
 from tests.histories import event_id, record
 from tests.postgres import Database
-from tests.rebuilt import SMALL_BATCH, generations, wait_until
+from tests.rebuilt import SMALL_BATCH, generations, in_small_steps, wait_until
 
 pytestmark = pytest.mark.newest
 
@@ -39,9 +38,7 @@ def ledger(database: Database) -> Ledger:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Build, "batch", SMALL_BATCH)
-    monkeypatch.setattr(resuming, "LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(following, "SWEEP_SECONDS", 0.1)
+    in_small_steps(monkeypatch)
 
 
 @pytest.fixture

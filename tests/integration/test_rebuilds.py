@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
 from campaigns.proxy import proxied
 from ledger.errors import DeadlineError, NotPossibleError
-from projections.engine import Connection, Engine, ProjectionState, building, cancelling, resuming
-from projections.engine.building import Build
+from projections.engine import Connection, Engine, ProjectionState, building, cancelling
 from projections.engine.databases import Databases
 from projections.engine.rebuilding import Rebuild
 from projections.engine.rebuilds import (
@@ -32,7 +32,7 @@ from projections.engine.rebuilds import (
 )
 from tests.followed import PATIENCE, Ledger, Tally, running, until
 from tests.postgres import Database
-from tests.rebuilt import SMALL_BATCH, Slow, generations, wait_until
+from tests.rebuilt import SMALL_BATCH, Slow, generations, in_small_steps, wait_until
 
 pytestmark = pytest.mark.newest
 
@@ -44,9 +44,8 @@ def ledger(database: Database) -> Ledger:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Build, "batch", SMALL_BATCH)
+    in_small_steps(monkeypatch)
     monkeypatch.setattr(building, "TELL_SECONDS", 0.0)
-    monkeypatch.setattr(resuming, "LOOK_SECONDS", 0.1)
     monkeypatch.setattr(cancelling, "END_STATEMENT_SECONDS", 0.2)
     monkeypatch.setattr(cancelling, "END_SESSION_SECONDS", 1.5)
 
@@ -427,3 +426,25 @@ def held(database: Database) -> bool:
             "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'incident-ledger rebuild tally')"
         ).fetchone()
         return bool(row and row[0])
+
+
+def test_an_error_after_the_swap_leaves_alone_what_serves(
+    database: Database, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.append(*"AB")
+    with running(database, Tally()) as engine:
+        reaching(engine, 2)
+        told = Rebuild._tell
+
+        def tell(build: Rebuild, connection: Any, quickly: bool = False, **changed: Any) -> None:
+            if changed.get("phase") == DONE:
+                raise psycopg.errors.DiskFull
+            told(build, connection, quickly, **changed)
+
+        monkeypatch.setattr(Rebuild, "_tell", tell)
+        build = engine.operations.rebuild("main", "tally")
+        build.join()
+        assert build.progress.phase == DONE
+        assert generations(database)[2] == "live"
+        ledger.append("A")
+        assert reaching(engine, 3).generation == 2

@@ -9,13 +9,12 @@ import psycopg
 import pytest
 
 from ledger.errors import NotPossibleError
-from projections.engine import Engine, ProjectionState, renewing, resuming
-from projections.engine.building import Build
+from projections.engine import Engine, ProjectionState, resuming
 from projections.engine.databases import Databases
 from projections.engine.leases import LEASE_SECONDS
 from tests.followed import PATIENCE, Ledger, Tally, running, until
 from tests.postgres import Database
-from tests.rebuilt import SMALL_BATCH, generations, wait_until
+from tests.rebuilt import generations, in_small_steps, wait_until
 
 pytestmark = pytest.mark.newest
 
@@ -30,9 +29,7 @@ def ledger(database: Database) -> Ledger:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Build, "batch", SMALL_BATCH)
-    monkeypatch.setattr(resuming, "LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(renewing, "RENEWAL_SECONDS", 0.1)
+    in_small_steps(monkeypatch)
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ import psycopg
 import pytest
 
 from ledger.errors import NotPossibleError
-from projections.engine import Engine, ProjectionState, folding, following, renewing, resuming
-from projections.engine.building import Build
+from projections.engine import Engine, ProjectionState, folding
 from projections.engine.catalogue import Catalogue
 from projections.engine.databases import Databases
 from projections.engine.frozen import drop_generation
@@ -19,7 +18,7 @@ from projections.engine.rebuilds import DONE, FAILED, INTERRUPTED
 from projections.engine.rolling_back import RollBack
 from tests.followed import Ledger, Tally, running, until
 from tests.postgres import Database
-from tests.rebuilt import SMALL_BATCH, generations, wait_until
+from tests.rebuilt import generations, in_small_steps, wait_until
 
 pytestmark = pytest.mark.newest
 
@@ -33,10 +32,7 @@ def ledger(database: Database) -> Ledger:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Build, "batch", SMALL_BATCH)
-    monkeypatch.setattr(resuming, "LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(following, "SWEEP_SECONDS", 0.1)
-    monkeypatch.setattr(renewing, "RENEWAL_SECONDS", 0.1)
+    in_small_steps(monkeypatch)
 
 
 def once(engine: Engine, holds: Callable[[ProjectionState], bool]) -> ProjectionState:
@@ -143,23 +139,6 @@ def test_only_an_older_program_goes_back(database: Database, ledger: Ledger) -> 
     assert generations(database) == {1: "retired", 2: "live"}
 
 
-def test_going_back_is_gone_on_with_when_its_process_dies(database: Database, ledger: Ledger) -> None:
-    upgraded(database, ledger)
-    ledger.append(*"A" * 100)
-    stopping, tally = threading.Event(), Tally(version=1)
-    tally.after_fold = stopping.set
-    going = RollBack(Databases.one(database.service_url), "main", tally, stopping)
-    going.begin()
-    assert going.run().phase == INTERRUPTED
-    assert generations(database) == {1: "building", 2: "live"}
-    with running(database, Tally(version=1)) as older:
-        state = once(older, lambda state: state.version == 1 and state.position == 203)
-        assert state.generation == 1
-        build = older.operations.verify("main", "tally")
-        build.join()
-        assert build.progress.state_digest == build.progress.replaced_digest != ""
-
-
 def interrupted_roll_back(database: Database, ledger: Ledger) -> None:
     """Going back has begun, and its process is gone."""
     upgraded(database, ledger)
@@ -169,6 +148,17 @@ def interrupted_roll_back(database: Database, ledger: Ledger) -> None:
     going = RollBack(Databases.one(database.service_url), "main", tally, stopping)
     going.begin()
     assert going.run().phase == INTERRUPTED
+
+
+def test_going_back_is_gone_on_with_when_its_process_dies(database: Database, ledger: Ledger) -> None:
+    interrupted_roll_back(database, ledger)
+    assert generations(database) == {1: "building", 2: "live"}
+    with running(database, Tally(version=1)) as older:
+        state = once(older, lambda state: state.version == 1 and state.position == 203)
+        assert state.generation == 1
+        build = older.operations.verify("main", "tally")
+        build.join()
+        assert build.progress.state_digest == build.progress.replaced_digest != ""
 
 
 def test_what_one_goes_back_to_is_kept_when_that_is_cancelled(database: Database, ledger: Ledger) -> None:
