@@ -34,7 +34,7 @@
                   ORDER BY place LIMIT %(most_positions)s::int)
       FROM moving
         ON CONFLICT (grouping, key, policies) DO UPDATE SET positions = excluded.positions
-    RETURNING positions = '{}' AS is_empty
+    RETURNING grouping, key, policies, positions
 )
 
 -- name: unregistered
@@ -98,12 +98,12 @@
 )
 
 -- name: what_is_left
--- What has to be done after: whether a group may have lost one of its first positions, with others that are not known;
+-- What has to be done after: which groups have lost one of their first positions, with others that are not known;
 -- whether there are rows that say nothing any more; and which stretches hold none.
-SELECT EXISTS (SELECT FROM due CROSS JOIN unnest(moves) AS move
-                WHERE move < 0 AND cardinality(positions) = %(most_positions)s::int) AS short,
+SELECT ARRAY(SELECT to_jsonb(placed) - 'positions' FROM placed JOIN summed USING (grouping, key, policies)
+              WHERE cardinality(positions) < least(%(most_positions)s::int, claims)) AS short,
        EXISTS (SELECT is_empty FROM summed WHERE is_empty UNION ALL SELECT is_empty FROM summed_by_wholes WHERE is_empty
-               UNION ALL SELECT is_empty FROM placed WHERE is_empty
+               UNION ALL SELECT true FROM placed WHERE positions = '{}'
                UNION ALL SELECT is_empty FROM unregistered WHERE is_empty
                UNION ALL SELECT is_empty FROM counted_tolls WHERE is_empty) AS emptied,
        ARRAY(SELECT to_jsonb(stretched) FROM stretched WHERE claims = 0) AS stretches
@@ -117,7 +117,9 @@ UPDATE totals_positions AS t
         FROM (
             SELECT kept.grouping, kept.key, kept.policies, coalesce(kept.positions[cardinality(kept.positions)], 0) AS last,
                    least(%(most_positions)s::int, claims) - cardinality(kept.positions) AS missing
-              FROM totals_positions AS kept JOIN totals USING (grouping, key, policies)
+              FROM jsonb_populate_recordset(NULL::totals_positions, %(short)s) AS lost
+              JOIN totals_positions AS kept USING (grouping, key, policies)
+              JOIN totals USING (grouping, key, policies)
              WHERE cardinality(kept.positions) < least(%(most_positions)s::int, claims)
         ) AS short
         CROSS JOIN LATERAL (

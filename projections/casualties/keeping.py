@@ -113,9 +113,9 @@ def _renew(connection: Connection, changed: Changed) -> None:
     # A plan for few rows is no good for many: another text, and so another plan, whenever the ledger has doubled.
     statement = f"{RENEW} -- {changed.position.bit_length()}"
     row = connection.execute(statement, asked, prepare=True).fetchone()
-    short, emptied, stretches = row or (False, False, [])
+    short, emptied, stretches = row or ([], False, [])
     if short:
-        connection.execute(BESIDE.fill_positions, BOUNDS)
+        connection.execute(BESIDE.fill_positions, {"short": Jsonb(short), **BOUNDS})
     if emptied:
         for statement in DROP_EMPTY:
             connection.execute(statement)
