@@ -98,10 +98,12 @@
 )
 
 -- name: what_is_left
--- What has to be done after: which groups have lost one of their first positions, with others that are not known;
--- whether there are rows that say nothing any more; and which stretches hold none.
-SELECT ARRAY(SELECT to_jsonb(placed) - 'positions' FROM placed JOIN summed USING (grouping, key, policies)
-              WHERE cardinality(positions) < least(%(most_positions)s::int, claims)) AS short,
+-- What has to be done after: which groups have lost one of as many first positions as are kept, so that others may not be
+-- known; whether there are rows that say nothing any more; and which stretches hold none.
+SELECT ARRAY(SELECT to_jsonb(placed) - 'positions'
+               FROM moving JOIN placed USING (grouping, key, policies)
+              WHERE cardinality(moving.positions) = %(most_positions)s::int
+                AND cardinality(placed.positions) < %(most_positions)s::int) AS short,
        EXISTS (SELECT is_empty FROM summed WHERE is_empty UNION ALL SELECT is_empty FROM summed_by_wholes WHERE is_empty
                UNION ALL SELECT true FROM placed WHERE positions = '{}'
                UNION ALL SELECT is_empty FROM unregistered WHERE is_empty
@@ -168,14 +170,18 @@ DELETE FROM totals_of_tolls WHERE tolls = 0
 DELETE FROM totals_unregistered WHERE actor_id = ANY (%(actors)s::text[])
 
 -- name: take_actors
--- Actors whose registration was undone: what names them is known from all numbers that stand.
+-- Actors whose registration was undone: what names them is known from all numbers that stand. Most changes undo none, and
+-- then nothing is read.
+WITH undone AS MATERIALIZED (
+    SELECT actor_id FROM unnest(%(actors)s::text[]) AS actor_id
+     WHERE NOT EXISTS (SELECT FROM actors WHERE actors.actor_id = actor_id.actor_id AND actors.held_to IS NULL)
+)
 INSERT INTO totals_unregistered
 SELECT grouping, key, policies, actor_id, count(*)
-  FROM current_numbers AS n
-  CROSS JOIN unnest(n.actors) AS actor_id
+  FROM undone
+  JOIN current_numbers AS n ON undone.actor_id = ANY (n.actors)
   CROSS JOIN unnest(n.keys) WITH ORDINALITY AS grouped (key, grouping)
- WHERE counts AND key IS NOT NULL AND actor_id = ANY (%(actors)s::text[])
-   AND NOT EXISTS (SELECT FROM actors WHERE actors.actor_id = actor_id.actor_id AND actors.held_to IS NULL)
+ WHERE counts AND key IS NOT NULL
  GROUP BY grouping, key, policies, actor_id
 
 -- name: keep_tolls

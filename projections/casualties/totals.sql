@@ -194,8 +194,7 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 
            date_precision = t.date_precision + excluded.date_precision,
            unresolved_words = t.unresolved_words + excluded.unresolved_words,
            superseded = t.superseded + excluded.superseded
-    RETURNING grouping, key, policies, claims,
-              taken = 0 AND retracted = 0 AND verification = 0 AND date_precision = 0 AS is_empty
+    RETURNING taken = 0 AND retracted = 0 AND verification = 0 AND date_precision = 0 AS is_empty
 )
 
 -- name: sums_by_wholes
