@@ -4,32 +4,39 @@
 -- name: first_positions
 -- The first positions that a group counts. Those before the last one that is kept are all known; whether what comes
 -- after it is among the first is known only where the group has no more than are kept.
-, stretched AS (
+, shifted AS MATERIALIZED (
+    SELECT grouping, key, policies, abs(move) AS place, sum(CASE WHEN move > 0 THEN 1 ELSE -1 END) AS sign
+      FROM changed CROSS JOIN unnest(moves) AS move
+     GROUP BY 1, 2, 3, 4
+    HAVING sum(CASE WHEN move > 0 THEN 1 ELSE -1 END) <> 0
+), stretched AS (
     INSERT INTO totals_stretches AS t
-    SELECT grouping, key, policies, stretch, claims FROM changed WHERE grouping > 0 AND claims <> 0
+    SELECT grouping, key, policies, place / %(stretch)s::bigint, sum(sign)
+      FROM shifted
+     GROUP BY 1, 2, 3, 4
+    HAVING sum(sign) <> 0
         ON CONFLICT (grouping, key, policies, stretch) DO UPDATE SET claims = t.claims + excluded.claims
     RETURNING *
-), due AS MATERIALIZED (
-    SELECT changed.grouping, changed.key, changed.policies, changed.moves, kept.positions,
+), moving AS MATERIALIZED (
+    SELECT grouping, key, policies, places, signs, kept.positions,
            coalesce(cardinality(kept.positions), 0) = coalesce(t.claims, 0) AS complete
-      FROM changed
+      FROM (
+          SELECT grouping, key, policies, array_agg(place) AS places, array_agg(sign) AS signs, min(place) AS first
+            FROM shifted
+           GROUP BY 1, 2, 3
+      ) AS of_group
       LEFT JOIN totals_positions AS kept USING (grouping, key, policies)
       LEFT JOIN totals AS t USING (grouping, key, policies)
-     WHERE changed.moves IS NOT NULL
-       AND (kept.positions IS NULL OR cardinality(kept.positions) < %(most_positions)s::int
-            OR changed.first_move <= kept.positions[%(most_positions)s::int])
-), moving AS (
-    SELECT grouping, key, policies, min(positions) AS positions, array_agg(move) AS moves
-      FROM due CROSS JOIN unnest(moves) AS move
-     WHERE complete OR abs(move) <= positions[%(most_positions)s::int]
-     GROUP BY grouping, key, policies
+     WHERE kept.positions IS NULL OR cardinality(kept.positions) < %(most_positions)s::int
+        OR first <= kept.positions[%(most_positions)s::int]
 ), placed AS (
     INSERT INTO totals_positions AS t
     SELECT grouping, key, policies,
            ARRAY(SELECT place
                    FROM (SELECT unnest(positions) AS place, 1 AS sign
                           UNION ALL
-                         SELECT abs(move), sign(move) FROM unnest(moves) AS move) AS moved
+                         SELECT place, sign FROM unnest(places, signs) AS shifted (place, sign)
+                          WHERE complete OR place <= positions[%(most_positions)s::int]) AS moved
                   GROUP BY place HAVING sum(sign) > 0
                   ORDER BY place LIMIT %(most_positions)s::int)
       FROM moving

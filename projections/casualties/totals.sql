@@ -136,7 +136,6 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 
 -- name: changed
 , changed AS MATERIALIZED (
     SELECT grouping::smallint, key, policies,
-           CASE WHEN counts THEN form_position / %(stretch)s::bigint END AS stretch,
            sum(sign) FILTER (WHERE left_out IS NULL) AS taken,
            sum(sign) FILTER (WHERE counts) AS claims,
            sum(sign) FILTER (WHERE is_first) AS incidents,
@@ -158,26 +157,24 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 
            sum(sign) FILTER (WHERE left_out = 'DATE_PRECISION') AS date_precision,
            sum(sign * unresolved) AS unresolved_words,
            sum(sign * superseded) AS superseded,
-           array_agg(sign * form_position) FILTER (WHERE counts AND grouping > 0) AS moves,
-           min(form_position) FILTER (WHERE counts AND grouping > 0) AS first_move
+           array_agg(sign * form_position) FILTER (WHERE counts AND grouping > 0) AS moves
       FROM cell
-     GROUP BY 1, 2, 3, 4
+     GROUP BY 1, 2, 3
 )
 
 -- name: sums
 , summed AS (
     INSERT INTO totals AS t
     SELECT grouping, key, policies,
-           coalesce(sum(taken), 0), coalesce(sum(claims), 0), coalesce(sum(incidents), 0),
-           coalesce(sum(low), 0), coalesce(sum(lows), 0), coalesce(sum(best), 0), coalesce(sum(bests), 0),
-           coalesce(sum(high), 0), coalesce(sum(highs), 0), coalesce(sum(acled_number), 0),
-           coalesce(sum(qualifiers), 0), coalesce(sum(party_claim), 0), coalesce(sum(aggregate), 0),
-           coalesce(sum(low_above_best), 0), coalesce(sum(best_above_high), 0),
-           coalesce(sum(sources), 0), coalesce(sum(source_sum), 0), coalesce(sum(source_squares), 0),
-           coalesce(sum(retracted), 0), coalesce(sum(verification), 0), coalesce(sum(date_precision), 0),
-           coalesce(sum(unresolved_words), 0), coalesce(sum(superseded), 0)
+           coalesce(taken, 0), coalesce(claims, 0), coalesce(incidents, 0),
+           coalesce(low, 0), coalesce(lows, 0), coalesce(best, 0), coalesce(bests, 0),
+           coalesce(high, 0), coalesce(highs, 0), coalesce(acled_number, 0),
+           coalesce(qualifiers, 0), coalesce(party_claim, 0), coalesce(aggregate, 0),
+           coalesce(low_above_best, 0), coalesce(best_above_high, 0),
+           coalesce(sources, 0), coalesce(source_sum, 0), coalesce(source_squares, 0),
+           coalesce(retracted, 0), coalesce(verification, 0), coalesce(date_precision, 0),
+           coalesce(unresolved_words, 0), coalesce(superseded, 0)
       FROM changed
-     GROUP BY grouping, key, policies
         ON CONFLICT (grouping, key, policies) DO UPDATE
        SET taken = t.taken + excluded.taken, claims = t.claims + excluded.claims,
            incidents = t.incidents + excluded.incidents,
