@@ -151,7 +151,14 @@ class Client:
 async def _streamed(stub: Stub, request: ledger_service_pb2.AppendReportRequest, seconds: float) -> Any:
     """The outcome on a stream of this one report, as a call of its own would have it."""
     batch = ledger_service_pb2.AppendReportsRequest(reports=[request])
-    answers = [answer async for answer in stub.AppendReports(iter([batch]), timeout=seconds)]
+    try:
+        answers = [answer async for answer in stub.AppendReports(iter([batch]), timeout=seconds)]
+    except asyncio.CancelledError as error:
+        # Where a connection breaks while it writes, the library cancels its own call and raises that in this task.
+        if (task := asyncio.current_task()) is None or task.cancelling():
+            raise
+        lost = grpc.StatusCode.UNAVAILABLE
+        raise grpc.aio.AioRpcError(lost, grpc.aio.Metadata(), grpc.aio.Metadata(), details="cut") from error
     outcomes = [outcome for answer in answers for outcome in answer.outcomes]
     if len(outcomes) == 1 and outcomes[0].HasField("receipt"):
         return outcomes[0]

@@ -17,6 +17,9 @@ from pathlib import Path
 READY_LINE = "serving on"
 CLIENT_GONE = "grpc._cython.cygrpc.ExecuteBatchError"
 """What gRPC itself logs, with a traceback, when a client gives up just as its answer is sent."""
+_ONE = r"Traceback.*\n(?:[ ].*\n)*(?:.*\n)"
+TRACEBACK = re.compile(rf"(?:.*\n){{2}}{_ONE}(?:\n(?:During handling|The above).*\n\n{_ONE})*")
+"""With the two lines before it, and those of the errors that followed from the first."""
 START_SECONDS = 60.0
 POLL_SECONDS = 0.02
 LONGEST_DOWN_SECONDS = 0.5
@@ -59,7 +62,7 @@ class Service:
 
     def unforeseen(self) -> list[str]:
         """The tracebacks in its log: a service foresees every error."""
-        found = re.findall(r"(?:.*\n){2}Traceback.*\n(?:[ ].*\n)*(?:.*\n)", self.log.read_text(errors="replace"))
+        found = TRACEBACK.findall(self.log.read_text(errors="replace"))
         return [each for each in found if not each.splitlines()[-1].startswith(CLIENT_GONE)]
 
     def pause(self) -> None:

@@ -381,6 +381,10 @@ def test_a_traceback_in_a_services_log_is_found(tmp_path: Path) -> None:
     with service.log.open("a") as log:
         log.write("ERROR c\nTraceback (most recent call last):\n  File x\nValueError: no\n")
         log.write("ERROR d\nINFO e\nTraceback (most recent call last):\n  File y\n" + CLIENT_GONE + ": Failed\n")
+        # An error that is foreseen, and could not be told any more.
+        log.write("ERROR f\nINFO g\nTraceback (most recent call last):\n  File z\nDeadlineError: late\n\n")
+        log.write("During handling of the above exception, another exception occurred:\n\n")
+        log.write("Traceback (most recent call last):\n  File y\n" + CLIENT_GONE + ": Failed\n")
     assert ["no" in each for each in service.unforeseen()] == [True]
 
 
