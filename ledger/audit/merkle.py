@@ -124,6 +124,13 @@ class Frontier:
         return f"Frontier(size={self._size}, root={self.root().hex()})"
 
 
+def tree_root(size: int, subtree: Subtree) -> bytes:
+    """The root over the first `size` leaves."""
+    if not 0 <= size <= MAX_TREE_SIZE:
+        raise MerkleError(f"a tree cannot have {size} leaves")
+    return _range_root(0, size, subtree)
+
+
 def inclusion_proof(index: int, size: int, subtree: Subtree) -> list[bytes]:
     """The siblings, from the leaf upward, that lead from leaf `index` to the root over `size` leaves."""
     if not 0 <= index < size <= MAX_TREE_SIZE:

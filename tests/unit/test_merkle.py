@@ -1,4 +1,8 @@
-"""The tree against the published vectors, a naive reading of the RFC, and forged proofs."""
+"""The tree against the published vectors, a naive reading of the RFC, and forged proofs.
+
+The vectors are those of cpp/merkletree/merkle_tree_test.cc in google/certificate-transparency, with the one that
+proof/verify_test.go in transparency-dev/merkle adds (6 and 7 leaves), and the example of RFC 9162, section 2.1.5.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +38,6 @@ from ledger.audit.tiles import (
     tile_count,
 )
 
-# The vectors of the certificate-transparency reference implementation.
 ENTRIES = [
     bytes.fromhex(entry)
     for entry in (
@@ -116,6 +119,15 @@ CONSISTENCY = [  # old size, size, proof
         [
             "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
             "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
+        ],
+    ),
+    (
+        6,
+        7,
+        [
+            "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
+            "b08693ec2e721597130641e8211e7eedccb4c26413963eee6c1e2ed16ffb1a5f",
+            "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
         ],
     ),
 ]
@@ -217,6 +229,17 @@ def test_consistency_proofs_of_the_published_vectors(old_size: int, size: int, p
     leaves = [leaf_hash(entry) for entry in ENTRIES]
     assert consistency_proof(old_size, size, naive_subtree(leaves)) == unhex(proof)
     verify_consistency(old_size, size, unhex(proof), bytes.fromhex(ROOTS[old_size]), bytes.fromhex(ROOTS[size]))
+
+
+def test_proofs_are_those_of_the_example_in_the_rfc() -> None:
+    a, b, c, d, e, f, j = leaves = LEAVES[:7]
+    g, h, i = node_hash(a, b), node_hash(c, d), node_hash(e, f)
+    k, l = node_hash(g, h), node_hash(i, j)  # noqa: E741  # the names are the RFC's
+    subtree = naive_subtree(leaves)
+    paths = {0: [b, h, l], 3: [c, g, l], 4: [f, j, k], 6: [i, k]}
+    assert {index: inclusion_proof(index, 7, subtree) for index in paths} == paths
+    proofs = {3: [c, d, g, l], 4: [l], 6: [i, j, k]}
+    assert {old_size: consistency_proof(old_size, 7, subtree) for old_size in proofs} == proofs
 
 
 # -- the frontier --
