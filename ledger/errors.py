@@ -13,7 +13,8 @@
 # ├── DeadlineError                not done in time
 # │   └── PositionNotReachedError  the read model is behind `min_position`
 # ├── CorruptionError              the stored record contradicts itself
-# │   └── PositionGapError         a position is missing
+# │   ├── PositionGapError         a position is missing
+# │   └── NotContinuedError        what is stored does not continue the last checkpoint that was signed
 # ├── UnimplementedError           promised by the contract, not built yet
 # └── InternalError                unforeseen; only the log knows more
 
@@ -112,6 +113,10 @@ class CorruptionError(LedgerError):
 
 class PositionGapError(CorruptionError):
     """Position {expected} is missing from the record: {found} follows instead."""
+
+
+class NotContinuedError(CorruptionError):
+    """The ledger {ledger!r} does not continue its checkpoint of {size} events: {what}; {remedy}."""
 
 
 class UnimplementedError(LedgerError):

@@ -8,17 +8,15 @@ import psycopg
 from psycopg import errors, sql
 from psycopg.rows import TupleRow
 
-from ledger.audit import tiles
-from ledger.audit.merkle import MerkleError
 from ledger.domain.reports import DECIDED_TYPES
-from ledger.errors import CorruptionError, PositionGapError
+from ledger.errors import CorruptionError
 from ledger.persistence.batch import Batch
 from ledger.persistence.log import EventLog
 from ledger.persistence.queries import Queries
 from ledger.persistence.records import MERGES, RawRecord, Tip
+from ledger.persistence.tree import StoredTree
 
 QUERIES = Queries("ledger.persistence", "writing.sql")
-LEAVES_A_PAGE = 20_000
 
 
 class FenceLostError(Exception):
@@ -30,6 +28,7 @@ class Writer:
 
     def __init__(self, ledger: str, connection: psycopg.Connection[TupleRow]) -> None:
         self._log = EventLog(ledger)
+        self._tree = StoredTree(self._log)
         self.connection = connection
         self._schema = sql.Identifier(self._log.schema)
         self._composed: dict[str, bytes] = {}
@@ -42,15 +41,7 @@ class Writer:
     def tip(self, known: Tip | None = None) -> Tip:
         """The newest commit and its tree: grown from a known one where possible, and checked against its root."""
         head = self._log.head(self.connection)
-        try:
-            if known is None or known.size > head.size:
-                tree = tiles.load(head.size, self._tile, self._leaves(tiles.tail_start(head.size), head.size))
-            else:
-                tree, _ = known.tree.append(self._leaves(known.size, head.size))
-        except MerkleError as error:
-            raise CorruptionError(position=head.size, what=str(error)) from error
-        if tree.root() != head.root:
-            raise CorruptionError(position=head.size, what="its events do not give the root of its commit")
+        tree = self._tree.at(self.connection, head, known.tree if known is not None else None)
         return Tip(head.size, head.committed_at, tree)
 
     def heads(self, streams: Sequence[str]) -> tuple[dict[str, int], int]:
@@ -119,22 +110,6 @@ class Writer:
             salts=rows.salts,
             payloads=rows.payloads,
         )
-
-    def _leaves(self, after: int, through: int) -> list[bytes]:
-        found: list[bytes] = []
-        while after < through:
-            page = self._execute("leaves", after=after, through=through, limit=LEAVES_A_PAGE).fetchall()
-            if not page or page[0][0] != after + 1 or page[-1][0] != after + len(page):
-                raise PositionGapError(expected=after + 1, found=page[0][0] if page else "nothing")
-            found += [bytes(leaf) for _, leaf in page]
-            after = page[-1][0]
-        return found
-
-    def _tile(self, level: int, index: int) -> bytes:
-        row = self._execute("tile", level=level, index=index).fetchone()
-        if row is None:
-            raise MerkleError(f"tile {index} of level {level} is missing")
-        return bytes(row[0])
 
     def _execute(self, query: str, **values: Any) -> psycopg.Cursor[TupleRow]:
         if query not in self._composed:

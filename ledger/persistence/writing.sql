@@ -48,13 +48,6 @@ SELECT {schema}.redact((SELECT position FROM {schema}.events WHERE event_id = %(
 -- name: commit_at
 SELECT size_after, root FROM {schema}.commits WHERE size_before = %(size_before)s
 
--- name: tile
-SELECT hashes FROM {schema}.tiles WHERE level = %(level)s AND index = %(index)s
-
--- name: leaves
-SELECT position, leaf FROM {schema}.events
- WHERE position > %(after)s AND position <= %(through)s ORDER BY position LIMIT %(limit)s
-
 -- name: durable
 -- An acknowledged report must survive a crash of the database, whatever its default is.
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
