@@ -107,7 +107,8 @@ def _answering(ground: Ground, record: Record, suffix: str) -> Measure:
         record.all_live()
         command = [sys.executable, "-m", "ledger", "serve", "--listen", "127.0.0.1:0"]
         log = ground.folder / f"rebuilding-{turn.run()}.log"
-        with processes.serving(command, log, LEDGER_DATABASE_URL=record.url) as server:
+        own = {"LEDGER_DATABASE_URL": record.url, "LEDGER_DATA_DIR": str(log.with_suffix(".data"))}
+        with processes.serving(command, log, **own) as server:
             stored.register_actors(server.address)
             appending.until_level(server)
             if not suffix:

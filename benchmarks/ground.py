@@ -110,7 +110,9 @@ class Ground:
         url = self.database(database, slow=slow)
         command = [sys.executable, "-m", "ledger", "serve", "--listen", "127.0.0.1:0", "--role", role]
         log = self.folder / f"ledger-{name}.log"
-        running = self._stack.enter_context(serving(command, log, LEDGER_DATABASE_URL=url))
+        running = self._stack.enter_context(
+            serving(command, log, LEDGER_DATABASE_URL=url, LEDGER_DATA_DIR=str(log.with_suffix(".data")))
+        )
         stored.register_actors(running.address)
         return running
 

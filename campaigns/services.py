@@ -34,7 +34,9 @@ class Service:
     def __init__(self, database_url: str, log: Path) -> None:
         self.address = f"127.0.0.1:{free_port()}"
         self.log = log
-        self._environment = {**os.environ, "LEDGER_DATABASE_URL": database_url, "PYTHONUNBUFFERED": "1"}
+        # Services of one ledger share the key that signs its checkpoints.
+        own = {"LEDGER_DATABASE_URL": database_url, "LEDGER_DATA_DIR": str(log.parent / "data")}
+        self._environment = {**os.environ, **own, "PYTHONUNBUFFERED": "1"}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

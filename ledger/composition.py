@@ -11,7 +11,14 @@ from dataclasses import dataclass
 
 import psycopg
 
-from incident.ledger.v1 import ledger_service_pb2, ledger_service_pb2_grpc
+from incident.ledger.v1 import (
+    audit_service_pb2,
+    audit_service_pb2_grpc,
+    ledger_service_pb2,
+    ledger_service_pb2_grpc,
+)
+from ledger.api.audit_service import AuditServicer
+from ledger.api.checkpoints import Checkpoints
 from ledger.api.ledger_service import LedgerServicer
 from ledger.api.ledgers import Ledgers
 from ledger.api.memory import collect_seldom, keep_freed
@@ -22,6 +29,7 @@ from ledger.errors import LedgerError
 from ledger.persistence import install
 from ledger.persistence.connecting import connect
 from ledger.persistence.provision import provision
+from ledger.persistence.signing import Signing
 from ledger.settings import Role, Settings
 from projections.engine.databases import Databases
 from projections.service import ReadingService
@@ -48,6 +56,17 @@ def database(settings: Settings) -> Iterator[str]:
         yield urls.service_url
 
 
+def signing_of(settings: Settings) -> Signing:
+    """What signs checkpoints; a key is made now, where there is none, so that it can be published."""
+    given = settings.checkpoint_key.get_secret_value() if settings.checkpoint_key is not None else None
+    signing = Signing(settings.data_dir, given, settings.origin)
+    try:
+        signing.keys()
+    except LedgerError as error:
+        log.warning("no checkpoint can be signed: %s", error)
+    return signing
+
+
 @dataclass
 class Service:
     """One running process's parts."""
@@ -63,8 +82,13 @@ class Service:
         """Puts the parts together; nothing runs yet."""
         server, ledgers = Server(settings), Ledgers(url, settings)
         if settings.role is not Role.READ:
-            ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(LedgerServicer(ledgers), server.registry)
+            checkpoints = Checkpoints(ledgers, signing_of(settings))
+            recording = LedgerServicer(ledgers, checkpoints)
+            ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(recording, server.registry)
             server.offers(ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"])
+            auditing = AuditServicer(ledgers, checkpoints)
+            audit_service_pb2_grpc.add_AuditServiceServicer_to_server(auditing, server.registry)
+            server.offers(audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"])
         reading = None
         if settings.role is not Role.WRITE:
             databases = Databases(url, settings.projections_database_url or url)

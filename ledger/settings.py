@@ -1,13 +1,14 @@
 """The service's settings, read from the environment (LEDGER_…) and overridden by the command line.
 A value that cannot be is told with the variable's name; nothing here is looked up later."""
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ledger.errors import LedgerError
@@ -83,6 +84,11 @@ class Settings(Limits, BaseSettings):
     """Let several processes of one ledger listen on one port; else a port that is taken is refused."""
     data_dir: Path = DEFAULT_DATA_DIR
     """Where the embedded database keeps its data."""
+    origin: str | None = None
+    """Of this installation among all there are, best an address of its operator, such as `ledger.example.org`.
+    Checkpoints are signed under it. It goes into the key that the first start makes; none means a random one."""
+    checkpoint_key: SecretStr | None = None
+    """Keys that sign checkpoints, instead of those of the file `checkpoint.key`; with spaces between."""
     role: Role = Role.ALL
     """`write` records only, `read` answers only."""
     park: Annotated[tuple[str, ...] | None, NoDecode] = None
@@ -99,6 +105,13 @@ class Settings(Limits, BaseSettings):
             raise ValueError(
                 "is not the address of a PostgreSQL; write postgresql://USER:PASSWORD@HOST:PORT/DB"
             ) from None
+        return given or None
+
+    @field_validator("origin")
+    @classmethod
+    def _is_an_origin(cls, given: str | None) -> str | None:
+        if given and not re.fullmatch(r"[^\s+]+", given):
+            raise ValueError(f"is {given!r}; an origin has no spaces and no plus signs")
         return given or None
 
     @field_validator("park", mode="before")

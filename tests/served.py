@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -25,6 +26,10 @@ class ServiceProcess:
         command = [sys.executable, "-m", "ledger", "serve", "--listen", "127.0.0.1:0", *options]
         # What is set for the tests themselves is not what this service is asked for.
         clean = {name: value for name, value in os.environ.items() if not name.startswith("LEDGER_")}
+        # Its key and its checkpoints: two services that share them serve the same ledgers.
+        self._own = tempfile.TemporaryDirectory(prefix="ledger-test-", ignore_cleanup_errors=True)
+        self.folder = Path(self._own.name)
+        clean["LEDGER_DATA_DIR"] = self._own.name
         self.process = subprocess.Popen(
             command,
             env={**clean, **(environment or {})},

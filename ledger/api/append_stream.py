@@ -3,17 +3,22 @@ batch is read while the previous one is being committed; a bounded number is und
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 
 from incident.ledger.v1 import ledger_service_pb2 as pb
+from incident.ledger.v1.records_pb2 import APPEND_WAIT_CHECKPOINTED
 from ledger.api.appending import Appending, Letter, Sent, read, too_large
 from ledger.api.requests import DEFAULT_SECONDS
 from ledger.api.statuses import status_of
+from ledger.persistence.signing import Issued
 
 MAX_BATCHES_UNDER_WAY = 32
 MAX_BYTES_UNDER_WAY = 2 * 1024 * 1024
 """Read and not answered, of one stream: enough for the reading and the committing never to wait for each other."""
+
+Covering = Callable[[int], Awaitable[Issued]]
+"""A checkpoint of so many events."""
 
 
 class Batch:
@@ -22,6 +27,7 @@ class Batch:
     def __init__(self, sent: pb.AppendReportsRequest) -> None:
         self._answer = pb.AppendReportsResponse()
         self.size = sent.ByteSize()
+        self._checkpointed = any(each.wait == APPEND_WAIT_CHECKPOINTED for each in sent.reports)
         self.outcomes = [self._answer.outcomes.add(report_id=each.report.report_id) for each in sent.reports]
         self._left = len(self.outcomes)
         self._settled = asyncio.Event()
@@ -38,17 +44,21 @@ class Batch:
         if not self._left:
             self._settled.set()
 
-    async def answer(self) -> pb.AppendReportsResponse:
-        """All outcomes, once each is known."""
+    async def answer(self, covering: Covering) -> pb.AppendReportsResponse:
+        """All outcomes, once each is known; with a checkpoint of them, where one was asked for."""
         await self._settled.wait()
+        size = max((each.receipt.tree_size for each in self.outcomes), default=0)
+        if self._checkpointed and size:
+            self._answer.checkpoint = (await covering(size)).note
         return self._answer
 
 
 class AppendStream:
     """One call of AppendReports."""
 
-    def __init__(self, appending: Appending) -> None:
+    def __init__(self, appending: Appending, covering: Covering) -> None:
         self._appending = appending
+        self._covering = covering
         self._unsettled = 0
         self._all_settled = asyncio.Event()
         self._bytes_under_way = 0
@@ -62,7 +72,7 @@ class AppendStream:
         reader = asyncio.create_task(self._take_all(batches, under_way))
         try:
             while (batch := await under_way.get()) is not None:
-                yield await batch.answer()
+                yield await batch.answer(self._covering)
                 self._bytes_under_way -= batch.size
                 self._room.set()
             await reader  # raises what ended the reading, after all that was read before it is answered

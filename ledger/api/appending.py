@@ -13,7 +13,7 @@ from ledger.api.messages import reports_from_proto, timestamp_parts
 from ledger.api.requests import expected_revisions
 from ledger.application import Sending, Submission
 from ledger.domain.reports import Report
-from ledger.errors import InvalidRequestError, LedgerError, UnavailableError, UnimplementedError, Violation
+from ledger.errors import InvalidRequestError, LedgerError, UnavailableError, Violation
 from ledger.persistence.answers import refuse
 from ledger.persistence.lane import full_queue
 from ledger.persistence.records import Appended, AppendRequest
@@ -80,8 +80,6 @@ def _expected(request: ledger_service_pb2.AppendReportRequest, limits: Limits) -
         return too_large("report", size, "bytes", "LEDGER_MAX_REPORT_BYTES", limits.max_report_bytes)
     if claims > limits.max_report_claims:
         return too_large("report.claims", claims, "claims", "LEDGER_MAX_REPORT_CLAIMS", limits.max_report_claims)
-    if request.wait == records_pb2.APPEND_WAIT_CHECKPOINTED:
-        return UnimplementedError(what="waiting for a signed checkpoint")
     try:
         return expected_revisions(request.expected) if request.expected else {}
     except InvalidRequestError as error:

@@ -13,6 +13,7 @@ from incident.ledger.v1 import ledger_service_pb2 as pb
 from incident.ledger.v1 import ledger_service_pb2_grpc, records_pb2
 from ledger.api.append_stream import AppendStream
 from ledger.api.appending import Appending
+from ledger.api.checkpoints import Checkpoints
 from ledger.api.following import Following
 from ledger.api.intake import Intake
 from ledger.api.ledgers import Ledgers, OpenLedger
@@ -35,8 +36,9 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
     """The service on the ledgers that this process has open."""
 
-    def __init__(self, ledgers: Ledgers) -> None:
+    def __init__(self, ledgers: Ledgers, checkpoints: Checkpoints) -> None:
         self._ledgers = ledgers
+        self._checkpoints = checkpoints
         self._intakes: dict[OpenLedger, Intake] = {}
 
     async def CreateLedger(self, request: pb.CreateLedgerRequest, context: Context) -> pb.CreateLedgerResponse:
@@ -60,7 +62,10 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         ledger = await self._ledgers.get(ledger_name(request.ledger))
         if ledger not in self._intakes:
             self._intakes[ledger] = Intake(Appending(self._ledgers, ledger, ANONYMOUS))
-        return await self._intakes[ledger].append(request, partial(seconds_left, context))
+        answer = await self._intakes[ledger].append(request, partial(seconds_left, context))
+        if request.wait == records_pb2.APPEND_WAIT_CHECKPOINTED:
+            answer.checkpoint = (await self._checkpoints.covering(ledger, answer.receipt.tree_size)).note
+        return answer
 
     async def AppendReports(
         self, request_iterator: AsyncIterator[pb.AppendReportsRequest], context: Context
@@ -70,7 +75,8 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         if first is None:
             return
         ledger = await self._ledgers.get(ledger_name(first.ledger))
-        stream = AppendStream(Appending(self._ledgers, ledger, ANONYMOUS))
+        covering = partial(self._checkpoints.covering, ledger)
+        stream = AppendStream(Appending(self._ledgers, ledger, ANONYMOUS), covering)
         async for answer in stream.outcomes(_with_first(first, batches)):
             yield answer
 
@@ -94,6 +100,12 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         if last and first > last:
             sentence = f"is {first}, after to_position {last}; exchange them"
             raise InvalidRequestError([Violation("from_position", sentence)])
+        if request.with_checkpoint:
+            signed = await self._signed(request)
+            yield signed.SerializeToString()
+            last = min(last, signed.head_position) if last else signed.head_position
+            if not last:
+                return
         async with aclosing(Replaying(*await self._chosen(request)).replay(first, last)) as messages:
             async for message in messages:
                 yield message
@@ -118,6 +130,16 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         chosen = history_filter(request.filter)
         ledger = await self._ledgers.get(ledger_name(request.ledger))
         return self._ledgers, ledger, chosen, request.view, size
+
+    async def _signed(self, request: pb.ReplayHistoryRequest) -> pb.ReplayHistoryResponse:
+        """What a replay begins with, where a checkpoint of it is asked for."""
+        known = not_negative(request.known_size, "known_size")
+        ledger = await self._ledgers.get(ledger_name(request.ledger))
+        issued, _ = await self._checkpoints.newest(ledger)
+        hashes = await self._ledgers.run(_consistency, ledger, known, issued.size) if known else []
+        return pb.ReplayHistoryResponse(
+            checkpoint=issued.note, consistency_hashes=hashes, head_position=issued.size
+        )
 
     async def _stated(self, name: str) -> pb.Ledger:
         ledger = await self._ledgers.get(name)
@@ -148,6 +170,11 @@ async def _with_first(
 def _head(ledger: OpenLedger) -> Head:
     with ledger.recorder.pool.connection() as connection:
         return ledger.log.head(connection)
+
+
+def _consistency(ledger: OpenLedger, known: int, size: int) -> list[bytes]:
+    with ledger.reading() as connection:
+        return ledger.proofs.consistency(connection, known, size).hashes
 
 
 def _report(ledger: OpenLedger, report_id: str) -> list[StoredRecord]:

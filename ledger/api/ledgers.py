@@ -18,6 +18,7 @@ from ledger.persistence import install
 from ledger.persistence.connecting import connect
 from ledger.persistence.log import Connection
 from ledger.persistence.notices import sizes
+from ledger.persistence.tree import Proofs
 from ledger.settings import DEFAULT_LIMITS, Limits
 
 READ_THREADS = 8
@@ -35,6 +36,7 @@ class OpenLedger:
         self.application = application
         self.recorder = application.ledger_recorder
         self.log = self.recorder.log
+        self.proofs = Proofs(self.log)
         self.pages = SharedPages()
         self.mailbox = Mailbox(loop)
         self.heads = Heads(lambda: sizes(self.log, url), lambda: asyncio.to_thread(self.read_head), loop)

@@ -42,6 +42,7 @@ COMMANDS = MappingProxyType(
         "create-ledger": "ledger.cli.ledgers:create_ledger",
         "projections": "ledger.cli.projections:projections",
         "rebuild": "ledger.cli.rebuilds:rebuild",
+        "audit": "ledger.cli.audit:audit",
         "health": "ledger.cli.health:health",
     }
 )

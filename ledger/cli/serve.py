@@ -36,7 +36,7 @@ NEXT_COMMANDS = (
 @click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the embedded database. LEDGER_DATA_DIR, else .incident-ledger.",
+    help="Folder of the embedded database, and of the key for checkpoints. LEDGER_DATA_DIR, else .incident-ledger.",
 )
 @click.option("--embedded", is_flag=True, help="Use the embedded database even where LEDGER_DATABASE_URL is set.")
 @click.option(

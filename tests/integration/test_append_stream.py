@@ -12,6 +12,7 @@ from ledger.api.appending import Appending
 from ledger.api.ledgers import Ledgers
 from ledger.api.messages import report_to_proto
 from ledger.persistence.records import AppendRequest
+from ledger.persistence.signing import Issued
 from tests.filing import report
 from tests.postgres import Database
 
@@ -40,8 +41,11 @@ async def test_a_stream_reads_no_further_than_its_bounds_and_leaves_no_task_when
             each = ledger_service_pb2.AppendReportRequest(report=report_to_proto(report(f"r-{read}")))
             yield ledger_service_pb2.AppendReportsRequest(reports=[each])
 
+    async def covering(size: int) -> Issued:
+        raise AssertionError("nobody asked for a checkpoint")
+
     before = asyncio.all_tasks()
-    answers = AppendStream(appending).outcomes(batches())
+    answers = AppendStream(appending, covering).outcomes(batches())
     asking = asyncio.ensure_future(anext(answers))
     await asyncio.sleep(0.3)
     assert most <= read <= most + 2

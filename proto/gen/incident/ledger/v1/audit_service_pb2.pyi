@@ -45,16 +45,24 @@ class GetCheckpointResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     CHECKPOINT_FIELD_NUMBER: builtins.int
+    VERIFIER_KEYS_FIELD_NUMBER: builtins.int
     checkpoint: builtins.str
     """The checkpoint: a C2SP signed note."""
+    @builtins.property
+    def verifier_keys(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The keys that have signed it, each as `NAME+ID+KEY`. Compare them with those that the ledger's operator has published
+        elsewhere: a server that lies about the record would lie about its keys too.
+        """
+
     def __init__(
         self,
         *,
         checkpoint: builtins.str = ...,
+        verifier_keys: abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["checkpoint", b"checkpoint"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["checkpoint", b"checkpoint", "verifier_keys", b"verifier_keys"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -72,7 +80,7 @@ class GetInclusionProofRequest(message.Message):
     position: builtins.int
     """The event's position."""
     tree_size: builtins.int
-    """The tree size; 0 means that of the newest checkpoint."""
+    """The tree size; 0 means all that is recorded."""
     def __init__(
         self,
         *,
@@ -134,7 +142,7 @@ class GetConsistencyProofRequest(message.Message):
     first_size: builtins.int
     """The smaller size."""
     second_size: builtins.int
-    """The larger size; 0 means that of the newest checkpoint."""
+    """The larger size; 0 means all that is recorded."""
     def __init__(
         self,
         *,

@@ -62,7 +62,7 @@ class AuditServiceServicer(object):
     """
 
     def GetCheckpoint(self, request, context):
-        """The newest signed checkpoint.
+        """A signed checkpoint that covers all that is recorded.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,7 +34,7 @@ class AuditServiceStub:
     @typing.overload
     def __new__(cls, channel: aio.Channel) -> AuditServiceAsyncStub: ...
     GetCheckpoint: grpc.UnaryUnaryMultiCallable[audit_service_pb2.GetCheckpointRequest, audit_service_pb2.GetCheckpointResponse]
-    """The newest signed checkpoint."""
+    """A signed checkpoint that covers all that is recorded."""
     GetInclusionProof: grpc.UnaryUnaryMultiCallable[audit_service_pb2.GetInclusionProofRequest, audit_service_pb2.GetInclusionProofResponse]
     """Proof that an event is in the tree of a size."""
     GetConsistencyProof: grpc.UnaryUnaryMultiCallable[audit_service_pb2.GetConsistencyProofRequest, audit_service_pb2.GetConsistencyProofResponse]
@@ -48,7 +48,7 @@ class AuditServiceAsyncStub(AuditServiceStub):
 
     def __init__(self, channel: aio.Channel) -> None: ...
     GetCheckpoint: aio.UnaryUnaryMultiCallable[audit_service_pb2.GetCheckpointRequest, audit_service_pb2.GetCheckpointResponse]  # type: ignore[assignment]
-    """The newest signed checkpoint."""
+    """A signed checkpoint that covers all that is recorded."""
     GetInclusionProof: aio.UnaryUnaryMultiCallable[audit_service_pb2.GetInclusionProofRequest, audit_service_pb2.GetInclusionProofResponse]  # type: ignore[assignment]
     """Proof that an event is in the tree of a size."""
     GetConsistencyProof: aio.UnaryUnaryMultiCallable[audit_service_pb2.GetConsistencyProofRequest, audit_service_pb2.GetConsistencyProofResponse]  # type: ignore[assignment]
@@ -65,7 +65,7 @@ class AuditServiceServicer(metaclass=abc_1.ABCMeta):
         request: audit_service_pb2.GetCheckpointRequest,
         context: _ServicerContext,
     ) -> typing.Union[audit_service_pb2.GetCheckpointResponse, abc.Awaitable[audit_service_pb2.GetCheckpointResponse]]:
-        """The newest signed checkpoint."""
+        """A signed checkpoint that covers all that is recorded."""
 
     @abc_1.abstractmethod
     def GetInclusionProof(

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from incident.ledger.v1 import records_pb2 as incident_dot_ledger_dot_v1_dot_records__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'incident/ledger/v1/ledger_service.proto\x12\x12incident.ledger.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a incident/ledger/v1/records.proto\"m\n\x06Ledger\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x11\n\troot_hash\x18\x03 \x01(\x0c\x12\x34\n\x10last_recorded_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"%\n\x13\x43reateLedgerRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\"B\n\x14\x43reateLedgerResponse\x12*\n\x06ledger\x18\x01 \x01(\x0b\x32\x1a.incident.ledger.v1.Ledger\"\"\n\x10GetLedgerRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\"?\n\x11GetLedgerResponse\x12*\n\x06ledger\x18\x01 \x01(\x0b\x32\x1a.incident.ledger.v1.Ledger\";\n\x12ListLedgersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"[\n\x13ListLedgersResponse\x12+\n\x07ledgers\x18\x01 \x03(\x0b\x32\x1a.incident.ledger.v1.Ledger\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb7\x01\n\x13\x41ppendReportRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12*\n\x06report\x18\x02 \x01(\x0b\x32\x1a.incident.ledger.v1.Report\x12\x36\n\x08\x65xpected\x18\x03 \x03(\x0b\x32$.incident.ledger.v1.ExpectedRevision\x12,\n\x04wait\x18\x04 \x01(\x0e\x32\x1e.incident.ledger.v1.AppendWait\"D\n\x14\x41ppendReportResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.incident.ledger.v1.Receipt\"`\n\x14\x41ppendReportsRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x38\n\x07reports\x18\x02 \x03(\x0b\x32\'.incident.ledger.v1.AppendReportRequest\">\n\rAppendFailure\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\x0c\"\x93\x01\n\rAppendOutcome\x12\x11\n\treport_id\x18\x01 \x01(\t\x12.\n\x07receipt\x18\x02 \x01(\x0b\x32\x1b.incident.ledger.v1.ReceiptH\x00\x12\x34\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32!.incident.ledger.v1.AppendFailureH\x00\x42\t\n\x07outcome\"L\n\x15\x41ppendReportsResponse\x12\x33\n\x08outcomes\x18\x01 \x03(\x0b\x32!.incident.ledger.v1.AppendOutcome\"5\n\x10GetReportRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x11\n\treport_id\x18\x02 \x01(\t\"F\n\x11GetReportResponse\x12\x31\n\x06\x65vents\x18\x01 \x03(\x0b\x32!.incident.ledger.v1.RecordedEvent\"\x7f\n\x0fGetEventRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x12\n\x08\x65vent_id\x18\x02 \x01(\tH\x00\x12\x12\n\x08position\x18\x03 \x01(\x03H\x00\x12+\n\x04view\x18\x04 \x01(\x0e\x32\x1d.incident.ledger.v1.EventViewB\x07\n\x05\x65vent\"D\n\x10GetEventResponse\x12\x30\n\x05\x65vent\x18\x01 \x01(\x0b\x32!.incident.ledger.v1.RecordedEvent\"\xc4\x01\n\x14ReplayHistoryRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x15\n\rfrom_position\x18\x02 \x01(\x03\x12\x13\n\x0bto_position\x18\x03 \x01(\x03\x12/\n\x06\x66ilter\x18\x04 \x01(\x0b\x32\x1f.incident.ledger.v1.EventFilter\x12+\n\x04view\x18\x05 \x01(\x0e\x32\x1d.incident.ledger.v1.EventView\x12\x12\n\nbatch_size\x18\x06 \x01(\x05\"{\n\x15ReplayHistoryResponse\x12\x31\n\x06\x65vents\x18\x01 \x03(\x0b\x32!.incident.ledger.v1.RecordedEvent\x12\x18\n\x10through_position\x18\x02 \x01(\x03\x12\x15\n\rhead_position\x18\x03 \x01(\x03\"\xac\x01\n\x10SubscribeRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_position\x18\x02 \x01(\x03\x12/\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x1f.incident.ledger.v1.EventFilter\x12+\n\x04view\x18\x04 \x01(\x0e\x32\x1d.incident.ledger.v1.EventView\x12\x12\n\nbatch_size\x18\x05 \x01(\x05\"\xad\x04\n\x11SubscribeResponse\x12<\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32+.incident.ledger.v1.SubscribeResponse.BatchH\x00\x12\x46\n\ncheckpoint\x18\x02 \x01(\x0b\x32\x30.incident.ledger.v1.SubscribeResponse.CheckpointH\x00\x12\x43\n\tcaught_up\x18\x03 \x01(\x0b\x32..incident.ledger.v1.SubscribeResponse.CaughtUpH\x00\x12G\n\x0b\x66\x65ll_behind\x18\x04 \x01(\x0b\x32\x30.incident.ledger.v1.SubscribeResponse.FellBehindH\x00\x12\x44\n\theartbeat\x18\x05 \x01(\x0b\x32/.incident.ledger.v1.SubscribeResponse.HeartbeatH\x00\x1a:\n\x05\x42\x61tch\x12\x31\n\x06\x65vents\x18\x01 \x03(\x0b\x32!.incident.ledger.v1.RecordedEvent\x1a\x1e\n\nCheckpoint\x12\x10\n\x08position\x18\x01 \x01(\x03\x1a\x1c\n\x08\x43\x61ughtUp\x12\x10\n\x08position\x18\x01 \x01(\x03\x1a\x1e\n\nFellBehind\x12\x10\n\x08position\x18\x01 \x01(\x03\x1a\x19\n\tHeartbeat\x12\x0c\n\x04head\x18\x01 \x01(\x03\x42\t\n\x07message2\xee\x06\n\rLedgerService\x12\x61\n\x0c\x43reateLedger\x12\'.incident.ledger.v1.CreateLedgerRequest\x1a(.incident.ledger.v1.CreateLedgerResponse\x12X\n\tGetLedger\x12$.incident.ledger.v1.GetLedgerRequest\x1a%.incident.ledger.v1.GetLedgerResponse\x12^\n\x0bListLedgers\x12&.incident.ledger.v1.ListLedgersRequest\x1a\'.incident.ledger.v1.ListLedgersResponse\x12\x61\n\x0c\x41ppendReport\x12\'.incident.ledger.v1.AppendReportRequest\x1a(.incident.ledger.v1.AppendReportResponse\x12h\n\rAppendReports\x12(.incident.ledger.v1.AppendReportsRequest\x1a).incident.ledger.v1.AppendReportsResponse(\x01\x30\x01\x12X\n\tGetReport\x12$.incident.ledger.v1.GetReportRequest\x1a%.incident.ledger.v1.GetReportResponse\x12U\n\x08GetEvent\x12#.incident.ledger.v1.GetEventRequest\x1a$.incident.ledger.v1.GetEventResponse\x12\x66\n\rReplayHistory\x12(.incident.ledger.v1.ReplayHistoryRequest\x1a).incident.ledger.v1.ReplayHistoryResponse0\x01\x12Z\n\tSubscribe\x12$.incident.ledger.v1.SubscribeRequest\x1a%.incident.ledger.v1.SubscribeResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'incident/ledger/v1/ledger_service.proto\x12\x12incident.ledger.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a incident/ledger/v1/records.proto\"m\n\x06Ledger\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x03\x12\x11\n\troot_hash\x18\x03 \x01(\x0c\x12\x34\n\x10last_recorded_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"%\n\x13\x43reateLedgerRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\"B\n\x14\x43reateLedgerResponse\x12*\n\x06ledger\x18\x01 \x01(\x0b\x32\x1a.incident.ledger.v1.Ledger\"\"\n\x10GetLedgerRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\"?\n\x11GetLedgerResponse\x12*\n\x06ledger\x18\x01 \x01(\x0b\x32\x1a.incident.ledger.v1.Ledger\";\n\x12ListLedgersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"[\n\x13ListLedgersResponse\x12+\n\x07ledgers\x18\x01 \x03(\x0b\x32\x1a.incident.ledger.v1.Ledger\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb7\x01\n\x13\x41ppendReportRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12*\n\x06report\x18\x02 \x01(\x0b\x32\x1a.incident.ledger.v1.Report\x12\x36\n\x08\x65xpected\x18\x03 \x03(\x0b\x32$.incident.ledger.v1.ExpectedRevision\x12,\n\x04wait\x18\x04 \x01(\x0e\x32\x1e.incident.ledger.v1.AppendWait\"X\n\x14\x41ppendReportResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.incident.ledger.v1.Receipt\x12\x12\n\ncheckpoint\x18\x02 \x01(\t\"`\n\x14\x41ppendReportsRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x38\n\x07reports\x18\x02 \x03(\x0b\x32\'.incident.ledger.v1.AppendReportRequest\">\n\rAppendFailure\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\x0c\"\x93\x01\n\rAppendOutcome\x12\x11\n\treport_id\x18\x01 \x01(\t\x12.\n\x07receipt\x18\x02 \x01(\x0b\x32\x1b.incident.ledger.v1.ReceiptH\x00\x12\x34\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32!.incident.ledger.v1.AppendFailureH\x00\x42\t\n\x07outcome\"`\n\x15\x41ppendReportsResponse\x12\x33\n\x08outcomes\x18\x01 \x03(\x0b\x32!.incident.ledger.v1.AppendOutcome\x12\x12\n\ncheckpoint\x18\x02 \x01(\t\"5\n\x10GetReportRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x11\n\treport_id\x18\x02 \x01(\t\"F\n\x11GetReportResponse\x12\x31\n\x06\x65vents\x18\x01 \x03(\x0b\x32!.incident.ledger.v1.RecordedEvent\"\x7f\n\x0fGetEventRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x12\n\x08\x65vent_id\x18\x02 \x01(\tH\x00\x12\x12\n\x08position\x18\x03 \x01(\x03H\x00\x12+\n\x04view\x18\x04 \x01(\x0e\x32\x1d.incident.ledger.v1.EventViewB\x07\n\x05\x65vent\"D\n\x10GetEventResponse\x12\x30\n\x05\x65vent\x18\x01 \x01(\x0b\x32!.incident.ledger.v1.RecordedEvent\"\xf1\x01\n\x14ReplayHistoryRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x15\n\rfrom_position\x18\x02 \x01(\x03\x12\x13\n\x0bto_position\x18\x03 \x01(\x03\x12/\n\x06\x66ilter\x18\x04 \x01(\x0b\x32\x1f.incident.ledger.v1.EventFilter\x12+\n\x04view\x18\x05 \x01(\x0e\x32\x1d.incident.ledger.v1.EventView\x12\x12\n\nbatch_size\x18\x06 \x01(\x05\x12\x17\n\x0fwith_checkpoint\x18\x07 \x01(\x08\x12\x12\n\nknown_size\x18\x08 \x01(\x03\"\xab\x01\n\x15ReplayHistoryResponse\x12\x31\n\x06\x65vents\x18\x01 \x03(\x0b\x32!.incident.ledger.v1.RecordedEvent\x12\x18\n\x10through_position\x18\x02 \x01(\x03\x12\x15\n\rhead_position\x18\x03 \x01(\x03\x12\x12\n\ncheckpoint\x18\x04 \x01(\t\x12\x1a\n\x12\x63onsistency_hashes\x18\x05 \x03(\x0c\"\xac\x01\n\x10SubscribeRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_position\x18\x02 \x01(\x03\x12/\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x1f.incident.ledger.v1.EventFilter\x12+\n\x04view\x18\x04 \x01(\x0e\x32\x1d.incident.ledger.v1.EventView\x12\x12\n\nbatch_size\x18\x05 \x01(\x05\"\xad\x04\n\x11SubscribeResponse\x12<\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32+.incident.ledger.v1.SubscribeResponse.BatchH\x00\x12\x46\n\ncheckpoint\x18\x02 \x01(\x0b\x32\x30.incident.ledger.v1.SubscribeResponse.CheckpointH\x00\x12\x43\n\tcaught_up\x18\x03 \x01(\x0b\x32..incident.ledger.v1.SubscribeResponse.CaughtUpH\x00\x12G\n\x0b\x66\x65ll_behind\x18\x04 \x01(\x0b\x32\x30.incident.ledger.v1.SubscribeResponse.FellBehindH\x00\x12\x44\n\theartbeat\x18\x05 \x01(\x0b\x32/.incident.ledger.v1.SubscribeResponse.HeartbeatH\x00\x1a:\n\x05\x42\x61tch\x12\x31\n\x06\x65vents\x18\x01 \x03(\x0b\x32!.incident.ledger.v1.RecordedEvent\x1a\x1e\n\nCheckpoint\x12\x10\n\x08position\x18\x01 \x01(\x03\x1a\x1c\n\x08\x43\x61ughtUp\x12\x10\n\x08position\x18\x01 \x01(\x03\x1a\x1e\n\nFellBehind\x12\x10\n\x08position\x18\x01 \x01(\x03\x1a\x19\n\tHeartbeat\x12\x0c\n\x04head\x18\x01 \x01(\x03\x42\t\n\x07message2\xee\x06\n\rLedgerService\x12\x61\n\x0c\x43reateLedger\x12\'.incident.ledger.v1.CreateLedgerRequest\x1a(.incident.ledger.v1.CreateLedgerResponse\x12X\n\tGetLedger\x12$.incident.ledger.v1.GetLedgerRequest\x1a%.incident.ledger.v1.GetLedgerResponse\x12^\n\x0bListLedgers\x12&.incident.ledger.v1.ListLedgersRequest\x1a\'.incident.ledger.v1.ListLedgersResponse\x12\x61\n\x0c\x41ppendReport\x12\'.incident.ledger.v1.AppendReportRequest\x1a(.incident.ledger.v1.AppendReportResponse\x12h\n\rAppendReports\x12(.incident.ledger.v1.AppendReportsRequest\x1a).incident.ledger.v1.AppendReportsResponse(\x01\x30\x01\x12X\n\tGetReport\x12$.incident.ledger.v1.GetReportRequest\x1a%.incident.ledger.v1.GetReportResponse\x12U\n\x08GetEvent\x12#.incident.ledger.v1.GetEventRequest\x1a$.incident.ledger.v1.GetEventResponse\x12\x66\n\rReplayHistory\x12(.incident.ledger.v1.ReplayHistoryRequest\x1a).incident.ledger.v1.ReplayHistoryResponse0\x01\x12Z\n\tSubscribe\x12$.incident.ledger.v1.SubscribeRequest\x1a%.incident.ledger.v1.SubscribeResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,41 +50,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APPENDREPORTREQUEST']._serialized_start=604
   _globals['_APPENDREPORTREQUEST']._serialized_end=787
   _globals['_APPENDREPORTRESPONSE']._serialized_start=789
-  _globals['_APPENDREPORTRESPONSE']._serialized_end=857
-  _globals['_APPENDREPORTSREQUEST']._serialized_start=859
-  _globals['_APPENDREPORTSREQUEST']._serialized_end=955
-  _globals['_APPENDFAILURE']._serialized_start=957
-  _globals['_APPENDFAILURE']._serialized_end=1019
-  _globals['_APPENDOUTCOME']._serialized_start=1022
-  _globals['_APPENDOUTCOME']._serialized_end=1169
-  _globals['_APPENDREPORTSRESPONSE']._serialized_start=1171
-  _globals['_APPENDREPORTSRESPONSE']._serialized_end=1247
-  _globals['_GETREPORTREQUEST']._serialized_start=1249
-  _globals['_GETREPORTREQUEST']._serialized_end=1302
-  _globals['_GETREPORTRESPONSE']._serialized_start=1304
-  _globals['_GETREPORTRESPONSE']._serialized_end=1374
-  _globals['_GETEVENTREQUEST']._serialized_start=1376
-  _globals['_GETEVENTREQUEST']._serialized_end=1503
-  _globals['_GETEVENTRESPONSE']._serialized_start=1505
-  _globals['_GETEVENTRESPONSE']._serialized_end=1573
-  _globals['_REPLAYHISTORYREQUEST']._serialized_start=1576
-  _globals['_REPLAYHISTORYREQUEST']._serialized_end=1772
-  _globals['_REPLAYHISTORYRESPONSE']._serialized_start=1774
-  _globals['_REPLAYHISTORYRESPONSE']._serialized_end=1897
-  _globals['_SUBSCRIBEREQUEST']._serialized_start=1900
-  _globals['_SUBSCRIBEREQUEST']._serialized_end=2072
-  _globals['_SUBSCRIBERESPONSE']._serialized_start=2075
-  _globals['_SUBSCRIBERESPONSE']._serialized_end=2632
-  _globals['_SUBSCRIBERESPONSE_BATCH']._serialized_start=2442
-  _globals['_SUBSCRIBERESPONSE_BATCH']._serialized_end=2500
-  _globals['_SUBSCRIBERESPONSE_CHECKPOINT']._serialized_start=2502
-  _globals['_SUBSCRIBERESPONSE_CHECKPOINT']._serialized_end=2532
-  _globals['_SUBSCRIBERESPONSE_CAUGHTUP']._serialized_start=2534
-  _globals['_SUBSCRIBERESPONSE_CAUGHTUP']._serialized_end=2562
-  _globals['_SUBSCRIBERESPONSE_FELLBEHIND']._serialized_start=2564
-  _globals['_SUBSCRIBERESPONSE_FELLBEHIND']._serialized_end=2594
-  _globals['_SUBSCRIBERESPONSE_HEARTBEAT']._serialized_start=2596
-  _globals['_SUBSCRIBERESPONSE_HEARTBEAT']._serialized_end=2621
-  _globals['_LEDGERSERVICE']._serialized_start=2635
-  _globals['_LEDGERSERVICE']._serialized_end=3513
+  _globals['_APPENDREPORTRESPONSE']._serialized_end=877
+  _globals['_APPENDREPORTSREQUEST']._serialized_start=879
+  _globals['_APPENDREPORTSREQUEST']._serialized_end=975
+  _globals['_APPENDFAILURE']._serialized_start=977
+  _globals['_APPENDFAILURE']._serialized_end=1039
+  _globals['_APPENDOUTCOME']._serialized_start=1042
+  _globals['_APPENDOUTCOME']._serialized_end=1189
+  _globals['_APPENDREPORTSRESPONSE']._serialized_start=1191
+  _globals['_APPENDREPORTSRESPONSE']._serialized_end=1287
+  _globals['_GETREPORTREQUEST']._serialized_start=1289
+  _globals['_GETREPORTREQUEST']._serialized_end=1342
+  _globals['_GETREPORTRESPONSE']._serialized_start=1344
+  _globals['_GETREPORTRESPONSE']._serialized_end=1414
+  _globals['_GETEVENTREQUEST']._serialized_start=1416
+  _globals['_GETEVENTREQUEST']._serialized_end=1543
+  _globals['_GETEVENTRESPONSE']._serialized_start=1545
+  _globals['_GETEVENTRESPONSE']._serialized_end=1613
+  _globals['_REPLAYHISTORYREQUEST']._serialized_start=1616
+  _globals['_REPLAYHISTORYREQUEST']._serialized_end=1857
+  _globals['_REPLAYHISTORYRESPONSE']._serialized_start=1860
+  _globals['_REPLAYHISTORYRESPONSE']._serialized_end=2031
+  _globals['_SUBSCRIBEREQUEST']._serialized_start=2034
+  _globals['_SUBSCRIBEREQUEST']._serialized_end=2206
+  _globals['_SUBSCRIBERESPONSE']._serialized_start=2209
+  _globals['_SUBSCRIBERESPONSE']._serialized_end=2766
+  _globals['_SUBSCRIBERESPONSE_BATCH']._serialized_start=2576
+  _globals['_SUBSCRIBERESPONSE_BATCH']._serialized_end=2634
+  _globals['_SUBSCRIBERESPONSE_CHECKPOINT']._serialized_start=2636
+  _globals['_SUBSCRIBERESPONSE_CHECKPOINT']._serialized_end=2666
+  _globals['_SUBSCRIBERESPONSE_CAUGHTUP']._serialized_start=2668
+  _globals['_SUBSCRIBERESPONSE_CAUGHTUP']._serialized_end=2696
+  _globals['_SUBSCRIBERESPONSE_FELLBEHIND']._serialized_start=2698
+  _globals['_SUBSCRIBERESPONSE_FELLBEHIND']._serialized_end=2728
+  _globals['_SUBSCRIBERESPONSE_HEARTBEAT']._serialized_start=2730
+  _globals['_SUBSCRIBERESPONSE_HEARTBEAT']._serialized_end=2755
+  _globals['_LEDGERSERVICE']._serialized_start=2769
+  _globals['_LEDGERSERVICE']._serialized_end=3647
 # @@protoc_insertion_point(module_scope)

@@ -231,6 +231,9 @@ class AppendReportResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     RECEIPT_FIELD_NUMBER: builtins.int
+    CHECKPOINT_FIELD_NUMBER: builtins.int
+    checkpoint: builtins.str
+    """With APPEND_WAIT_CHECKPOINTED, a signed checkpoint that covers it: a C2SP signed note."""
     @builtins.property
     def receipt(self) -> records_pb2.Receipt:
         """Where it was recorded."""
@@ -239,10 +242,11 @@ class AppendReportResponse(message.Message):
         self,
         *,
         receipt: records_pb2.Receipt | None = ...,
+        checkpoint: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["checkpoint", b"checkpoint", "receipt", b"receipt"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -341,6 +345,9 @@ class AppendReportsResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     OUTCOMES_FIELD_NUMBER: builtins.int
+    CHECKPOINT_FIELD_NUMBER: builtins.int
+    checkpoint: builtins.str
+    """Where a report of the batch has APPEND_WAIT_CHECKPOINTED, a signed checkpoint that covers all that are recorded."""
     @builtins.property
     def outcomes(self) -> containers.RepeatedCompositeFieldContainer[AppendOutcome]:
         """One for each report."""
@@ -349,10 +356,11 @@ class AppendReportsResponse(message.Message):
         self,
         *,
         outcomes: abc.Iterable[AppendOutcome] | None = ...,
+        checkpoint: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["outcomes", b"outcomes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["checkpoint", b"checkpoint", "outcomes", b"outcomes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -472,6 +480,8 @@ class ReplayHistoryRequest(message.Message):
     FILTER_FIELD_NUMBER: builtins.int
     VIEW_FIELD_NUMBER: builtins.int
     BATCH_SIZE_FIELD_NUMBER: builtins.int
+    WITH_CHECKPOINT_FIELD_NUMBER: builtins.int
+    KNOWN_SIZE_FIELD_NUMBER: builtins.int
     ledger: builtins.str
     """The ledger; empty means `main`."""
     from_position: builtins.int
@@ -483,6 +493,12 @@ class ReplayHistoryRequest(message.Message):
     batch_size: builtins.int
     """At most so many events in a message; 0 means 500, more than the server's bound (5,000 by default) is refused. A
     message is also bounded in bytes, below 4 MiB unless one event alone is larger.
+    """
+    with_checkpoint: builtins.bool
+    """Begin with a signed checkpoint, and go no further than it: the first message has it, and no events."""
+    known_size: builtins.int
+    """With `with_checkpoint`, also the proof that the checkpoint continues the tree of this size; 0 asks for none. A size that the
+    ledger does not have is NOT_FOUND.
     """
     @builtins.property
     def filter(self) -> records_pb2.EventFilter:
@@ -497,10 +513,12 @@ class ReplayHistoryRequest(message.Message):
         filter: records_pb2.EventFilter | None = ...,
         view: records_pb2.EventView.ValueType = ...,
         batch_size: builtins.int = ...,
+        with_checkpoint: builtins.bool = ...,
+        known_size: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["batch_size", b"batch_size", "filter", b"filter", "from_position", b"from_position", "ledger", b"ledger", "to_position", b"to_position", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["batch_size", b"batch_size", "filter", b"filter", "from_position", b"from_position", "known_size", b"known_size", "ledger", b"ledger", "to_position", b"to_position", "view", b"view", "with_checkpoint", b"with_checkpoint"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -513,13 +531,21 @@ class ReplayHistoryResponse(message.Message):
     EVENTS_FIELD_NUMBER: builtins.int
     THROUGH_POSITION_FIELD_NUMBER: builtins.int
     HEAD_POSITION_FIELD_NUMBER: builtins.int
+    CHECKPOINT_FIELD_NUMBER: builtins.int
+    CONSISTENCY_HASHES_FIELD_NUMBER: builtins.int
     through_position: builtins.int
     """Everything up to here has been looked at, filtered or not."""
     head_position: builtins.int
     """The head that the replay ends at."""
+    checkpoint: builtins.str
+    """The checkpoint that was asked for: a C2SP signed note, in the first message."""
     @builtins.property
     def events(self) -> containers.RepeatedCompositeFieldContainer[records_pb2.RecordedEvent]:
         """The events, in order."""
+
+    @builtins.property
+    def consistency_hashes(self) -> containers.RepeatedScalarFieldContainer[builtins.bytes]:
+        """That its tree begins with that of `known_size`: RFC 9162, 2.1.4, 32 bytes each."""
 
     def __init__(
         self,
@@ -527,10 +553,12 @@ class ReplayHistoryResponse(message.Message):
         events: abc.Iterable[records_pb2.RecordedEvent] | None = ...,
         through_position: builtins.int = ...,
         head_position: builtins.int = ...,
+        checkpoint: builtins.str = ...,
+        consistency_hashes: abc.Iterable[builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["events", b"events", "head_position", b"head_position", "through_position", b"through_position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["checkpoint", b"checkpoint", "consistency_hashes", b"consistency_hashes", "events", b"events", "head_position", b"head_position", "through_position", b"through_position"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

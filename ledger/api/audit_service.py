@@ -1,0 +1,90 @@
+"""AuditService: checkpoints, proofs, and a check of all that is stored. It proves what the database holds, and
+trusts nothing of it."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from incident.ledger.v1 import audit_service_pb2 as pb
+from incident.ledger.v1 import audit_service_pb2_grpc
+from ledger.api.checkpoints import Checkpoints
+from ledger.api.ledgers import Ledgers, OpenLedger
+from ledger.api.requests import ledger_name, not_negative
+from ledger.errors import InvalidRequestError, Violation
+from ledger.persistence.checking import Check, Checked
+from ledger.persistence.tree import Consistency, Inclusion
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
+    """The service on the ledgers that this process has open."""
+
+    def __init__(self, ledgers: Ledgers, checkpoints: Checkpoints) -> None:
+        self._ledgers = ledgers
+        self._checkpoints = checkpoints
+
+    async def GetCheckpoint(self, request: pb.GetCheckpointRequest, context: Context) -> pb.GetCheckpointResponse:
+        ledger = await self._ledgers.get(ledger_name(request.ledger))
+        issued, keys = await self._checkpoints.newest(ledger)
+        return pb.GetCheckpointResponse(checkpoint=issued.note, verifier_keys=keys)
+
+    async def GetInclusionProof(
+        self, request: pb.GetInclusionProofRequest, context: Context
+    ) -> pb.GetInclusionProofResponse:
+        position = not_negative(request.position, "position")
+        if not position:
+            raise InvalidRequestError([Violation("position", "is missing; positions begin at 1")])
+        size = not_negative(request.tree_size, "tree_size")
+        ledger = await self._ledgers.get(ledger_name(request.ledger))
+        proof: Inclusion = await self._ledgers.run(_inclusion, ledger, position, size)
+        return pb.GetInclusionProofResponse(
+            leaf_hash=proof.leaf, hashes=proof.hashes, tree_size=proof.size, root_hash=proof.root
+        )
+
+    async def GetConsistencyProof(
+        self, request: pb.GetConsistencyProofRequest, context: Context
+    ) -> pb.GetConsistencyProofResponse:
+        first = not_negative(request.first_size, "first_size")
+        second = not_negative(request.second_size, "second_size")
+        if second and first > second:
+            sentence = f"is {first}, more than second_size {second}; exchange them"
+            raise InvalidRequestError([Violation("first_size", sentence)])
+        ledger = await self._ledgers.get(ledger_name(request.ledger))
+        proof: Consistency = await self._ledgers.run(_consistency, ledger, first, second)
+        return pb.GetConsistencyProofResponse(
+            hashes=proof.hashes,
+            first_root_hash=proof.first_root,
+            second_root_hash=proof.root,
+            second_size=proof.size,
+        )
+
+    async def VerifyLedger(
+        self, request: pb.VerifyLedgerRequest, context: Context
+    ) -> AsyncIterator[pb.VerifyLedgerResponse]:
+        ledger = await self._ledgers.get(ledger_name(request.ledger))
+        check: Check = await self._ledgers.run(_begun, ledger)
+        while not check.done:
+            told: Checked = await self._ledgers.run(_further, ledger, check)
+            yield pb.VerifyLedgerResponse(verified=told.verified, total=told.total, root_hash=told.root)
+
+
+def _inclusion(ledger: OpenLedger, position: int, size: int) -> Inclusion:
+    with ledger.reading() as connection:
+        return ledger.proofs.inclusion(connection, position, size)
+
+
+def _consistency(ledger: OpenLedger, first: int, second: int) -> Consistency:
+    with ledger.reading() as connection:
+        return ledger.proofs.consistency(connection, first, second)
+
+
+def _begun(ledger: OpenLedger) -> Check:
+    with ledger.reading() as connection:
+        return Check(ledger.log, ledger.log.head(connection))
+
+
+def _further(ledger: OpenLedger, check: Check) -> Checked:
+    with ledger.reading() as connection:
+        return check.further(connection)

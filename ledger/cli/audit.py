@@ -1,0 +1,219 @@
+"""`audit`: checkpoints, one-file proofs, and checks of both. What `verify` says needs no server and no network."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from incident.ledger.v1 import audit_service_pb2 as messages
+from incident.ledger.v1 import ledger_service_pb2, records_pb2
+from incident.ledger.v1.audit_service_pb2_grpc import AuditServiceStub
+from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from ledger.audit.checkpoints import Checkpoint
+from ledger.audit.notes import VerifierKey
+from ledger.audit.proofs import VERIFICATION_ERRORS, Proof, Proven, verify_proof
+from ledger.cli import wording
+from ledger.cli.audit_replay import replay
+from ledger.cli.failures import FaultyInput, Refused
+from ledger.cli.parameters import position_from
+from ledger.cli.session import Session, connected, example
+from ledger.cli.tables import print_json, print_table, table
+from ledger.cli.trusting import KEYS, check_continues, key_option, opened, parsed, refuse, whose
+
+
+@click.group(
+    epilog=example(
+        "incident-ledger audit checkpoint --output monday.checkpoint",
+        "incident-ledger audit prove 17 --output 17.tlog-proof",
+        "incident-ledger audit verify 17.tlog-proof --key ledger.example.org/main+2b5cd4b3+A…",
+    )
+)
+@connected
+def audit(session: Session) -> None:
+    """Check for yourself that nothing was changed, left out or slipped in."""
+    click.get_current_context().obj = session.options
+
+
+@audit.command(
+    epilog=example(
+        "incident-ledger audit checkpoint",
+        "incident-ledger audit checkpoint --since monday.checkpoint --output tuesday.checkpoint",
+    )
+)
+@click.option("--since", type=click.File(), help="An earlier checkpoint, that the new one must continue.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write it here.")
+@key_option
+@connected
+def checkpoint(session: Session, since: Any, output: Path | None, keys: Sequence[str]) -> None:
+    """Get a signed checkpoint of all that is recorded, and verify it.
+
+    Without --key it is verified with the keys that the server names, which says little: compare them with those
+    that the ledger's operator has published.
+    """
+    stub = session.stub(AuditServiceStub)
+    request = messages.GetCheckpointRequest(ledger=session.ledger)
+    answer = stub.GetCheckpoint(request, timeout=session.answer_within)
+    trusted = parsed(keys or answer.verifier_keys)
+    found = opened(answer.checkpoint, trusted)
+    if since is not None:
+        _continues(session, opened(since.read(), trusted), found)
+    if output is not None:
+        output.write_text(answer.checkpoint)
+    if session.as_json:
+        print_json(session.out, answer)
+        return
+    if output is None:
+        session.out.print(answer.checkpoint, end="", soft_wrap=True)
+    for each in answer.verifier_keys:
+        session.err.print(f"key: {each}", style="dim", soft_wrap=True)
+    session.err.print(whose(keys, found), style="dim", soft_wrap=True)
+
+
+@audit.command(epilog=example("incident-ledger audit prove 17 --output 17.tlog-proof"))
+@click.argument("position", type=position_from(1))
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write it here.")
+@click.option("--without-payload", is_flag=True, help="Do not show what the event says.")
+@key_option
+@connected
+def prove(session: Session, position: int, output: Path | None, without_payload: bool, keys: Sequence[str]) -> None:
+    """Make a proof that an event is in the ledger: one file that is verified without the ledger.
+
+    Whoever gets it needs the ledger's verifier key, from the operator and not from you.
+    """
+    stub = session.stub(AuditServiceStub)
+    signed = stub.GetCheckpoint(messages.GetCheckpointRequest(ledger=session.ledger), timeout=session.answer_within)
+    trusted = parsed(keys or signed.verifier_keys)
+    size = opened(signed.checkpoint, trusted).size
+    asked = messages.GetInclusionProofRequest(ledger=session.ledger, position=position, tree_size=size)
+    path = stub.GetInclusionProof(asked, timeout=session.answer_within)
+    event = _event(session, position)
+    shown = None if without_payload or not event.payload else event.payload
+    salt = event.salt if shown is not None else None
+    proof = Proof(event.envelope, salt, shown, position - 1, tuple(path.hashes), signed.checkpoint)
+    proven = _proven(proof, trusted)  # never a file that would not be verified
+    if output is None:
+        session.out.print(proof.text(), end="", soft_wrap=True)
+        return
+    output.write_text(proof.text())
+    _print_proven(session, proven)
+
+
+@audit.command(
+    epilog=example("incident-ledger audit verify 17.tlog-proof --key ledger.example.org/main+2b5cd4b3+AQ...")
+)
+@click.argument("file", type=click.File(encoding="utf-8"))
+@key_option
+@connected
+def verify(session: Session, file: Any, keys: Sequence[str]) -> None:
+    """Verify a proof file or a checkpoint. Asks no server; exit code 1 where something does not fit."""
+    if not keys:
+        raise click.UsageError(
+            f"give the ledger's verifier key with --key or {KEYS}; the file cannot vouch for itself"
+        )
+    trusted = parsed(keys)
+    try:
+        text = file.read()
+    except UnicodeDecodeError as error:
+        raise FaultyInput(f"{file.name} is not UTF-8") from error
+    if text.startswith("c2sp.org/tlog-proof"):
+        try:
+            proof = Proof.parse(text)
+        except VERIFICATION_ERRORS as error:
+            raise Refused(str(error)) from error
+        _print_proven(session, _proven(proof, trusted))
+        return
+    found = opened(text, trusted)
+    _print_rows(session, "checkpoint", _checkpoint_rows(found))
+
+
+@audit.command(epilog=example("incident-ledger audit check"))
+@connected
+def check(session: Session) -> None:
+    """Have the server check all that it stores: events, payloads, tree and commits.
+
+    It names the first position that does not fit. A server that lies is not found out by this, but by `verify`, and
+    by a checkpoint that does not continue an earlier one.
+    """
+    request = messages.VerifyLedgerRequest(ledger=session.ledger)
+    steps = session.stub(AuditServiceStub).VerifyLedger(request, timeout=session.timeout)
+    last = _shown(session, steps)
+    if not session.as_json:
+        said = f"All {wording.number(last.verified)} events fit: payloads, envelopes, leaves, tiles and commits."
+        session.out.print(said)
+        session.out.print(f"root: {last.root_hash.hex()}", style="dim")
+
+
+def _shown(session: Session, steps: Iterable[Any]) -> Any:
+    last: Any = None
+    with Progress(console=session.err, disable=session.as_json or not session.err.is_terminal) as progress:
+        bar = progress.add_task("checked", total=None)
+        for last in steps:
+            progress.update(bar, total=last.total, completed=last.verified)
+            if session.as_json:
+                print_json(session.out, last, indent=None)
+    return last
+
+
+def _event(session: Session, position: int) -> Any:
+    raw = records_pb2.EVENT_VIEW_RAW
+    request = ledger_service_pb2.GetEventRequest(ledger=session.ledger, position=position, view=raw)
+    return session.stub(LedgerServiceStub).GetEvent(request, timeout=session.answer_within).event
+
+
+def _continues(session: Session, earlier: Checkpoint, found: Checkpoint) -> None:
+    """That the new checkpoint's tree begins with the earlier one's."""
+    if earlier.origin != found.origin:
+        raise Refused(f"the earlier checkpoint is of {earlier.origin}, the new one of {found.origin}")
+    if earlier.size > found.size:
+        raise Refused(f"the ledger has {found.size} events, and had {earlier.size} before: it was set back")
+    asked = messages.GetConsistencyProofRequest(
+        ledger=session.ledger, first_size=earlier.size, second_size=found.size
+    )
+    proof = session.stub(AuditServiceStub).GetConsistencyProof(asked, timeout=session.answer_within)
+    check_continues(earlier, found, proof.hashes)
+    said = f"It continues the checkpoint of {wording.number(earlier.size)} events."
+    session.err.print(said, style="dim", soft_wrap=True)
+
+
+def _proven(proof: Proof, trusted: Sequence[VerifierKey]) -> Proven:
+    try:
+        return verify_proof(proof, trusted)
+    except VERIFICATION_ERRORS as error:
+        refuse("the proof", error)
+
+
+def _print_proven(session: Session, proven: Proven) -> None:
+    envelope, payload = proven.envelope, proven.payload
+    rows = {
+        "position": str(envelope.position),
+        "type": envelope.type,
+        "report": envelope.report_id,
+        "recorded at": envelope.recorded_at,
+        "recorder": envelope.recorder,
+        "stream": f"{envelope.stream}, revision {envelope.revision}",
+        "payload": payload.decode(errors="replace") if payload is not None else "not shown",
+    }
+    _print_rows(session, "proven", rows | _checkpoint_rows(proven.checkpoint))
+
+
+def _checkpoint_rows(found: Checkpoint) -> dict[str, str]:
+    return {"origin": found.origin, "size": str(found.size), "root": found.root.hex()}
+
+
+def _print_rows(session: Session, title: str, rows: dict[str, str]) -> None:
+    console: Console = session.out
+    if session.as_json:
+        console.print_json(
+            data={"verified": title} | {name.replace(" ", "_"): value for name, value in rows.items()}
+        )
+        return
+    made = table(title, "")
+    for name, value in rows.items():
+        made.add_row(name, value)
+    print_table(console, made, "")
+
+
+audit.add_command(replay)

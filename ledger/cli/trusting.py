@@ -1,0 +1,59 @@
+"""Whose signatures an auditor takes: verifier keys from the command line, and what they have signed."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+import click
+
+from ledger.audit.checkpoints import Checkpoint, open_checkpoint
+from ledger.audit.merkle import verify_consistency
+from ledger.audit.notes import NoteError, VerifierKey
+from ledger.audit.proofs import VERIFICATION_ERRORS
+from ledger.cli import wording
+from ledger.cli.failures import Refused
+
+KEYS = "LEDGER_VERIFIER_KEYS"
+
+
+def key_option(function: Any) -> Any:
+    """Whom to trust."""
+    said = f"A verifier key of the ledger, as its operator publishes it; may be repeated [${KEYS}]."
+    return click.option("--key", "keys", multiple=True, metavar="KEY", envvar=KEYS, help=said)(function)
+
+
+def parsed(keys: Iterable[str]) -> list[VerifierKey]:
+    """Keys as they are given, several of them with spaces between."""
+    found = []
+    for each in (part for key in keys for part in key.split()):
+        try:
+            found.append(VerifierKey.parse(each))
+        except NoteError as error:
+            raise click.BadParameter(str(error), param_hint="--key") from error
+    return found
+
+
+def opened(note: str, trusted: Sequence[VerifierKey]) -> Checkpoint:
+    """The checkpoint that one of the keys has signed."""
+    try:
+        return open_checkpoint(note, trusted)
+    except VERIFICATION_ERRORS as error:
+        refuse("the checkpoint", error)
+
+
+def refuse(what: str, error: Exception) -> NoReturn:
+    """Something does not hold."""
+    raise Refused(f"{what} does not hold: {error}") from error
+
+
+def whose(keys: Sequence[str], found: Checkpoint) -> str:
+    """What a checkpoint is of, and how much its verification is worth."""
+    by = "the keys that you gave" if keys else "the keys that the server names; compare them with published ones"
+    return f"{found.origin}, {wording.number(found.size)} events, verified with {by}"
+
+
+def check_continues(earlier: Checkpoint, found: Checkpoint, hashes: Sequence[bytes]) -> None:
+    """The tree of a checkpoint begins with that of an earlier one."""
+    try:
+        verify_consistency(earlier.size, found.size, hashes, earlier.root, found.root)
+    except VERIFICATION_ERRORS as error:
+        raise Refused(f"the ledger does not continue the checkpoint of {earlier.size} events: {error}") from error
