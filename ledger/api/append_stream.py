@@ -11,6 +11,7 @@ from incident.ledger.v1.records_pb2 import APPEND_WAIT_CHECKPOINTED
 from ledger.api.appending import Appending, Letter, Sent, read, too_large
 from ledger.api.requests import DEFAULT_SECONDS
 from ledger.api.statuses import status_of
+from ledger.errors import LedgerError
 from ledger.persistence.signing import Issued
 
 MAX_BATCHES_UNDER_WAY = 32
@@ -44,13 +45,16 @@ class Batch:
         if not self._left:
             self._settled.set()
 
-    async def answer(self, covering: Covering) -> pb.AppendReportsResponse:
-        """All outcomes, once each is known; with a checkpoint of them, where one was asked for."""
+    async def answer(self) -> pb.AppendReportsResponse:
+        """All outcomes, once each is known."""
         await self._settled.wait()
+        return self._answer
+
+    async def sign(self, covering: Covering) -> None:
+        """Add a checkpoint of what is recorded, where one was asked for."""
         size = max((each.receipt.tree_size for each in self.outcomes), default=0)
         if self._checkpointed and size:
             self._answer.checkpoint = (await covering(size)).note
-        return self._answer
 
 
 class AppendStream:
@@ -72,7 +76,13 @@ class AppendStream:
         reader = asyncio.create_task(self._take_all(batches, under_way))
         try:
             while (batch := await under_way.get()) is not None:
-                yield await batch.answer(self._covering)
+                answer = await batch.answer()
+                try:
+                    await batch.sign(self._covering)
+                except LedgerError:
+                    yield answer  # what is recorded is told in any case
+                    raise
+                yield answer
                 self._bytes_under_way -= batch.size
                 self._room.set()
             await reader  # raises what ended the reading, after all that was read before it is answered

@@ -1,5 +1,5 @@
-"""AuditService: checkpoints, proofs, and a check of all that is stored. It proves what the database holds, and
-trusts nothing of it."""
+"""AuditService: checkpoints, proofs, and a check of all that is stored. Proofs are given out as the stored tree
+makes them: whoever gets one verifies it."""
 
 from collections.abc import AsyncIterator
 from typing import Any

@@ -4,6 +4,7 @@ and covers all that was recorded when it began."""
 import asyncio
 
 from ledger.api.ledgers import Ledgers, OpenLedger
+from ledger.errors import NotContinuedError
 from ledger.persistence.signing import Issued, Signing
 from ledger.persistence.tree import Consistency
 
@@ -14,34 +15,40 @@ class Checkpoints:
     def __init__(self, ledgers: Ledgers, signing: Signing) -> None:
         self._ledgers = ledgers
         self._signing = signing
-        self._newest: dict[OpenLedger, Issued] = {}
         self._signed: dict[OpenLedger, asyncio.Task[Issued]] = {}
+
+    async def check(self) -> None:
+        """Refuse to promise a checkpoint where there is no key; NotPossibleError."""
+        await self._ledgers.run(self._signing.keys)
 
     async def newest(self, ledger: OpenLedger) -> tuple[Issued, list[str]]:
         """One that covers all that is recorded, and the keys that have signed it."""
-        issued = await self._ledgers.run(self._issue, ledger)
+        issued = await self.covering(ledger, 0)
         keys = await self._ledgers.run(self._signing.verifiers, ledger.log.ledger)
         return issued, list(map(str, keys))
 
     async def covering(self, ledger: OpenLedger, size: int) -> Issued:
-        """One that covers so many events, which are recorded."""
-        newest = self._newest.get(ledger)
-        while newest is None or newest.size < size:
-            # One that began before they were recorded may not cover them; the next one does.
-            newest = await asyncio.shield(self._being_signed(ledger))
-        return newest
+        """One that covers so many events, which are recorded; NotContinuedError where they are no longer there."""
+        running = self._signed.get(ledger)
+        if running is not None:
+            # It may have begun before they were recorded; what begins after it covers them.
+            await asyncio.wait([running])
+        issued = await asyncio.shield(self._being_signed(ledger, running))
+        if issued.size < size:
+            name, remedy = ledger.log.ledger, "it was set back since; find out why"
+            what = f"it has {issued.size} now"
+            raise NotContinuedError(position=size, ledger=name, size=size, what=what, remedy=remedy)
+        return issued
 
-    def _being_signed(self, ledger: OpenLedger) -> asyncio.Task[Issued]:
+    def _being_signed(self, ledger: OpenLedger, before: asyncio.Task[Issued] | None) -> asyncio.Task[Issued]:
+        """One that begins after another one has ended."""
         task = self._signed.get(ledger)
-        if task is None or task.done():
-            task = asyncio.ensure_future(self._ledgers.run(self._issue, ledger))
-            task.add_done_callback(lambda done: self._keep(ledger, done))
+        if task is None or task is before or task.done():
+            # Not in the threads that read: it may wait for another process.
+            task = asyncio.create_task(asyncio.to_thread(self._issue, ledger))
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # told to those who wait
             self._signed[ledger] = task
         return task
-
-    def _keep(self, ledger: OpenLedger, done: asyncio.Task[Issued]) -> None:
-        if not done.cancelled() and done.exception() is None:
-            self._newest[ledger] = done.result()
 
     def _issue(self, ledger: OpenLedger) -> Issued:
         def continued(size: int) -> Consistency:

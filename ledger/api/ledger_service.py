@@ -60,6 +60,8 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
 
     async def AppendReport(self, request: pb.AppendReportRequest, context: Context) -> pb.AppendReportResponse:
         ledger = await self._ledgers.get(ledger_name(request.ledger))
+        if request.wait == records_pb2.APPEND_WAIT_CHECKPOINTED:
+            await self._checkpoints.check()  # before anything is recorded
         if ledger not in self._intakes:
             self._intakes[ledger] = Intake(Appending(self._ledgers, ledger, ANONYMOUS))
         answer = await self._intakes[ledger].append(request, partial(seconds_left, context))

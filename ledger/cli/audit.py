@@ -13,15 +13,26 @@ from incident.ledger.v1 import ledger_service_pb2, records_pb2
 from incident.ledger.v1.audit_service_pb2_grpc import AuditServiceStub
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from ledger.audit.checkpoints import Checkpoint
-from ledger.audit.notes import VerifierKey
+from ledger.audit.notes import NoteError, SignerKey, VerifierKey
 from ledger.audit.proofs import VERIFICATION_ERRORS, Proof, Proven, verify_proof
 from ledger.cli import wording
 from ledger.cli.audit_replay import replay
-from ledger.cli.failures import FaultyInput, Refused
+from ledger.cli.failures import Refused
 from ledger.cli.parameters import position_from
 from ledger.cli.session import Session, connected, example
 from ledger.cli.tables import print_json, print_table, table
-from ledger.cli.trusting import KEYS, check_continues, key_option, opened, parsed, refuse, whose
+from ledger.cli.trusting import (
+    FILE,
+    KEYS,
+    check_continues,
+    key_option,
+    opened,
+    parsed,
+    read_text,
+    refuse,
+    whose,
+    write_text,
+)
 
 
 @click.group(
@@ -43,11 +54,11 @@ def audit(session: Session) -> None:
         "incident-ledger audit checkpoint --since monday.checkpoint --output tuesday.checkpoint",
     )
 )
-@click.option("--since", type=click.File(), help="An earlier checkpoint, that the new one must continue.")
-@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write it here.")
+@click.option("--since", type=FILE, help="An earlier checkpoint, that the new one must continue.")
+@click.option("--output", "-o", type=FILE, help="Write it here.")
 @key_option
 @connected
-def checkpoint(session: Session, since: Any, output: Path | None, keys: Sequence[str]) -> None:
+def checkpoint(session: Session, since: Path | None, output: Path | None, keys: Sequence[str]) -> None:
     """Get a signed checkpoint of all that is recorded, and verify it.
 
     Without --key it is verified with the keys that the server names, which says little: compare them with those
@@ -57,24 +68,24 @@ def checkpoint(session: Session, since: Any, output: Path | None, keys: Sequence
     request = messages.GetCheckpointRequest(ledger=session.ledger)
     answer = stub.GetCheckpoint(request, timeout=session.answer_within)
     trusted = parsed(keys or answer.verifier_keys)
-    found = opened(answer.checkpoint, trusted)
+    found = opened(answer.checkpoint, trusted, session.ledger)
     if since is not None:
-        _continues(session, opened(since.read(), trusted), found)
+        _continues(session, opened(read_text(since), trusted), found)
     if output is not None:
-        output.write_text(answer.checkpoint)
+        write_text(output, answer.checkpoint)
     if session.as_json:
         print_json(session.out, answer)
         return
     if output is None:
         session.out.print(answer.checkpoint, end="", soft_wrap=True)
     for each in answer.verifier_keys:
-        session.err.print(f"key: {each}", style="dim", soft_wrap=True)
+        session.err.print(f"key: {wording.visible(each)}", style="dim", soft_wrap=True)
     session.err.print(whose(keys, found), style="dim", soft_wrap=True)
 
 
 @audit.command(epilog=example("incident-ledger audit prove 17 --output 17.tlog-proof"))
 @click.argument("position", type=position_from(1))
-@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write it here.")
+@click.option("--output", "-o", type=FILE, help="Write it here.")
 @click.option("--without-payload", is_flag=True, help="Do not show what the event says.")
 @key_option
 @connected
@@ -86,7 +97,7 @@ def prove(session: Session, position: int, output: Path | None, without_payload:
     stub = session.stub(AuditServiceStub)
     signed = stub.GetCheckpoint(messages.GetCheckpointRequest(ledger=session.ledger), timeout=session.answer_within)
     trusted = parsed(keys or signed.verifier_keys)
-    size = opened(signed.checkpoint, trusted).size
+    size = opened(signed.checkpoint, trusted, session.ledger).size
     asked = messages.GetInclusionProofRequest(ledger=session.ledger, position=position, tree_size=size)
     path = stub.GetInclusionProof(asked, timeout=session.answer_within)
     event = _event(session, position)
@@ -94,30 +105,28 @@ def prove(session: Session, position: int, output: Path | None, without_payload:
     salt = event.salt if shown is not None else None
     proof = Proof(event.envelope, salt, shown, position - 1, tuple(path.hashes), signed.checkpoint)
     proven = _proven(proof, trusted)  # never a file that would not be verified
-    if output is None:
+    if output is not None:
+        write_text(output, proof.text())
+    if output is not None or session.as_json:
+        _print_proven(session, proven)
+    else:
         session.out.print(proof.text(), end="", soft_wrap=True)
-        return
-    output.write_text(proof.text())
-    _print_proven(session, proven)
 
 
 @audit.command(
     epilog=example("incident-ledger audit verify 17.tlog-proof --key ledger.example.org/main+2b5cd4b3+AQ...")
 )
-@click.argument("file", type=click.File(encoding="utf-8"))
+@click.argument("file", type=FILE)
 @key_option
 @connected
-def verify(session: Session, file: Any, keys: Sequence[str]) -> None:
+def verify(session: Session, file: Path, keys: Sequence[str]) -> None:
     """Verify a proof file or a checkpoint. Asks no server; exit code 1 where something does not fit."""
     if not keys:
         raise click.UsageError(
             f"give the ledger's verifier key with --key or {KEYS}; the file cannot vouch for itself"
         )
     trusted = parsed(keys)
-    try:
-        text = file.read()
-    except UnicodeDecodeError as error:
-        raise FaultyInput(f"{file.name} is not UTF-8") from error
+    text = read_text(file)
     if text.startswith("c2sp.org/tlog-proof"):
         try:
             proof = Proof.parse(text)
@@ -127,6 +136,19 @@ def verify(session: Session, file: Any, keys: Sequence[str]) -> None:
         return
     found = opened(text, trusted)
     _print_rows(session, "checkpoint", _checkpoint_rows(found))
+
+
+@audit.command("new-key", epilog=example("incident-ledger audit new-key ledger.example.org"))
+@click.argument("name")
+def new_key(name: str) -> None:
+    """Make a key that signs checkpoints, for an installation of this name, and print it. It is a secret.
+
+    To rotate keys, put it in front of the old one in the service's `checkpoint.key`, with the same name.
+    """
+    try:
+        click.echo(SignerKey.generate(name).secret())
+    except NoteError as error:
+        raise click.BadParameter(str(error), param_hint="NAME") from error
 
 
 @audit.command(epilog=example("incident-ledger audit check"))
@@ -140,6 +162,8 @@ def check(session: Session) -> None:
     request = messages.VerifyLedgerRequest(ledger=session.ledger)
     steps = session.stub(AuditServiceStub).VerifyLedger(request, timeout=session.timeout)
     last = _shown(session, steps)
+    if last is None or last.verified < last.total:
+        raise Refused("the server ended before it had checked everything")
     if not session.as_json:
         said = f"All {wording.number(last.verified)} events fit: payloads, envelopes, leaves, tiles and commits."
         session.out.print(said)
@@ -165,8 +189,6 @@ def _event(session: Session, position: int) -> Any:
 
 def _continues(session: Session, earlier: Checkpoint, found: Checkpoint) -> None:
     """That the new checkpoint's tree begins with the earlier one's."""
-    if earlier.origin != found.origin:
-        raise Refused(f"the earlier checkpoint is of {earlier.origin}, the new one of {found.origin}")
     if earlier.size > found.size:
         raise Refused(f"the ledger has {found.size} events, and had {earlier.size} before: it was set back")
     asked = messages.GetConsistencyProofRequest(

@@ -1,6 +1,7 @@
 """`audit replay`: all that is recorded, verified event by event on this machine against a signed checkpoint."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,14 +11,14 @@ from incident.ledger.v1 import audit_service_pb2, records_pb2
 from incident.ledger.v1 import ledger_service_pb2 as messages
 from incident.ledger.v1.audit_service_pb2_grpc import AuditServiceStub
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from ledger.audit.checkpoints import Checkpoint
+from ledger.audit.notes import VerifierKey
 from ledger.audit.proofs import VERIFICATION_ERRORS
 from ledger.audit.replayed import Replayed
 from ledger.cli import wording
 from ledger.cli.failures import Refused
 from ledger.cli.session import Session, connected, example
-from ledger.cli.trusting import check_continues, key_option, opened, parsed, whose
-
-BATCH = 5_000
+from ledger.cli.trusting import FILE, check_continues, key_option, opened, parsed, read_text, whose
 
 
 @click.command(
@@ -26,23 +27,25 @@ BATCH = 5_000
         "incident-ledger audit replay --since monday.checkpoint",
     )
 )
-@click.option("--since", type=click.File(), help="An earlier checkpoint, that the record must continue.")
+@click.option("--since", type=FILE, help="An earlier checkpoint, that the record must continue.")
 @key_option
 @connected
-def replay(session: Session, since: Any, keys: Sequence[str]) -> None:
+def replay(session: Session, since: Path | None, keys: Sequence[str]) -> None:
     """Replay everything that is recorded, and verify it here: each event, each payload, and the root of all.
 
     The server is trusted with nothing but its signature on the checkpoint that it begins with. Exit code 1 at the
     first position that does not fit.
     """
     trusted = parsed(keys or _named(session))
-    earlier = opened(since.read(), trusted) if since is not None else None
-    batches = _batches(session, earlier.size if earlier is not None else 0)
-    first = next(batches)
-    found = opened(first.checkpoint, trusted)
+    earlier = opened(read_text(since), trusted) if since is not None else None
+    found, hashes, batches = _begun(session, trusted, known=earlier.size if earlier is not None else 0)
     if earlier is not None:
-        check_continues(earlier, found, first.consistency_hashes)
-    replayed = _verified(session, Replayed(found), batches)
+        check_continues(earlier, found, hashes)
+    replayed = Replayed(found)
+    _take_all(session, replayed, batches)
+    if replayed.unexplained:  # perhaps by what was recorded meanwhile
+        found, _, batches = _begun(session, trusted, after=replayed.size)
+        _go_on(session, replayed, found, batches)
     if session.as_json:
         told = {"origin": found.origin, "size": found.size, "root": found.root.hex(), "redacted": replayed.redacted}
         session.out.print_json(data=told)
@@ -53,7 +56,7 @@ def replay(session: Session, since: Any, keys: Sequence[str]) -> None:
     session.err.print(whose(keys, found), style="dim", soft_wrap=True)
 
 
-def _verified(session: Session, replayed: Replayed, batches: Iterator[Any]) -> Replayed:
+def _take_all(session: Session, replayed: Replayed, batches: Iterator[Any]) -> None:
     with Progress(console=session.err, disable=session.as_json or not session.err.is_terminal) as progress:
         bar = progress.add_task("verified", total=replayed.checkpoint.size)
         try:
@@ -64,18 +67,29 @@ def _verified(session: Session, replayed: Replayed, batches: Iterator[Any]) -> R
             replayed.end()
         except VERIFICATION_ERRORS as error:
             raise Refused(str(error)) from error
-    return replayed
 
 
-def _batches(session: Session, known: int) -> Iterator[Any]:
+def _go_on(session: Session, replayed: Replayed, found: Checkpoint, batches: Iterator[Any]) -> None:
+    replayed.go_on(found)
+    _take_all(session, replayed, batches)
+    if replayed.unexplained:
+        raise Refused(f"position {replayed.unexplained}: its payload is gone, and no redaction is recorded")
+
+
+def _begun(
+    session: Session, trusted: Sequence[VerifierKey], after: int = 0, known: int = 0
+) -> tuple[Checkpoint, Sequence[bytes], Iterator[Any]]:
+    """A replay from after a position on: its checkpoint, the proof from a known size on, and its batches."""
     request = messages.ReplayHistoryRequest(
         ledger=session.ledger,
+        from_position=after + 1,
         view=records_pb2.EVENT_VIEW_RAW,
-        batch_size=BATCH,
         with_checkpoint=True,
         known_size=known,
     )
-    return iter(session.stub(LedgerServiceStub).ReplayHistory(request, timeout=session.timeout))
+    batches = iter(session.stub(LedgerServiceStub).ReplayHistory(request, timeout=session.timeout))
+    first = next(batches, messages.ReplayHistoryResponse())
+    return opened(first.checkpoint, trusted, session.ledger), first.consistency_hashes, batches
 
 
 def _named(session: Session) -> Sequence[str]:

@@ -26,6 +26,7 @@ NEXT_COMMANDS = (
     "threats --at 2020-03-01",
     "replay --to 10",
     "rebuild casualties",
+    "audit replay",
 )
 
 

@@ -1,6 +1,7 @@
 """Whose signatures an auditor takes: verifier keys from the command line, and what they have signed."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -10,9 +11,13 @@ from ledger.audit.merkle import verify_consistency
 from ledger.audit.notes import NoteError, VerifierKey
 from ledger.audit.proofs import VERIFICATION_ERRORS
 from ledger.cli import wording
-from ledger.cli.failures import Refused
+from ledger.cli.failures import FaultyInput, Refused
 
 KEYS = "LEDGER_VERIFIER_KEYS"
+
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+"""A file to read or to write."""
 
 
 def key_option(function: Any) -> Any:
@@ -32,12 +37,15 @@ def parsed(keys: Iterable[str]) -> list[VerifierKey]:
     return found
 
 
-def opened(note: str, trusted: Sequence[VerifierKey]) -> Checkpoint:
-    """The checkpoint that one of the keys has signed."""
+def opened(note: str, trusted: Sequence[VerifierKey], ledger: str = "") -> Checkpoint:
+    """The checkpoint that one of the keys has signed; of the ledger of this name, where one is given."""
     try:
-        return open_checkpoint(note, trusted)
+        found = open_checkpoint(note, trusted)
     except VERIFICATION_ERRORS as error:
         refuse("the checkpoint", error)
+    if ledger and not found.origin.endswith(f"/{ledger}"):
+        raise Refused(f"the checkpoint is of {found.origin}, not of the ledger {ledger}")
+    return found
 
 
 def refuse(what: str, error: Exception) -> NoReturn:
@@ -53,7 +61,27 @@ def whose(keys: Sequence[str], found: Checkpoint) -> str:
 
 def check_continues(earlier: Checkpoint, found: Checkpoint, hashes: Sequence[bytes]) -> None:
     """The tree of a checkpoint begins with that of an earlier one."""
+    if earlier.origin != found.origin:
+        raise Refused(f"the earlier checkpoint is of {earlier.origin}, the new one of {found.origin}")
     try:
         verify_consistency(earlier.size, found.size, hashes, earlier.root, found.root)
     except VERIFICATION_ERRORS as error:
         raise Refused(f"the ledger does not continue the checkpoint of {earlier.size} events: {error}") from error
+
+
+def read_text(path: Path) -> str:
+    """A file of one of these formats, byte for byte."""
+    try:
+        return path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise FaultyInput(f"{path} is not UTF-8") from error
+    except OSError as error:
+        raise FaultyInput(f"{path} cannot be read: {error.strerror}") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write such a file."""
+    try:
+        path.write_bytes(text.encode())
+    except OSError as error:
+        raise FaultyInput(f"{path} cannot be written: {error.strerror}") from error

@@ -1,17 +1,26 @@
 -- What a check of everything stored reads beside the events themselves.
 
--- name: commits
-SELECT size_before, size_after, root FROM {schema}.commits
- WHERE size_after > %(after)s AND size_before < %(through)s ORDER BY size_before
+-- name: snapshot
+-- All that is read of a page is of one moment: redactions go on meanwhile.
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY
 
--- name: redactions
--- Whose payload may be gone: the act says so, of this very event.
-SELECT target.position
-  FROM {schema}.redactions JOIN {schema}.events AS target ON target.position = target_position
-  JOIN {schema}.events AS act ON act.position = act_position
- WHERE target_position > %(after)s AND target_position <= %(through)s AND act.type = 'PayloadRedacted'
-   AND convert_from(act.payload, 'UTF8')::json ->> 'target_event_id' = target.event_id::text
+-- name: commits
+SELECT size_before, size_after, root, committed_at FROM {schema}.commits
+ WHERE size_after > %(after)s AND size_before < %(through)s ORDER BY size_before
 
 -- name: edges
 SELECT (SELECT min(position) FROM {schema}.events), (SELECT max(position) FROM {schema}.events),
        (SELECT max(size_after) FROM {schema}.commits)
+
+-- name: tiles
+SELECT level, count(*), max(index), min(index) FROM {schema}.tiles GROUP BY level
+
+-- name: later_redactions
+-- Recorded since the check began.
+SELECT position, payload FROM {schema}.events WHERE position > %(after)s AND type = 'PayloadRedacted'
+
+-- name: redactions
+SELECT target_position, act_position FROM {schema}.redactions WHERE act_position <= %(through)s
+
+-- name: targets
+SELECT event_id::text, position, payload IS NULL FROM {schema}.events WHERE event_id = ANY (%(events)s::uuid[])

@@ -96,83 +96,91 @@ class StoredTree:
         return connection.execute(self._composed[query], values, prepare=True)
 
 
+Kept = OrderedDict[tuple[int, int], bytes]
+
+
+class _Seen(NamedTuple):
+    """A tree as it was read: its edge, and the tiles and full subtrees that were looked at. They belong together:
+    a ledger that was set back or exchanged is read anew as a whole."""
+
+    edge: TreeState
+    tiles: Kept
+    nodes: Kept
+
+
 class Proofs:
     """Proofs of one ledger at any size, for several threads. Keeps the edge, and the tiles and nodes found last."""
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self._stored = StoredTree(log)
-        self._edge: TreeState | None = None
-        self._tiles: OrderedDict[tuple[int, int], bytes] = OrderedDict()
-        self._nodes: OrderedDict[tuple[int, int], bytes] = OrderedDict()
-        """Full subtrees, which never change."""
+        self._seen: _Seen | None = None
         self._changing = threading.Lock()
-
-    def edge(self, connection: Connection) -> TreeState:
-        """The tree of all that is recorded."""
-        head = self._log.head(connection)
-        with self._changing:
-            known = self._edge
-        if known is not None and known.size == head.size and known.root() == head.root:
-            return known
-        edge = self._stored.at(connection, head, known)
-        with self._changing:
-            self._edge = edge
-        return edge
 
     def inclusion(self, connection: Connection, position: int, size: int = 0) -> Inclusion:
         """Of an event in the tree of a size, 0 for all that is recorded; NotFoundError, CorruptionError."""
-        edge = self._edge_with(connection, size)
-        size = _within(size, edge)
+        seen = self._with(connection, size)
+        size = _within(size, seen.edge)
         if not 1 <= position <= size:
             raise NotFoundError(kind=f"event within {size} at position", id=position)
-        subtree = self._subtrees(connection, edge)
+        subtree = self._subtrees(connection, seen)
         leaf = _sound(size, lambda: subtree(0, position - 1))
         hashes = _sound(size, lambda: inclusion_proof(position - 1, size, subtree))
-        return Inclusion(leaf, hashes, size, self._root(size, edge, subtree))
+        return Inclusion(leaf, hashes, size, _root(size, seen.edge, subtree))
 
     def consistency(self, connection: Connection, first: int, second: int = 0) -> Consistency:
         """Of two sizes, 0 for all that is recorded; NotFoundError, CorruptionError."""
-        edge = self._edge_with(connection, second)
-        second = _within(second, edge)
+        seen = self._with(connection, second)
+        second = _within(second, seen.edge)
         if first > second:
             raise NotFoundError(kind=f"tree within {second} of size", id=first)
-        subtree = self._subtrees(connection, edge)
+        subtree = self._subtrees(connection, seen)
         hashes = _sound(second, lambda: consistency_proof(first, second, subtree))
-        roots = (self._root(size, edge, subtree) for size in (first, second))
+        roots = (_root(size, seen.edge, subtree) for size in (first, second))
         return Consistency(hashes, next(roots), second, next(roots))
 
-    def _root(self, size: int, edge: TreeState, subtree: Subtree) -> bytes:
-        return edge.root() if size == edge.size else _sound(size, lambda: tree_root(size, subtree))
+    def _with(self, connection: Connection, size: int) -> _Seen:
+        """The tree of so many events at least, 0 for all that is recorded."""
+        seen = self._seen
+        if seen is not None and 0 < size <= seen.edge.size:
+            return seen
+        head = self._log.head(connection)
+        if seen is None or (seen.edge.size, seen.edge.root()) != (head.size, head.root):
+            self._seen = seen = self._grown(connection, head, seen) or self._anew(connection, head)
+        return seen
 
-    def _edge_with(self, connection: Connection, size: int) -> TreeState:
-        """A tree of so many events at least, 0 for all that is recorded."""
-        with self._changing:
-            known = self._edge
-        return known if known is not None and 0 < size <= known.size else self.edge(connection)
+    def _grown(self, connection: Connection, head: Head, seen: _Seen | None) -> _Seen | None:
+        """What was seen, with what has come since; none where that does not continue it."""
+        if seen is None or seen.edge.size > head.size:
+            return None
+        try:
+            return seen._replace(edge=self._stored.at(connection, head, seen.edge))
+        except CorruptionError:
+            return None
 
-    def _subtrees(self, connection: Connection, edge: TreeState) -> Subtree:
-        stored = tiles.stored_subtrees(
-            edge,
-            lambda level, index: self._kept(
-                self._tiles, MAX_TILES, level, index, partial(self._stored.tile, connection)
-            ),
-        )
-        return lambda level, index: self._kept(self._nodes, MAX_NODES, level, index, stored)
+    def _anew(self, connection: Connection, head: Head) -> _Seen:
+        return _Seen(self._stored.at(connection, head), OrderedDict(), OrderedDict())
 
-    def _kept(
-        self, known: OrderedDict[tuple[int, int], bytes], most: int, level: int, index: int, find: Subtree
-    ) -> bytes:
+    def _subtrees(self, connection: Connection, seen: _Seen) -> Subtree:
+        tile = partial(self._stored.tile, connection)
+        stored = tiles.stored_subtrees(seen.edge, lambda *place: self._kept(seen.tiles, MAX_TILES, place, tile))
+        return lambda *place: self._kept(seen.nodes, MAX_NODES, place, stored)
+
+    def _kept(self, known: Kept, most: int, place: tuple[int, int], find: Subtree) -> bytes:
         with self._changing:
-            if (level, index) in known:
-                known.move_to_end((level, index))
-                return known[level, index]
-        found = find(level, index)
+            if place in known:
+                known.move_to_end(place)
+                return known[place]
+        found = find(*place)
         with self._changing:
-            known[level, index] = found
+            known[place] = found
             if len(known) > most:
                 known.popitem(last=False)
         return found
+
+
+def _root(size: int, edge: TreeState, subtree: Subtree) -> bytes:
+    return edge.root() if size == edge.size else _sound(size, lambda: tree_root(size, subtree))
 
 
 def _within(size: int, edge: TreeState) -> int:

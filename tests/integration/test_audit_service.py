@@ -230,6 +230,20 @@ TAMPERED = {
         "UPDATE commits SET root = sha256(root) WHERE size_after = 2",
         "position 2: the events up to it",
     ),
+    "commit at another time": (
+        "UPDATE commits SET committed_at = '2001-01-01' WHERE size_after = 2",
+        "position 1: its commit has another time",
+    ),
+    "commit over another": (
+        "UPDATE commits SET size_before = 1 WHERE size_before = 2",
+        "position 3: no commit covers it, or more than one",
+    ),
+    "time without end": ("UPDATE events SET recorded_at = 'infinity' WHERE position = 2", "cannot be read"),
+    "tile that nothing gives": (
+        "INSERT INTO tiles SELECT 0, 0, string_agg(leaf, '') FROM events, generate_series(1, 64)",
+        "tiles of level 0 are not those of 4 events",
+    ),
+    "redaction that nobody recorded": ("INSERT INTO redactions VALUES (2, 4)", "the table of redactions"),
     "commit removed": ("DELETE FROM commits WHERE size_after = 2", "position 1: no commit covers it"),
 }
 
@@ -241,6 +255,30 @@ def test_what_a_superuser_changed_is_found(client: Client, database: Database, s
     assert client.verify()[-1].verified == 4
     tampered(database, statement)
     assert told in client.refused()
+
+
+def test_a_payload_that_was_put_back_after_its_redaction_is_found(client: Client, database: Database) -> None:
+    place = client.append("one").receipt.events[-1]
+    with psycopg.connect(database.admin_url) as connection:
+        query = "SELECT salt, payload FROM ledger_main.events WHERE position = %s"
+        row = connection.execute(query, [place.position]).fetchone()
+    assert row is not None
+    salt, payload = row[0].hex(), row[1].hex()
+    client.append("two", redaction(place.event_id))
+    assert client.verify()[-1].verified == 4
+    put_back = f"UPDATE events SET salt = '\\x{salt}', payload = '\\x{payload}' WHERE position = {place.position}"
+    tampered(database, f"{put_back}; DELETE FROM redactions")
+    assert f"position {place.position}: its payload is there although" in client.refused()
+    request = ledger_service_pb2.ReplayHistoryRequest(view=records_pb2.EVENT_VIEW_RAW, with_checkpoint=True)
+    begun, *pages = client.ledger.ReplayHistory(request, timeout=SECONDS)
+    with pytest.raises(ProofError, match="came all the same"):
+        taken(Replayed(open_checkpoint(begun.checkpoint, client.checkpoint()[1])), pages)
+
+
+def test_what_says_whose_payload_is_gone_must_be_readable(client: Client, database: Database) -> None:
+    client.append("two", redaction(client.append("one").receipt.events[-1].event_id))
+    tampered(database, "UPDATE events SET payload = '\\xff' WHERE type = 'PayloadRedacted'")
+    assert "position 4" in client.refused()
 
 
 def test_a_tile_that_was_changed_is_found(client: Client, database: Database) -> None:
@@ -283,7 +321,6 @@ def test_a_replay_begins_with_a_checkpoint_where_asked_and_ends_with_it(client: 
     ("statement", "why"),
     [
         ("UPDATE events SET payload = payload || ' ' WHERE position = 2", "position 2: its payload"),
-        ("UPDATE events SET payload = NULL, salt = NULL WHERE position = 2", "position 2: its payload is gone"),
         (
             "UPDATE events SET envelope = replace(encode(envelope, 'escape'), 'anonymous', 'somebody')::bytea"
             " WHERE position = 2",
