@@ -16,6 +16,8 @@ from ledger.audit.checkpoints import Checkpoint
 from ledger.audit.notes import NoteError, SignerKey, VerifierKey
 from ledger.audit.proofs import VERIFICATION_ERRORS, Proof, Proven, verify_proof
 from ledger.cli import wording
+from ledger.cli.audit_export import export
+from ledger.cli.audit_folders import verify_folder
 from ledger.cli.audit_replay import replay
 from ledger.cli.failures import Refused
 from ledger.cli.parameters import position_from
@@ -116,16 +118,24 @@ def prove(session: Session, position: int, output: Path | None, without_payload:
 @audit.command(
     epilog=example("incident-ledger audit verify 17.tlog-proof --key ledger.example.org/main+2b5cd4b3+AQ...")
 )
-@click.argument("file", type=FILE)
+@click.argument("file", type=click.Path(path_type=Path))
 @key_option
 @connected
 def verify(session: Session, file: Path, keys: Sequence[str]) -> None:
-    """Verify a proof file or a checkpoint. Asks no server; exit code 1 where something does not fit."""
+    """Verify a proof file, a checkpoint or an exported folder, without any server.
+
+    Exit code 1 where something does not fit, with the first position of which that is known.
+    """
     if not keys:
         raise click.UsageError(
             f"give the ledger's verifier key with --key or {KEYS}; the file cannot vouch for itself"
         )
     trusted = parsed(keys)
+    if file.is_dir():
+        replayed = verify_folder(file, trusted)
+        told = {"events": str(replayed.size), "of them redacted": str(replayed.redacted)}
+        _print_rows(session, "export", told | _checkpoint_rows(replayed.checkpoint))
+        return
     text = read_text(file)
     if text.startswith("c2sp.org/tlog-proof"):
         try:
@@ -239,3 +249,4 @@ def _print_rows(session: Session, title: str, rows: dict[str, str]) -> None:
 
 
 audit.add_command(replay)
+audit.add_command(export)

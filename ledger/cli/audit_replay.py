@@ -1,8 +1,8 @@
 """`audit replay`: all that is recorded, verified event by event on this machine against a signed checkpoint."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from rich.progress import Progress
@@ -20,6 +20,9 @@ from ledger.cli.failures import Refused
 from ledger.cli.session import Session, connected, example
 from ledger.cli.trusting import FILE, check_continues, key_option, opened, parsed, read_text, whose
 
+Keep = Callable[[bytes, bytes, bytes], None]
+"""What is done with an event that fits: its entry, salt and payload."""
+
 
 @click.command(
     epilog=example(
@@ -36,16 +39,16 @@ def replay(session: Session, since: Path | None, keys: Sequence[str]) -> None:
     The server is trusted with nothing but its signature on the checkpoint that it begins with. Exit code 1 at the
     first position that does not fit.
     """
-    trusted = parsed(keys or _named(session))
+    trusted = parsed(keys or named_keys(session))
     earlier = opened(read_text(since), trusted) if since is not None else None
-    found, hashes, batches = _begun(session, trusted, known=earlier.size if earlier is not None else 0)
+    first = begun(session, trusted, known=earlier.size if earlier is not None else 0)
+    found = first.checkpoint
     if earlier is not None:
-        check_continues(earlier, found, hashes)
+        check_continues(earlier, found, first.hashes)
     replayed = Replayed(found)
-    _take_all(session, replayed, batches)
+    take_all(session, replayed, first.batches)
     if replayed.unexplained:  # perhaps by what was recorded meanwhile
-        found, _, batches = _begun(session, trusted, after=replayed.size)
-        _go_on(session, replayed, found, batches)
+        _go_on(session, replayed, begun(session, trusted, after=replayed.size))
     if session.as_json:
         told = {"origin": found.origin, "size": found.size, "root": found.root.hex(), "redacted": replayed.redacted}
         session.out.print_json(data=told)
@@ -56,30 +59,18 @@ def replay(session: Session, since: Path | None, keys: Sequence[str]) -> None:
     session.err.print(whose(keys, found), style="dim", soft_wrap=True)
 
 
-def _take_all(session: Session, replayed: Replayed, batches: Iterator[Any]) -> None:
-    with Progress(console=session.err, disable=session.as_json or not session.err.is_terminal) as progress:
-        bar = progress.add_task("verified", total=replayed.checkpoint.size)
-        try:
-            for batch in batches:
-                for event in batch.events:
-                    replayed.take(event.envelope, event.salt, event.payload)
-                progress.update(bar, completed=replayed.size)
-            replayed.end()
-        except VERIFICATION_ERRORS as error:
-            raise Refused(str(error)) from error
+class Begun(NamedTuple):
+    """A replay that begins with a checkpoint."""
+
+    checkpoint: Checkpoint
+    note: str
+    hashes: Sequence[bytes]
+    """The proof that it continues a known size."""
+    batches: Iterator[Any]
 
 
-def _go_on(session: Session, replayed: Replayed, found: Checkpoint, batches: Iterator[Any]) -> None:
-    replayed.go_on(found)
-    _take_all(session, replayed, batches)
-    if replayed.unexplained:
-        raise Refused(f"position {replayed.unexplained}: its payload is gone, and no redaction is recorded")
-
-
-def _begun(
-    session: Session, trusted: Sequence[VerifierKey], after: int = 0, known: int = 0
-) -> tuple[Checkpoint, Sequence[bytes], Iterator[Any]]:
-    """A replay from after a position on: its checkpoint, the proof from a known size on, and its batches."""
+def begun(session: Session, trusted: Sequence[VerifierKey], after: int = 0, known: int = 0) -> Begun:
+    """A replay of what was recorded after a position."""
     request = messages.ReplayHistoryRequest(
         ledger=session.ledger,
         from_position=after + 1,
@@ -89,11 +80,35 @@ def _begun(
     )
     batches = iter(session.stub(LedgerServiceStub).ReplayHistory(request, timeout=session.timeout))
     first = next(batches, messages.ReplayHistoryResponse())
-    return opened(first.checkpoint, trusted, session.ledger), first.consistency_hashes, batches
+    found = opened(first.checkpoint, trusted, session.ledger)
+    return Begun(found, first.checkpoint, first.consistency_hashes, batches)
 
 
-def _named(session: Session) -> Sequence[str]:
+def take_all(session: Session, replayed: Replayed, batches: Iterator[Any], keep: Keep | None = None) -> None:
+    """Verify all events, and keep each that fits; Refused says which does not."""
+    with Progress(console=session.err, disable=session.as_json or not session.err.is_terminal) as progress:
+        bar = progress.add_task("verified", total=replayed.checkpoint.size)
+        try:
+            for batch in batches:
+                for event in batch.events:
+                    replayed.take(event.envelope, event.salt, event.payload)
+                    if keep is not None:
+                        keep(event.envelope, event.salt, event.payload)
+                progress.update(bar, completed=replayed.size)
+            replayed.end()
+        except VERIFICATION_ERRORS as error:
+            raise Refused(str(error)) from error
+
+
+def named_keys(session: Session) -> Sequence[str]:
     """The keys that the server names."""
     request = audit_service_pb2.GetCheckpointRequest(ledger=session.ledger)
     answer = session.stub(AuditServiceStub).GetCheckpoint(request, timeout=session.answer_within)
     return list(answer.verifier_keys)
+
+
+def _go_on(session: Session, replayed: Replayed, later: Begun) -> None:
+    replayed.go_on(later.checkpoint)
+    take_all(session, replayed, later.batches)
+    if replayed.unexplained:
+        raise Refused(f"position {replayed.unexplained}: its payload is gone, and no redaction is recorded")

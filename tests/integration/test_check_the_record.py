@@ -54,12 +54,13 @@ def asked(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_command_of_the_page_works(seeded: ServiceProcess, key: str, tmp_path: Path) -> None:
-    _, keep, again, prove, verify, everything, check = commands()
+    _, keep, again, prove, export, verify, everything, check = commands()
     known = {"LEDGER_VERIFIER_KEYS": key}
     online = known | {"LEDGER_ADDRESS": seeded.address}
     run(keep, tmp_path, **online)
     assert "continues the checkpoint" in run(again, tmp_path, **online)
     assert "proven" in run(prove, tmp_path, **online)
+    assert "each verified" in run(export, tmp_path, **online)
     offline = run(verify, tmp_path, **known, LEDGER_ADDRESS=NOWHERE)
     assert "ActorRegistered" in offline
     assert "checkpoint" in offline
