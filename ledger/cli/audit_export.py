@@ -39,4 +39,4 @@ def export(session: Session, folder: Path, keys: Sequence[str]) -> None:
         session.out.print_json(data={"origin": first.checkpoint.origin, "size": replayed.size})
         return
     session.out.print(f"{folder} holds {wording.number(replayed.size)} events, each verified.")
-    session.err.print(whose(keys, first.checkpoint), style="dim", soft_wrap=True)
+    session.out.print(whose(keys, first.checkpoint), style="dim", soft_wrap=True)

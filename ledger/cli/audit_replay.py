@@ -56,7 +56,7 @@ def replay(session: Session, since: Path | None, keys: Sequence[str]) -> None:
     session.out.print(f"All {wording.number(replayed.size)} events fit, and give the root that was signed.")
     if replayed.redacted:
         session.out.print(f"Of them {wording.number(replayed.redacted)} are redacted: their payloads are gone.")
-    session.err.print(whose(keys, found), style="dim", soft_wrap=True)
+    session.out.print(whose(keys, found), style="dim", soft_wrap=True)
 
 
 class Begun(NamedTuple):
