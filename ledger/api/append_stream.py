@@ -52,8 +52,7 @@ class Batch:
 
     async def sign(self, covering: Covering) -> None:
         """Add a checkpoint of what is recorded, where one was asked for."""
-        size = max((each.receipt.tree_size for each in self.outcomes), default=0)
-        if self._checkpointed and size:
+        if self._checkpointed and (size := max(each.receipt.tree_size for each in self.outcomes)):
             self._answer.checkpoint = (await covering(size)).note
 
 

@@ -38,7 +38,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
             raise InvalidRequestError([Violation("position", "is missing; positions begin at 1")])
         size = not_negative(request.tree_size, "tree_size")
         ledger = await self._ledgers.get(ledger_name(request.ledger))
-        proof: Inclusion = await self._ledgers.run(_inclusion, ledger, position, size)
+        proof: Inclusion = await self._ledgers.run(ledger.inclusion, position, size)
         return pb.GetInclusionProofResponse(
             leaf_hash=proof.leaf, hashes=proof.hashes, tree_size=proof.size, root_hash=proof.root
         )
@@ -52,7 +52,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
             sentence = f"is {first}, more than second_size {second}; exchange them"
             raise InvalidRequestError([Violation("first_size", sentence)])
         ledger = await self._ledgers.get(ledger_name(request.ledger))
-        proof: Consistency = await self._ledgers.run(_consistency, ledger, first, second)
+        proof: Consistency = await self._ledgers.run(ledger.consistency, first, second)
         return pb.GetConsistencyProofResponse(
             hashes=proof.hashes,
             first_root_hash=proof.first_root,
@@ -68,16 +68,6 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         while not check.done:
             told: Checked = await self._ledgers.run(_further, ledger, check)
             yield pb.VerifyLedgerResponse(verified=told.verified, total=told.total, root_hash=told.root)
-
-
-def _inclusion(ledger: OpenLedger, position: int, size: int) -> Inclusion:
-    with ledger.reading() as connection:
-        return ledger.proofs.inclusion(connection, position, size)
-
-
-def _consistency(ledger: OpenLedger, first: int, second: int) -> Consistency:
-    with ledger.reading() as connection:
-        return ledger.proofs.consistency(connection, first, second)
 
 
 def _begun(ledger: OpenLedger) -> Check:

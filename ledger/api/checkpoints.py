@@ -6,7 +6,6 @@ import asyncio
 from ledger.api.ledgers import Ledgers, OpenLedger
 from ledger.errors import NotContinuedError
 from ledger.persistence.signing import Issued, Signing
-from ledger.persistence.tree import Consistency
 
 
 class Checkpoints:
@@ -33,17 +32,16 @@ class Checkpoints:
         if running is not None:
             # It may have begun before they were recorded; what begins after it covers them.
             await asyncio.wait([running])
-        issued = await asyncio.shield(self._being_signed(ledger, running))
+        issued = await asyncio.shield(self._being_signed(ledger))
         if issued.size < size:
             name, remedy = ledger.log.ledger, "it was set back since; find out why"
             what = f"it has {issued.size} now"
             raise NotContinuedError(position=size, ledger=name, size=size, what=what, remedy=remedy)
         return issued
 
-    def _being_signed(self, ledger: OpenLedger, before: asyncio.Task[Issued] | None) -> asyncio.Task[Issued]:
-        """One that begins after another one has ended."""
+    def _being_signed(self, ledger: OpenLedger) -> asyncio.Task[Issued]:
         task = self._signed.get(ledger)
-        if task is None or task is before or task.done():
+        if task is None or task.done():
             # Not in the threads that read: it may wait for another process.
             task = asyncio.create_task(asyncio.to_thread(self._issue, ledger))
             task.add_done_callback(lambda done: done.cancelled() or done.exception())  # told to those who wait
@@ -51,8 +49,4 @@ class Checkpoints:
         return task
 
     def _issue(self, ledger: OpenLedger) -> Issued:
-        def continued(size: int) -> Consistency:
-            with ledger.reading() as connection:
-                return ledger.proofs.consistency(connection, size)
-
-        return self._signing.issue(ledger.log.ledger, continued)
+        return self._signing.issue(ledger.log.ledger, ledger.consistency)

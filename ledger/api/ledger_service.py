@@ -138,9 +138,9 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         known = not_negative(request.known_size, "known_size")
         ledger = await self._ledgers.get(ledger_name(request.ledger))
         issued, _ = await self._checkpoints.newest(ledger)
-        hashes = await self._ledgers.run(_consistency, ledger, known, issued.size) if known else []
+        proof = await self._ledgers.run(ledger.consistency, known, issued.size)
         return pb.ReplayHistoryResponse(
-            checkpoint=issued.note, consistency_hashes=hashes, head_position=issued.size
+            checkpoint=issued.note, consistency_hashes=proof.hashes, head_position=issued.size
         )
 
     async def _stated(self, name: str) -> pb.Ledger:
@@ -172,11 +172,6 @@ async def _with_first(
 def _head(ledger: OpenLedger) -> Head:
     with ledger.recorder.pool.connection() as connection:
         return ledger.log.head(connection)
-
-
-def _consistency(ledger: OpenLedger, known: int, size: int) -> list[bytes]:
-    with ledger.reading() as connection:
-        return ledger.proofs.consistency(connection, known, size).hashes
 
 
 def _report(ledger: OpenLedger, report_id: str) -> list[StoredRecord]:

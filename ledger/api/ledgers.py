@@ -18,7 +18,7 @@ from ledger.persistence import install
 from ledger.persistence.connecting import connect
 from ledger.persistence.log import Connection
 from ledger.persistence.notices import sizes
-from ledger.persistence.tree import Proofs
+from ledger.persistence.tree import Consistency, Inclusion, Proofs
 from ledger.settings import DEFAULT_LIMITS, Limits
 
 READ_THREADS = 8
@@ -36,7 +36,7 @@ class OpenLedger:
         self.application = application
         self.recorder = application.ledger_recorder
         self.log = self.recorder.log
-        self.proofs = Proofs(self.log)
+        self._proofs = Proofs(self.log)
         self.pages = SharedPages()
         self.mailbox = Mailbox(loop)
         self.heads = Heads(lambda: sizes(self.log, url), lambda: asyncio.to_thread(self.read_head), loop)
@@ -45,6 +45,16 @@ class OpenLedger:
     def reading(self) -> AbstractContextManager[Connection]:
         """A connection to read with."""
         return self.recorder.pool.connection(CONNECTION_SECONDS)
+
+    def inclusion(self, position: int, size: int = 0) -> Inclusion:
+        """That an event is in the tree of a size, 0 for all that is recorded."""
+        with self.reading() as connection:
+            return self._proofs.inclusion(connection, position, size)
+
+    def consistency(self, first: int, second: int = 0) -> Consistency:
+        """That the tree of one size begins with that of another, 0 for all that is recorded."""
+        with self.reading() as connection:
+            return self._proofs.consistency(connection, first, second)
 
     def read_head(self) -> int:
         """The size as the database has it."""

@@ -147,3 +147,10 @@ SELECT {columns}
                     AND (SELECT position FROM {schema}.events WHERE stream = %(stream)s AND revision = 1)
                         + %(most)s
  ORDER BY position
+
+-- name: tile
+SELECT hashes FROM {schema}.tiles WHERE level = %(level)s AND index = %(index)s
+
+-- name: leaves
+SELECT position, leaf FROM {schema}.events
+ WHERE position > %(after)s AND position <= %(through)s ORDER BY position LIMIT %(limit)s

@@ -5,26 +5,20 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
-
-import psycopg
-from psycopg import sql
-from psycopg.rows import TupleRow
+from typing import NamedTuple, TypeVar
 
 from ledger.audit import tiles
 from ledger.audit.merkle import MerkleError, Subtree, consistency_proof, inclusion_proof, tree_root
 from ledger.audit.tiles import TreeState
 from ledger.errors import CorruptionError, NotFoundError, PositionGapError
 from ledger.persistence.log import Connection, EventLog
-from ledger.persistence.queries import Queries
 from ledger.persistence.records import Head
 
-QUERIES = Queries("ledger.persistence", "tree.sql")
 LEAVES_A_PAGE = 20_000
 MAX_TILES = 1_024
 """Kept in memory, of one ledger: 8 MiB."""
 MAX_NODES = 32_768
-"""Roots of subtrees that are kept, of one ledger: some 6 MiB. Those high in the tree are in most proofs."""
+"""Roots of subtrees that are kept, of one ledger: some 8 MiB. Those high in the tree are in most proofs."""
 
 Made = TypeVar("Made")
 
@@ -52,9 +46,6 @@ class StoredTree:
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
-        self._schema = sql.Identifier(log.schema)
-        self._composed: dict[str, bytes] = {}
-        """Queries as they are sent: composing one takes as long as recording a report."""
 
     def at(self, connection: Connection, head: Head, known: TreeState | None = None) -> TreeState:
         """The tree at a commit: grown from a known one where possible, and checked against the commit's root."""
@@ -75,7 +66,7 @@ class StoredTree:
         found: list[bytes] = []
         while after < through:
             bounds = {"after": after, "through": through, "limit": LEAVES_A_PAGE}
-            page = self._execute(connection, "leaves", bounds).fetchall()
+            page = connection.execute(self._log.query("leaves"), bounds, prepare=True).fetchall()
             if not page or page[0][0] != after + 1 or page[-1][0] != after + len(page):
                 raise PositionGapError(expected=after + 1, found=page[0][0] if page else "nothing")
             found += [bytes(leaf) for _, leaf in page]
@@ -84,16 +75,11 @@ class StoredTree:
 
     def tile(self, connection: Connection, level: int, index: int) -> bytes:
         """The hashes of a complete tile; MerkleError where it is not there."""
-        row = self._execute(connection, "tile", {"level": level, "index": index}).fetchone()
+        place = {"level": level, "index": index}
+        row = connection.execute(self._log.query("tile"), place, prepare=True).fetchone()
         if row is None:
             raise MerkleError(f"tile {index} of level {level} is missing")
         return bytes(row[0])
-
-    def _execute(self, connection: Connection, query: str, values: dict[str, Any]) -> psycopg.Cursor[TupleRow]:
-        if query not in self._composed:
-            composed = sql.SQL(getattr(QUERIES, query)).format(schema=self._schema)
-            self._composed[query] = composed.as_bytes()
-        return connection.execute(self._composed[query], values, prepare=True)
 
 
 Kept = OrderedDict[tuple[int, int], bytes]

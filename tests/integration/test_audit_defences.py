@@ -172,6 +172,11 @@ def test_a_redaction_while_everything_is_checked_is_no_fault(client: Client, dat
         assert check.further(connection).verified == 4
         check = Check(EventLog("main"), log.head(connection))
         assert check.further(connection).verified == 6
+        # One that is recorded before its target is read, and after the check began.
+        late = client.append("four").receipt.events[-1].event_id
+        check = Check(EventLog("main"), EventLog("main").head(connection))
+        client.append("five", redaction(late))
+        assert check.further(connection).verified == 8
 
 
 def test_a_redaction_while_everything_is_replayed_is_no_fault(client: Client) -> None:

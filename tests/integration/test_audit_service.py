@@ -244,6 +244,12 @@ TAMPERED = {
         "tiles of level 0 are not those of 4 events",
     ),
     "redaction that nobody recorded": ("INSERT INTO redactions VALUES (2, 4)", "the table of redactions"),
+    "event slipped in before the first": (
+        "ALTER TABLE events DROP CONSTRAINT events_position_check;"
+        " INSERT INTO events SELECT 0, stream, revision + 9, gen_random_uuid(), type, report_id, recorded_at,"
+        " envelope, leaf, salt, payload FROM events WHERE position = 4",
+        "position 0: positions begin at 1",
+    ),
     "commit removed": ("DELETE FROM commits WHERE size_after = 2", "position 1: no commit covers it"),
 }
 

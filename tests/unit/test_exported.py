@@ -17,6 +17,7 @@ from ledger.audit.exported import Payload, bundle, entries_of, payload_line, pay
 from ledger.audit.merkle import Frontier, ProofError, leaf_hash
 from ledger.audit.notes import SignerKey
 from ledger.cli.audit_folders import Folder, verify_folder
+from ledger.cli.trusting import opened
 
 KEY = SignerKey("ledger.example/main", bytes(32))
 TRUSTED = [KEY.verifier()]
@@ -144,6 +145,13 @@ def test_what_does_not_fit_is_told_with_its_position(whole: Path, tmp_path: Path
     (changed / "tile" / "stranger").write_text("")
     with pytest.raises(click.ClickException, match="tile/stranger does not belong"):
         verify_folder(changed, TRUSTED)
+
+
+def test_a_checkpoint_of_another_ledger_is_not_taken_for_the_one_that_was_asked_for(whole: Path) -> None:
+    note = (whole / "checkpoint").read_text()
+    assert opened(note, TRUSTED, "main").size == SIZE
+    with pytest.raises(click.ClickException, match="not of the ledger other"):
+        opened(note, TRUSTED, "other")
 
 
 def test_a_folder_counts_for_nobody_who_does_not_trust_its_key(whole: Path) -> None:
