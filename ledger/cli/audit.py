@@ -1,11 +1,10 @@
-"""`audit`: checkpoints, one-file proofs, and checks of both. What `verify` says needs no server and no network."""
+"""`audit`: checkpoints and one-file proofs from a server, and its own check of what it stores."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.progress import Progress
 
 from incident.ledger.v1 import audit_service_pb2 as messages
@@ -13,28 +12,17 @@ from incident.ledger.v1 import ledger_service_pb2, records_pb2
 from incident.ledger.v1.audit_service_pb2_grpc import AuditServiceStub
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from ledger.audit.checkpoints import Checkpoint
-from ledger.audit.notes import NoteError, SignerKey, VerifierKey
-from ledger.audit.proofs import VERIFICATION_ERRORS, Proof, Proven, verify_proof
+from ledger.audit.notes import NoteError, SignerKey
+from ledger.audit.proofs import Proof
 from ledger.cli import wording
 from ledger.cli.audit_export import export
-from ledger.cli.audit_folders import verify_folder
 from ledger.cli.audit_replay import replay
+from ledger.cli.audit_verify import print_proven, proven_by, verify
 from ledger.cli.failures import Refused
 from ledger.cli.parameters import position_from
 from ledger.cli.session import Session, connected, example
-from ledger.cli.tables import print_json, print_table, table
-from ledger.cli.trusting import (
-    FILE,
-    KEYS,
-    check_continues,
-    key_option,
-    opened,
-    parsed,
-    read_text,
-    refuse,
-    whose,
-    write_text,
-)
+from ledger.cli.tables import print_json
+from ledger.cli.trusting import FILE, check_continues, key_option, opened, parsed, read_text, whose, write_text
 
 
 @click.group(
@@ -106,46 +94,13 @@ def prove(session: Session, position: int, output: Path | None, without_payload:
     shown = None if without_payload or not event.payload else event.payload
     salt = event.salt if shown is not None else None
     proof = Proof(event.envelope, salt, shown, position - 1, tuple(path.hashes), signed.checkpoint)
-    proven = _proven(proof, trusted)  # never a file that would not be verified
+    proven = proven_by(proof, trusted)  # never a file that would not be verified
     if output is not None:
         write_text(output, proof.text())
     if output is not None or session.as_json:
-        _print_proven(session, proven)
+        print_proven(session, proven)
     else:
         session.out.print(proof.text(), end="", soft_wrap=True)
-
-
-@audit.command(
-    epilog=example("incident-ledger audit verify 17.tlog-proof --key ledger.example.org/main+2b5cd4b3+AQ...")
-)
-@click.argument("file", type=click.Path(path_type=Path))
-@key_option
-@connected
-def verify(session: Session, file: Path, keys: Sequence[str]) -> None:
-    """Verify a proof file, a checkpoint or an exported folder, without any server.
-
-    Exit code 1 where something does not fit, with the first position of which that is known.
-    """
-    if not keys:
-        raise click.UsageError(
-            f"give the ledger's verifier key with --key or {KEYS}; the file cannot vouch for itself"
-        )
-    trusted = parsed(keys)
-    if file.is_dir():
-        replayed = verify_folder(file, trusted)
-        told = {"events": str(replayed.size), "of them redacted": str(replayed.redacted)}
-        _print_rows(session, "export", told | _checkpoint_rows(replayed.checkpoint))
-        return
-    text = read_text(file)
-    if text.startswith("c2sp.org/tlog-proof"):
-        try:
-            proof = Proof.parse(text)
-        except VERIFICATION_ERRORS as error:
-            raise Refused(str(error)) from error
-        _print_proven(session, _proven(proof, trusted))
-        return
-    found = opened(text, trusted)
-    _print_rows(session, "checkpoint", _checkpoint_rows(found))
 
 
 @audit.command("new-key", epilog=example("incident-ledger audit new-key ledger.example.org"))
@@ -210,43 +165,5 @@ def _continues(session: Session, earlier: Checkpoint, found: Checkpoint) -> None
     session.err.print(said, style="dim", soft_wrap=True)
 
 
-def _proven(proof: Proof, trusted: Sequence[VerifierKey]) -> Proven:
-    try:
-        return verify_proof(proof, trusted)
-    except VERIFICATION_ERRORS as error:
-        refuse("the proof", error)
-
-
-def _print_proven(session: Session, proven: Proven) -> None:
-    envelope, payload = proven.envelope, proven.payload
-    rows = {
-        "position": str(envelope.position),
-        "type": envelope.type,
-        "report": envelope.report_id,
-        "recorded at": envelope.recorded_at,
-        "recorder": envelope.recorder,
-        "stream": f"{envelope.stream}, revision {envelope.revision}",
-        "payload": payload.decode(errors="replace") if payload is not None else "not shown",
-    }
-    _print_rows(session, "proven", rows | _checkpoint_rows(proven.checkpoint))
-
-
-def _checkpoint_rows(found: Checkpoint) -> dict[str, str]:
-    return {"origin": found.origin, "size": str(found.size), "root": found.root.hex()}
-
-
-def _print_rows(session: Session, title: str, rows: dict[str, str]) -> None:
-    console: Console = session.out
-    if session.as_json:
-        console.print_json(
-            data={"verified": title} | {name.replace(" ", "_"): value for name, value in rows.items()}
-        )
-        return
-    made = table(title, "")
-    for name, value in rows.items():
-        made.add_row(name, value)
-    print_table(console, made, "")
-
-
-audit.add_command(replay)
-audit.add_command(export)
+for each in (verify, replay, export):
+    audit.add_command(each)

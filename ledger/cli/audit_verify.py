@@ -1,0 +1,89 @@
+"""`audit verify`: what was signed, proven or exported, verified on this machine, without a server or a network."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from ledger.audit.checkpoints import Checkpoint
+from ledger.audit.notes import VerifierKey
+from ledger.audit.proofs import VERIFICATION_ERRORS, Proof, Proven, verify_proof
+from ledger.cli.audit_folders import verify_folder
+from ledger.cli.failures import Refused
+from ledger.cli.session import Session, connected, example
+from ledger.cli.tables import print_table, table
+from ledger.cli.trusting import KEYS, key_option, opened, parsed, read_text, refuse
+
+
+@click.command(
+    epilog=example("incident-ledger audit verify 17.tlog-proof --key ledger.example.org/main+2b5cd4b3+AQ...")
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@key_option
+@connected
+def verify(session: Session, file: Path, keys: Sequence[str]) -> None:
+    """Verify a proof file, a checkpoint or an exported folder, without any server.
+
+    Exit code 1 where something does not fit, with the first position of which that is known.
+    """
+    if not keys:
+        raise click.UsageError(
+            f"give the ledger's verifier key with --key or {KEYS}; the file cannot vouch for itself"
+        )
+    trusted = parsed(keys)
+    if file.is_dir():
+        replayed = verify_folder(file, trusted)
+        told = {"events": str(replayed.size), "of them redacted": str(replayed.redacted)}
+        _print_rows(session, "export", told | _checkpoint_rows(replayed.checkpoint))
+        return
+    text = read_text(file)
+    if text.startswith("c2sp.org/tlog-proof"):
+        try:
+            proof = Proof.parse(text)
+        except VERIFICATION_ERRORS as error:
+            raise Refused(str(error)) from error
+        print_proven(session, proven_by(proof, trusted))
+        return
+    found = opened(text, trusted)
+    _print_rows(session, "checkpoint", _checkpoint_rows(found))
+
+
+def proven_by(proof: Proof, trusted: Sequence[VerifierKey]) -> Proven:
+    """What a proof shows; Refused where it does not hold."""
+    try:
+        return verify_proof(proof, trusted)
+    except VERIFICATION_ERRORS as error:
+        refuse("the proof", error)
+
+
+def print_proven(session: Session, proven: Proven) -> None:
+    """Print what was proven."""
+    envelope, payload = proven.envelope, proven.payload
+    rows = {
+        "position": str(envelope.position),
+        "type": envelope.type,
+        "report": envelope.report_id,
+        "recorded at": envelope.recorded_at,
+        "recorder": envelope.recorder,
+        "stream": f"{envelope.stream}, revision {envelope.revision}",
+        "payload": payload.decode(errors="replace") if payload is not None else "not shown",
+    }
+    _print_rows(session, "proven", rows | _checkpoint_rows(proven.checkpoint))
+
+
+def _checkpoint_rows(found: Checkpoint) -> dict[str, str]:
+    return {"origin": found.origin, "size": str(found.size), "root": found.root.hex()}
+
+
+def _print_rows(session: Session, title: str, rows: dict[str, str]) -> None:
+    console: Console = session.out
+    if session.as_json:
+        console.print_json(
+            data={"verified": title} | {name.replace(" ", "_"): value for name, value in rows.items()}
+        )
+        return
+    made = table(title, "")
+    for name, value in rows.items():
+        made.add_row(name, value)
+    print_table(console, made, "")
