@@ -41,6 +41,8 @@ class Letter(NamedTuple):
     receipt: records_pb2.Receipt
     settled: Callable[[BaseException | None], None]
     """Told when the receipt is written, or why there is none."""
+    client: str
+    """What the client calls itself."""
 
 
 def read(requests: Sequence[ledger_service_pb2.AppendReportRequest], limits: Limits) -> list[Sent | Exception]:
@@ -131,10 +133,10 @@ class Appending:
         self._mailbox = ledger.mailbox
         self._recorder = recorder
 
-    async def append(self, sent: Sent, seconds: float, receipt: records_pb2.Receipt) -> None:
+    async def append(self, sent: Sent, seconds: float, receipt: records_pb2.Receipt, client: str) -> None:
         """Appends one report, also one with acts, and writes its receipt."""
         appended, submission = await self._ledgers.run(
-            self._application.append_report, sent.report, sent.expected, self._recorder, seconds
+            self._application.append_report, sent.report, sent.expected, self._recorder, seconds, client
         )
         self._write(receipt, submission, appended)
 
@@ -143,7 +145,8 @@ class Appending:
         cannot be prepared is settled at once."""
         slips = [_Slip(self._mailbox, self._write, letter) for letter in letters]
         sendings = [
-            Sending(*letter.sent, letter.deadline, slip) for letter, slip in zip(letters, slips, strict=True)
+            Sending(*letter.sent, letter.deadline, slip, letter.client)
+            for letter, slip in zip(letters, slips, strict=True)
         ]
         requests = []
         for slip, submission in zip(slips, _together(self._prepare, sendings), strict=True):

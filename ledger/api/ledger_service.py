@@ -19,7 +19,7 @@ from ledger.api.intake import Intake
 from ledger.api.ledgers import Ledgers, OpenLedger
 from ledger.api.messages import record_to_proto, timestamp_to_proto
 from ledger.api.replaying import Replaying
-from ledger.api.requests import bounded, history_filter, ledger_name, not_negative, seconds_left
+from ledger.api.requests import bounded, client_of, history_filter, ledger_name, not_negative, seconds_left
 from ledger.errors import InvalidRequestError, NotFoundError, Violation
 from ledger.persistence.history import HistoryFilter
 from ledger.persistence.records import Head, StoredRecord
@@ -64,7 +64,7 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
             await self._checkpoints.check()  # before anything is recorded
         if ledger not in self._intakes:
             self._intakes[ledger] = Intake(Appending(self._ledgers, ledger, ANONYMOUS))
-        answer = await self._intakes[ledger].append(request, partial(seconds_left, context))
+        answer = await self._intakes[ledger].append(request, partial(seconds_left, context), client_of(context))
         if request.wait == records_pb2.APPEND_WAIT_CHECKPOINTED:
             answer.checkpoint = (await self._checkpoints.covering(ledger, answer.receipt.tree_size)).note
         return answer
@@ -78,7 +78,7 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
             return
         ledger = await self._ledgers.get(ledger_name(first.ledger))
         covering = partial(self._checkpoints.covering, ledger)
-        stream = AppendStream(Appending(self._ledgers, ledger, ANONYMOUS), covering)
+        stream = AppendStream(Appending(self._ledgers, ledger, ANONYMOUS), covering, client_of(context))
         async for answer in stream.outcomes(_with_first(first, batches)):
             yield answer
 
@@ -92,8 +92,7 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
     async def GetEvent(self, request: pb.GetEventRequest, context: Context) -> pb.GetEventResponse:
         ledger = await self._ledgers.get(ledger_name(request.ledger))
         position = await self._position(ledger, request)
-        raw = request.view == records_pb2.EVENT_VIEW_RAW
-        record = await self._ledgers.run(_event, ledger, position, raw)
+        record = await self._ledgers.run(_event, ledger, position)
         return pb.GetEventResponse(event=record_to_proto(record, request.view))
 
     async def ReplayHistory(self, request: pb.ReplayHistoryRequest, context: Context) -> AsyncIterator[Any]:
@@ -176,12 +175,12 @@ def _head(ledger: OpenLedger) -> Head:
 
 def _report(ledger: OpenLedger, report_id: str) -> list[StoredRecord]:
     with ledger.recorder.pool.connection() as connection:
-        return ledger.log.report(connection, report_id)
+        return ledger.log.report(connection, report_id, raw=True)
 
 
-def _event(ledger: OpenLedger, position: int, raw: bool) -> StoredRecord:
+def _event(ledger: OpenLedger, position: int) -> StoredRecord:
     with ledger.recorder.pool.connection() as connection:
-        records = ledger.log.read(connection, position - 1, 1, position, raw=raw) if position else []
+        records = ledger.log.read(connection, position - 1, 1, position, raw=True) if position else []
     if not records:
         raise NotFoundError(kind="event at position", id=position)
     return records[0]

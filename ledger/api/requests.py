@@ -21,6 +21,9 @@ DEFAULT_SECONDS = 30.0
 MAX_MARGIN_SECONDS = 0.25
 MARGIN_SHARE = 0.1
 """What is kept of a deadline for the answer to travel."""
+MAX_CLIENT_CHARACTERS = 200
+"""Of what a client calls itself: it stands in every one of its events."""
+_UNFIT = re.compile(r"[^ -~]")
 
 
 def ledger_name(given: str, field: str = "ledger") -> str:
@@ -105,3 +108,12 @@ def seconds_left(context: Any) -> float:
     if left is None:
         return DEFAULT_SECONDS
     return max(0.0, float(left) - min(MAX_MARGIN_SECONDS, float(left) * MARGIN_SHARE))
+
+
+def client_of(context: Any) -> str:
+    """What a client calls itself: the `user-agent` of its call, whose beginning a client of gRPC may choose. Never
+    its address: that would say of a person where they were, and could not be taken back."""
+    said = next((value for key, value in context.invocation_metadata() or () if key == "user-agent"), "")
+    cut = str(said)[:MAX_CLIENT_CHARACTERS]
+    # Whatever a client sends must be such that the record can hold it.
+    return cut if cut.isascii() and cut.isprintable() else _UNFIT.sub("?", cut)

@@ -5,7 +5,7 @@ position, stream, revision, event_id, type, report_id, recorded_at, payload
 position, stream, revision, event_id, type, report_id, recorded_at, payload, envelope, leaf, salt
 
 -- name: plain_columns
-position, stream, revision, event_id::text, type, report_id, recorded_at, payload
+position, stream, revision, event_id::text, type, report_id, recorded_at, payload, envelope
 
 -- name: head
 SELECT size_after, root, committed_at FROM {schema}.commits ORDER BY size_before DESC LIMIT 1
