@@ -12,6 +12,7 @@ from ledger.api.mailbox import LoopAnswer, Mailbox
 from ledger.api.messages import reports_from_proto, timestamp_parts
 from ledger.api.requests import expected_revisions
 from ledger.application import Sending, Submission
+from ledger.domain.acts import PayloadRedacted
 from ledger.domain.reports import Report
 from ledger.errors import InvalidRequestError, LedgerError, UnavailableError, Violation
 from ledger.persistence.answers import refuse
@@ -138,6 +139,9 @@ class Appending:
         appended, submission = await self._ledgers.run(
             self._application.append_report, sent.report, sent.expected, self._recorder, seconds, client
         )
+        if any(isinstance(item, PayloadRedacted) for item in sent.report.claims):
+            # What is not recorded of it now is recorded by the next redaction, or at the next start.
+            await self._ledgers.run(self._ledgers.administration.erased, self._application.ledger)
         self._write(receipt, submission, appended)
 
     def prepared(self, letters: Sequence[Letter]) -> list[AppendRequest]:

@@ -11,6 +11,7 @@ import grpc
 
 from incident.ledger.v1 import ledger_service_pb2 as pb
 from incident.ledger.v1 import ledger_service_pb2_grpc, records_pb2
+from ledger.administration import By
 from ledger.api.append_stream import AppendStream
 from ledger.api.appending import Appending
 from ledger.api.checkpoints import Checkpoints
@@ -19,16 +20,23 @@ from ledger.api.intake import Intake
 from ledger.api.ledgers import Ledgers, OpenLedger
 from ledger.api.messages import record_to_proto, timestamp_to_proto
 from ledger.api.replaying import Replaying
-from ledger.api.requests import bounded, client_of, history_filter, ledger_name, not_negative, seconds_left
-from ledger.errors import InvalidRequestError, NotFoundError, Violation
+from ledger.api.requests import (
+    ANONYMOUS,
+    bounded,
+    client_of,
+    history_filter,
+    ledger_name,
+    not_negative,
+    seconds_left,
+)
+from ledger.domain.administration import ADMINISTRATION
+from ledger.errors import InvalidRequestError, NotFoundError, NotPossibleError, Violation
 from ledger.persistence.history import HistoryFilter
 from ledger.persistence.records import Head, StoredRecord
 
 DEFAULT_BATCH = 500
 DEFAULT_PAGE = 100
 MAX_PAGE = 1_000
-ANONYMOUS = "anonymous"
-"""The recorder of calls without credentials."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -45,7 +53,8 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         if not request.ledger:
             raise InvalidRequestError([Violation("ledger", "is empty; name the ledger to create")])
         name = ledger_name(request.ledger)
-        await self._ledgers.create(name)
+        _refuse_administration(name, "it is there, and the service alone writes it")
+        await self._ledgers.create(name, By(ANONYMOUS, client_of(context)))
         return pb.CreateLedgerResponse(ledger=await self._stated(name))
 
     async def GetLedger(self, request: pb.GetLedgerRequest, context: Context) -> pb.GetLedgerResponse:
@@ -59,7 +68,7 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         return pb.ListLedgersResponse(ledgers=stated, next_page_token=names[size - 1] if len(names) > size else "")
 
     async def AppendReport(self, request: pb.AppendReportRequest, context: Context) -> pb.AppendReportResponse:
-        ledger = await self._ledgers.get(ledger_name(request.ledger))
+        ledger = await self._written(request.ledger)
         if request.wait == records_pb2.APPEND_WAIT_CHECKPOINTED:
             await self._checkpoints.check()  # before anything is recorded
         if ledger not in self._intakes:
@@ -76,7 +85,7 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         first = await anext(batches, None)
         if first is None:
             return
-        ledger = await self._ledgers.get(ledger_name(first.ledger))
+        ledger = await self._written(first.ledger)
         covering = partial(self._checkpoints.covering, ledger)
         stream = AppendStream(Appending(self._ledgers, ledger, ANONYMOUS), covering, client_of(context))
         async for answer in stream.outcomes(_with_first(first, batches)):
@@ -132,6 +141,12 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         ledger = await self._ledgers.get(ledger_name(request.ledger))
         return self._ledgers, ledger, chosen, request.view, size
 
+    async def _written(self, given: str) -> OpenLedger:
+        """A ledger to which reports may be appended."""
+        name = ledger_name(given)
+        _refuse_administration(name, "the service alone writes it; append to another ledger")
+        return await self._ledgers.get(name)
+
     async def _signed(self, request: pb.ReplayHistoryRequest) -> pb.ReplayHistoryResponse:
         """What a replay begins with, where a checkpoint of it is asked for."""
         known = not_negative(request.known_size, "known_size")
@@ -158,6 +173,11 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
                 return await self._ledgers.run(_position_of, ledger, request.event_id)
             case _:
                 raise InvalidRequestError([Violation("event", "is missing; give event_id or position")])
+
+
+def _refuse_administration(ledger: str, why: str) -> None:
+    if ledger == ADMINISTRATION:
+        raise NotPossibleError(why=f"{ledger} is the administrative record: {why}")
 
 
 async def _with_first(

@@ -17,7 +17,7 @@ from ledger.api.fields import Converters, Plain, enum_numbers, message_of, snake
 from ledger.api.violations import violations_of
 from ledger.audit.envelope import recorder_and_client
 from ledger.domain.codes import Code
-from ledger.domain.reports import CLAIM_TYPES, EVENT_TYPES, Report
+from ledger.domain.reports import ALL_TYPES, CLAIM_TYPES, Report
 from ledger.errors import CorruptionError, InvalidRequestError, Violation
 from ledger.persistence.records import RawRecord, StoredRecord
 
@@ -31,7 +31,7 @@ TIMES_REMEMBERED = 256
 
 _CLAIM = claims_pb2.Claim.DESCRIPTOR
 _BODIES = MappingProxyType({field.name: field for field in _CLAIM.oneofs_by_name["body"].fields})
-BODY_NAMES = MappingProxyType({type_name: snake_case(type_name) for type_name in EVENT_TYPES})
+BODY_NAMES = MappingProxyType({type_name: snake_case(type_name) for type_name in ALL_TYPES})
 """The field of `Claim` that holds the body of each type of event."""
 _COMMON = tuple(field for field in _CLAIM.fields if field.name not in _BODIES)
 _OF_THE_WORLD = frozenset(each.__name__ for each in CLAIM_TYPES)

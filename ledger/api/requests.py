@@ -7,7 +7,7 @@ from datetime import UTC
 from typing import Any
 
 from incident.ledger.v1 import records_pb2
-from ledger.domain.reports import EVENT_TYPES
+from ledger.domain.reports import ALL_TYPES
 from ledger.errors import InvalidRequestError, Violation
 from ledger.persistence.history import HistoryFilter
 from ledger.persistence.records import ANY_REVISION, EXISTING_STREAM
@@ -21,6 +21,8 @@ DEFAULT_SECONDS = 30.0
 MAX_MARGIN_SECONDS = 0.25
 MARGIN_SHARE = 0.1
 """What is kept of a deadline for the answer to travel."""
+ANONYMOUS = "anonymous"
+"""The recorder of calls without credentials."""
 MAX_CLIENT_CHARACTERS = 200
 """Of what a client calls itself: it stands in every one of its events."""
 _UNFIT = re.compile(r"[^ -~]")
@@ -84,7 +86,7 @@ def history_filter(given: Any, path: str = "filter") -> HistoryFilter:
     faults = [
         Violation(f"{path}.types[{index}]", f"{name!r} is no type of event; see the reference of events")
         for index, name in enumerate(given.types)
-        if name not in EVENT_TYPES
+        if name not in ALL_TYPES
     ]
     for field in ("types", "streams", "actor_ids", "report_ids"):
         if len(getattr(given, field)) > MAX_FILTER_VALUES:

@@ -71,7 +71,8 @@ def detail_rows(event: Any) -> Iterator[tuple[str, str]]:
     yield "event id", event.event_id
     yield "report", event.report_id
     yield "recorded", wording.moment(event.recorded_at)
-    yield "recorder", event.recorder
+    if event.recorder:
+        yield "recorder", event.recorder
     if event.client:
         yield "client", event.client
     if event.redacted:

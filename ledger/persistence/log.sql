@@ -106,6 +106,11 @@ SELECT {columns}
 SELECT {columns}
   FROM {schema}.events WHERE type = 'IncidentsMerged' ORDER BY position
 
+-- name: erased
+SELECT target_position, event_id, act_position
+  FROM {schema}.redactions JOIN {schema}.events ON position = target_position
+ WHERE act_position > %(after)s ORDER BY act_position LIMIT %(limit)s
+
 -- name: commit_covering
 SELECT size_after, root, committed_at FROM {schema}.commits
  WHERE size_after >= %(position)s ORDER BY size_after LIMIT 1
