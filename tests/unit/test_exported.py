@@ -23,7 +23,7 @@ from ledger.audit.tiles import TreeState
 from ledger.cli.audit_folders import verify_folder
 from ledger.cli.failures import Refused
 from ledger.cli.trusting import opened
-from tests.exports import KEY, SALT, TRUSTED, Invented, changes, copied, files
+from tests.exports import KEY, SALT, TRUSTED, Invented, copied, files
 
 SIZE = 300
 REDACTED, ACT = 7, 9
@@ -108,19 +108,6 @@ def test_a_range_comes_with_its_tiles_those_at_the_edge_and_redactions_beyond_it
     names = [str(each.relative_to(part)) for each in files(part)]
     redactions = ["redactions/900.tlog-proof"]
     assert names == ["checkpoint", "keys", "manifest.json", "payloads.jsonl", *redactions, *tiles]
-
-
-@pytest.mark.parametrize("kind", ["whole", "part"])
-def test_a_folder_that_is_changed_in_any_file_is_refused(
-    kind: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    changed = copied(request.getfixturevalue(kind), tmp_path / "changed")
-    done = 0
-    for change in changes(changed):
-        done += 1
-        assert refused(changed), change
-    assert done > 150
-    assert refused(changed) == ""
 
 
 def test_what_does_not_fit_is_told_with_its_position(whole: Path, tmp_path: Path) -> None:
