@@ -106,4 +106,6 @@ def _tell(session: Session, folder: Path, covered: Coverage, taken: Taken, check
         session.out.print_json(data=told | {"from": covered.after + 1, "to": covered.through})
         return
     which = f", positions {covered.after + 1} to {covered.through}," if of_range else ""
-    session.out.print(f"{folder} holds {wording.number(covered.events)} events{which} each verified.")
+    session.out.print(
+        f"{folder} holds {wording.number(covered.events)} events{which} each verified.", soft_wrap=True
+    )
