@@ -142,6 +142,10 @@ class _Verification:
         for bundle in range(self._covered.first, self._covered.end):
             if there := exported.position_of(taken.elsewhere, bundle * TILE_WIDTH + 1, self._entries(bundle)):
                 raise ProofError(f"position {there}: its payload came, and the record says that it was removed")
+        if self._covered == Coverage.whole(self._covered.size):
+            raise ProofError(
+                f"the payload of {min(taken.elsewhere)} was removed, and no such event is in the ledger"
+            )
 
     def _check_keys(self) -> None:
         """The keys beside the record are such, and one of them has signed the checkpoint."""

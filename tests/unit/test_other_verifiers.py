@@ -118,6 +118,18 @@ def test_what_the_record_says_was_removed_and_came_is_refused_by_all(reader: Rea
         assert "its payload came" in reader.folder(folder, TRUSTED)
 
 
+def test_a_redaction_of_an_event_that_is_not_there_is_refused_by_all_of_a_whole_ledger(
+    reader: Reader, tmp_path: Path
+) -> None:
+    ledger = Invented(600, {10_000: 310})
+    whole, all_of_it = ledger.export(tmp_path / "whole"), ledger.export(tmp_path / "all", 1, 600)
+    part = ledger.export(tmp_path / "part", 300, 300)
+    for folder in (whole, all_of_it):
+        assert "no such event is in the ledger" in refused(folder)
+        assert reader.folder(folder, TRUSTED)
+    assert (refused(part), reader.folder(part, TRUSTED)) == ("", "")
+
+
 def test_proofs_of_redactions_are_judged_alike(reader: Reader, tmp_path: Path) -> None:
     ledger = Invented(1_000, {540: 900, 10: 910, 20: 700})
     folder = ledger.export(tmp_path / "part", 600, 700)
