@@ -3,7 +3,7 @@ fits the root that a trusted key has signed; it reads regular files only, and ea
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -32,13 +32,17 @@ class Verified(NamedTuple):
     of_range: bool
 
 
-def verify_folder(path: Path, trusted: Sequence[VerifierKey]) -> Verified:
+Tell = Callable[[int, int], None]
+"""What is told after each bundle: how many events are verified, and how many there are."""
+
+
+def verify_folder(path: Path, trusted: Sequence[VerifierKey], tell: Tell = lambda done, total: None) -> Verified:
     """Everything in the folder fits together, and gives the root that a trusted key has signed; Refused says what
     does not, and at which position."""
     if not os.path.lexists(path / exported.MANIFEST):
         raise Refused(f"{path} has no {exported.MANIFEST}: it is no export, or one that did not end")
     try:
-        return _Verification(path, trusted).run()
+        return _Verification(path, trusted).run(tell)
     except OSError as error:
         raise Refused(f"{error.filename} cannot be read: {error.strerror}") from error
     except VERIFICATION_ERRORS as error:
@@ -63,7 +67,7 @@ class _Verification:
         self._names = 4
         """How many files the export has: checkpoint, keys, payloads, manifest, and what else is read of it."""
 
-    def run(self) -> Verified:
+    def run(self, tell: Tell) -> Verified:
         """Return only if everything fits."""
         self._check_keys()
         rooted = Rooted(self._covered, self._checkpoint.root, self._tile)
@@ -72,6 +76,7 @@ class _Verification:
             for bundle in range(self._covered.first, self._covered.end):
                 self._names += 1
                 self._take_bundle(bundle, rooted.tile(0, bundle), lines, taken)
+                tell(taken.size, self._covered.events)
             if left := _line(lines, taken.through):
                 raise ProofError(f"a payload of position {left.position} is there, and no event")
         explained = self._take_redactions(taken)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.progress import Progress
 
 from ledger.audit.checkpoints import Checkpoint
 from ledger.audit.notes import VerifierKey
@@ -33,7 +34,11 @@ def verify(session: Session, file: Path, keys: Sequence[str]) -> None:
         )
     trusted = parsed(keys)
     if file.is_dir():
-        found = verify_folder(file, trusted)
+        with Progress(console=session.err, disable=session.as_json or not session.err.is_terminal) as progress:
+            bar = progress.add_task("verified", total=None)
+            found = verify_folder(
+                file, trusted, lambda done, total: progress.update(bar, completed=done, total=total)
+            )
         told = {"events": str(found.covered.events), "of them redacted": str(found.redacted)}
         if found.of_range:
             told |= {"from position": str(found.covered.after + 1), "to position": str(found.covered.through)}

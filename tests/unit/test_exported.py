@@ -94,8 +94,10 @@ def refused(folder: Path, trusted: Sequence[VerifierKey] = TRUSTED) -> str:
 
 
 def test_what_was_exported_is_verified(whole: Path) -> None:
-    found = verify_folder(whole, TRUSTED)
+    told: list[tuple[int, int]] = []
+    found = verify_folder(whole, TRUSTED, lambda done, total: told.append((done, total)))
     assert (found.covered, found.redacted, found.of_range) == (Coverage.whole(SIZE), 1, False)
+    assert told == [(256, SIZE), (SIZE, SIZE)]
     tiles = ["tile/0/000", "tile/0/001.p/44", "tile/1/000.p/1", "tile/entries/000", "tile/entries/001.p/44"]
     names = [str(each.relative_to(whole)) for each in files(whole)]
     assert names == ["checkpoint", "keys", "manifest.json", "payloads.jsonl", *tiles]
