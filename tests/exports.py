@@ -118,10 +118,10 @@ def changes(folder: Path) -> Iterator[str]:
                 yield f"{name} changed {number}"
         file.unlink()
         yield f"{name} missing"
-        (folder / "elsewhere").write_bytes(data)
-        file.symlink_to(folder / "elsewhere")
-        yield f"{name} a link, and a stranger"
-        (folder / "elsewhere").unlink()
+        beside = folder.with_name("beside")
+        beside.write_bytes(data)
+        file.symlink_to(beside)
+        yield f"{name} a link"
         file.unlink()
         file.mkdir()
         yield f"{name} a folder"
