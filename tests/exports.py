@@ -123,6 +123,7 @@ def changes(folder: Path) -> Iterator[str]:
         file.symlink_to(beside)
         yield f"{name} a link"
         file.unlink()
+        beside.unlink()
         file.mkdir()
         yield f"{name} a folder"
         file.rmdir()
@@ -143,6 +144,12 @@ def _arranged_anew(folder: Path) -> Iterator[str]:
             yield f"{one.name} and {two.name} exchanged"
             one.write_bytes(kept)
             two.write_bytes(other)
+    for below in sorted(each for each in (folder / "tile").glob("*")):
+        below.rename(beside := folder.with_name("beside"))
+        below.symlink_to(beside)
+        yield f"{below.name} a link to a folder"
+        below.unlink()
+        beside.rename(below)
     for stranger in ("tile/stranger", "tile/0/999", "tile/000", "tile/7/000", "redactions/9.tlog-proof", "a/b/c"):
         file = folder / stranger
         above = file.parent

@@ -170,8 +170,9 @@ class _Verification:
         known = {exported.CHECKPOINT, exported.KEYS, exported.PAYLOADS, exported.MANIFEST, *explained}
         known |= set(self._covered.names())
         strangers = sorted(set(_files(self._path)) - known)
-        for first in strangers[:1]:
-            raise ProofError(f"{first} does not belong to the export ({len(strangers)} such files)")
+        if not strangers:
+            raise ProofError("a file is gone since it was read")
+        raise ProofError(f"{strangers[0]} does not belong to the export ({len(strangers)} such files)")
 
     def _text(self, name: str, most: int) -> str:
         try:
@@ -217,14 +218,16 @@ def _opened(file: Path) -> BinaryIO:
 
 
 def _files(folder: Path) -> Iterator[str]:
-    """The paths of all that is below a folder and is no folder; links are not followed."""
+    """The paths of all that is below a folder and is no folder; ProofError at a link, to a folder too."""
     waiting = [""]
     while waiting:
         below = waiting.pop()
         with os.scandir(folder / below) as entries:
             for entry in entries:
                 name = f"{below}{entry.name}"
-                if entry.is_dir(follow_symlinks=False):
+                if entry.is_symlink():
+                    raise ProofError(f"{name} does not belong to the export: it is a link")
+                if entry.is_dir():
                     waiting.append(f"{name}/")
                 else:
                     yield name

@@ -172,9 +172,12 @@ def test_what_is_no_regular_file_is_not_read(whole: Path, tmp_path: Path) -> Non
     os.mkfifo(changed / "tile" / "pipe")
     assert "tile/pipe does not belong" in refused(changed)
     (changed / "tile" / "pipe").unlink()
-    (changed / "tile" / "0").rename(tmp_path / "0")
-    (changed / "tile" / "0").symlink_to(tmp_path / "0")
-    assert "tile/0 does not belong" in refused(changed)
+    for name in ("0", "1"):  # of two files, and of one
+        (changed / "tile" / name).rename(tmp_path / name)
+        (changed / "tile" / name).symlink_to(tmp_path / name)
+        assert f"tile/{name} does not belong to the export: it is a link" in refused(changed)
+        (changed / "tile" / name).unlink()
+        (tmp_path / name).rename(changed / "tile" / name)
 
 
 def test_a_complete_tile_beside_the_incomplete_one_is_a_stranger(whole: Path, tmp_path: Path) -> None:
