@@ -90,7 +90,7 @@ def verify_proof(proof: Proof, trusted: Iterable[VerifierKey]) -> Proven:
     envelope = decode(proof.entry)
     if envelope.position != proof.index + 1:
         raise ProofError(f"the event of position {envelope.position} is not that of index {proof.index}")
-    if not checkpoint.origin.endswith(f"/{envelope.ledger}"):
+    if checkpoint.origin.rpartition("/")[2] != envelope.ledger:
         raise ProofError(f"an event of the ledger {envelope.ledger} is not one of {checkpoint.origin}")
     verify_inclusion(leaf_hash(proof.entry), proof.index, checkpoint.size, proof.hashes, checkpoint.root)
     if proof.payload is not None and payload_commitment(proof.salt or b"", proof.payload) != envelope.commitment:

@@ -14,7 +14,7 @@ from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from ledger.audit.checkpoints import Checkpoint
 from ledger.audit.notes import VerifierKey
 from ledger.audit.proofs import VERIFICATION_ERRORS
-from ledger.audit.replayed import Replayed
+from ledger.audit.replayed import Replayed, Taken
 from ledger.cli import wording
 from ledger.cli.failures import Refused
 from ledger.cli.session import Session, connected, example
@@ -46,7 +46,7 @@ def replay(session: Session, since: Path | None, keys: Sequence[str]) -> None:
     if earlier is not None:
         check_continues(earlier, found, first.hashes)
     replayed = Replayed(found)
-    take_all(session, replayed, first.batches)
+    take_all(session, replayed, found.size, first.batches)
     if replayed.unexplained:  # perhaps by what was recorded meanwhile
         _go_on(session, replayed, begun(session, trusted, after=replayed.size))
     if session.as_json:
@@ -69,11 +69,14 @@ class Begun(NamedTuple):
     batches: Iterator[Any]
 
 
-def begun(session: Session, trusted: Sequence[VerifierKey], after: int = 0, known: int = 0) -> Begun:
-    """A replay of what was recorded after a position."""
+def begun(
+    session: Session, trusted: Sequence[VerifierKey], after: int = 0, through: int = 0, known: int = 0
+) -> Begun:
+    """A replay of what was recorded after a position, through another or, with 0, to the end."""
     request = messages.ReplayHistoryRequest(
         ledger=session.ledger,
         from_position=after + 1,
+        to_position=through,
         view=records_pb2.EVENT_VIEW_RAW,
         with_checkpoint=True,
         known_size=known,
@@ -84,18 +87,18 @@ def begun(session: Session, trusted: Sequence[VerifierKey], after: int = 0, know
     return Begun(found, first.checkpoint, first.consistency_hashes, batches)
 
 
-def take_all(session: Session, replayed: Replayed, batches: Iterator[Any], keep: Keep | None = None) -> None:
-    """Verify all events, and keep each that fits; Refused says which does not."""
+def take_all(session: Session, taken: Taken, total: int, batches: Iterator[Any], keep: Keep | None = None) -> None:
+    """Verify all events, so many, and keep each that fits; Refused says which does not."""
     with Progress(console=session.err, disable=session.as_json or not session.err.is_terminal) as progress:
-        bar = progress.add_task("verified", total=replayed.checkpoint.size)
+        bar = progress.add_task("verified", total=total)
         try:
             for batch in batches:
                 for event in batch.events:
-                    replayed.take(event.envelope, event.salt, event.payload)
+                    taken.take(event.envelope, event.salt, event.payload)
                     if keep is not None:
                         keep(event.envelope, event.salt, event.payload)
-                progress.update(bar, completed=replayed.size)
-            replayed.end()
+                progress.update(bar, completed=taken.size)
+            taken.end()
         except VERIFICATION_ERRORS as error:
             raise Refused(str(error)) from error
 
@@ -109,6 +112,6 @@ def named_keys(session: Session) -> Sequence[str]:
 
 def _go_on(session: Session, replayed: Replayed, later: Begun) -> None:
     replayed.go_on(later.checkpoint)
-    take_all(session, replayed, later.batches)
+    take_all(session, replayed, later.checkpoint.size, later.batches)
     if replayed.unexplained:
         raise Refused(f"position {replayed.unexplained}: its payload is gone, and no redaction is recorded")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.progress import Progress
 
 from ledger.audit.checkpoints import Checkpoint
 from ledger.audit.notes import VerifierKey
@@ -33,9 +34,15 @@ def verify(session: Session, file: Path, keys: Sequence[str]) -> None:
         )
     trusted = parsed(keys)
     if file.is_dir():
-        replayed = verify_folder(file, trusted)
-        told = {"events": str(replayed.size), "of them redacted": str(replayed.redacted)}
-        _print_rows(session, "export", told | _checkpoint_rows(replayed.checkpoint))
+        with Progress(console=session.err, disable=session.as_json or not session.err.is_terminal) as progress:
+            bar = progress.add_task("verified", total=None)
+            found = verify_folder(
+                file, trusted, lambda done, total: progress.update(bar, completed=done, total=total)
+            )
+        told = {"events": str(found.covered.events), "of them redacted": str(found.redacted)}
+        if found.of_range:
+            told |= {"from position": str(found.covered.after + 1), "to position": str(found.covered.through)}
+        _print_rows(session, "export", told | _checkpoint_rows(found.checkpoint))
         return
     text = read_text(file)
     if text.startswith("c2sp.org/tlog-proof"):
@@ -45,8 +52,7 @@ def verify(session: Session, file: Path, keys: Sequence[str]) -> None:
             raise Refused(str(error)) from error
         print_proven(session, proven_by(proof, trusted))
         return
-    found = opened(text, trusted)
-    _print_rows(session, "checkpoint", _checkpoint_rows(found))
+    _print_rows(session, "checkpoint", _checkpoint_rows(opened(text, trusted)))
 
 
 def proven_by(proof: Proof, trusted: Sequence[VerifierKey]) -> Proven:

@@ -43,7 +43,7 @@ def opened(note: str, trusted: Sequence[VerifierKey], ledger: str = "") -> Check
         found = open_checkpoint(note, trusted)
     except VERIFICATION_ERRORS as error:
         refuse("the checkpoint", error)
-    if ledger and not found.origin.endswith(f"/{ledger}"):
+    if ledger and found.origin.rpartition("/")[2] != ledger:
         raise Refused(f"the checkpoint is of {found.origin}, not of the ledger {ledger}")
     return found
 

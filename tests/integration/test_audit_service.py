@@ -335,7 +335,7 @@ def test_a_replay_begins_with_a_checkpoint_where_asked_and_ends_with_it(client: 
         (
             "UPDATE events SET envelope = other.envelope FROM events other"
             " WHERE events.position = 2 AND other.position = 3",
-            "position 2 is missing",
+            "position 2: it is missing",
         ),
     ],
 )
