@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import NamedTuple
 
@@ -60,8 +61,9 @@ class Administration:
     def __init__(self, url: str, limits: Limits = DEFAULT_LIMITS) -> None:
         self._url = url
         self._limits = limits
-        self._opening = threading.Lock()
+        self._turn = threading.RLock()
         self._recorder: LedgerRecorder | None = None
+        """While this process records something."""
         self._told: dict[str, str] = {}
         """Why streams cannot be added to, as far as that is logged."""
 
@@ -99,25 +101,19 @@ class Administration:
     def begin(self) -> bool:
         """Record what happened while nobody did: ledgers created, payloads erased. False where it cannot be yet."""
         try:
-            install.create_ledger(self._url, ADMINISTRATION, may_exist=True)
-            names = list(self._names())
-            done = [self.created(name, self._size(name)) and self.erased(name) for name in names]
+            with self._opened():
+                names = list(self._names())
+                done = [self.created(name, self._size(name)) and self.erased(name) for name in names]
             return all(done)
         except (psycopg.Error, LedgerError) as error:
             log.warning("the administrative record is not up to date: %s", str(error).strip())
             return False
 
-    def close(self) -> None:
-        """Record what waits, and close."""
-        with self._opening:
-            if self._recorder is not None:
-                self._recorder.close()
-                self._recorder = None
-
     def _attempt(self, stream: str, decide: Decide, by: By) -> bool:
         """Record it; false, and a warning, where that is not possible now."""
         try:
-            self._record(stream, decide, by)
+            with self._opened() as recorder:
+                _record(recorder, stream, decide, by)
         except (psycopg.Error, LedgerError, TimeoutError) as error:
             why = str(error).strip() or "too slow"
             if self._told.get(stream) != why:
@@ -127,26 +123,20 @@ class Administration:
         self._told.pop(stream, None)
         return True
 
-    def _record(self, stream: str, decide: Decide, by: By) -> None:
-        recorder, deadline = self._opened(), time.monotonic() + SECONDS
-        while True:
-            with recorder.pool.connection() as connection:
-                records = recorder.log.read_stream(connection, stream)
-            events = decide([event_from_payload(each.topic, each.state) for each in records])
-            if not events:
+    @contextmanager
+    def _opened(self) -> Iterator[LedgerRecorder]:
+        """The recorder, for as long as it is used: entries are rare, and it holds connections and threads."""
+        with self._turn:
+            if self._recorder is not None:  # this thread has it open
+                yield self._recorder
                 return
+            install.create_ledger(self._url, ADMINISTRATION, may_exist=True)
+            self._recorder = LedgerRecorder(ADMINISTRATION, self._url, self._limits)
             try:
-                return _append(recorder, _placed(stream, len(records), events), len(records), by, deadline)
-            except RevisionConflictError:
-                if time.monotonic() > deadline:
-                    raise  # somebody else always was faster
-
-    def _opened(self) -> LedgerRecorder:
-        with self._opening:
-            if self._recorder is None:
-                install.create_ledger(self._url, ADMINISTRATION, may_exist=True)
-                self._recorder = LedgerRecorder(ADMINISTRATION, self._url, self._limits)
-            return self._recorder
+                yield self._recorder
+            finally:
+                self._recorder.close()
+                self._recorder = None
 
     def _erased_since(self, ledger: str, past: Past) -> Iterator[PayloadErased]:
         last = max([each.act_position for each in past if isinstance(each, PayloadErased)], default=0)
@@ -165,6 +155,21 @@ class Administration:
     def _size(self, ledger: str) -> int:
         with connect(self._url, "administration") as connection:
             return EventLog(ledger).head(connection).size
+
+
+def _record(recorder: LedgerRecorder, stream: str, decide: Decide, by: By) -> None:
+    deadline = time.monotonic() + SECONDS
+    while True:
+        with recorder.pool.connection() as connection:
+            records = recorder.log.read_stream(connection, stream)
+        events = decide([event_from_payload(each.topic, each.state) for each in records])
+        if not events:
+            return
+        try:
+            return _append(recorder, _placed(stream, len(records), events), len(records), by, deadline)
+        except RevisionConflictError:
+            if time.monotonic() > deadline:
+                raise  # somebody else always was faster
 
 
 def _placed(stream: str, revision: int, events: Sequence[DomainEvent]) -> tuple[NewEvent, ...]:

@@ -127,7 +127,6 @@ class Ledgers:
             # Not in the threads that read: all of them may wait for a database that does not answer.
             await asyncio.gather(*(asyncio.to_thread(each.application.close) for each in self._open.values()))
             self._open.clear()
-        await asyncio.to_thread(self.administration.close)
         self._threads.shutdown(wait=True)
 
     def _opened(self, name: str, loop: asyncio.AbstractEventLoop) -> OpenLedger:

@@ -15,7 +15,7 @@ from pydantic_core import from_json
 from incident.ledger.v1 import claims_pb2, records_pb2, values_pb2
 from ledger.api.fields import Converters, Plain, enum_numbers, message_of, snake_case
 from ledger.api.violations import violations_of
-from ledger.audit.envelope import recorder_and_client
+from ledger.audit.envelope import EnvelopeError, recorder_and_client
 from ledger.domain.codes import Code
 from ledger.domain.reports import ALL_TYPES, CLAIM_TYPES, Report
 from ledger.errors import CorruptionError, InvalidRequestError, Violation
@@ -165,7 +165,10 @@ def event_fields(
         "recorded_at": timestamp_fields(recorded_at),
     }
     if envelope is not None:
-        fields["recorder"], fields["client"] = recorder_and_client(envelope)
+        try:
+            fields["recorder"], fields["client"] = recorder_and_client(envelope)
+        except EnvelopeError as error:
+            raise CorruptionError(position=position, what=f"its envelope cannot be read: {error}") from error
     if payload is None:
         fields["redacted"] = True
         return fields

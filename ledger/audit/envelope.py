@@ -130,10 +130,12 @@ def type_and_report(entry: bytes) -> tuple[bytes, bytes]:
 
 
 def recorder_and_client(entry: bytes) -> tuple[str, str]:
-    """By whom and with what a leaf entry was recorded, unchecked; no client where version 1 does not say."""
+    """By whom and with what a leaf entry was recorded, hardly checked; no client where version 1 does not say."""
     lines = entry.split(b"\n", LINES[FORMAT_2])
+    if len(lines) <= LINES[FORMAT_1]:
+        raise EnvelopeError(f"the envelope has not {LINES[FORMAT_1]} lines")
     client = lines[10] if len(lines) > LINES[FORMAT_2] else b""
-    return lines[9].decode(), client.decode()
+    return lines[9].decode(errors="replace"), client.decode(errors="replace")
 
 
 def check_field(name: str, value: str, *, may_be_empty: bool = False) -> str:

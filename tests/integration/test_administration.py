@@ -177,10 +177,8 @@ def test_keys_that_are_changed_under_a_running_service_are_recorded_before_they_
 
 
 @pytest.fixture
-def administration(database: Database) -> Iterator[Administration]:
-    opened = Administration(database.service_url)
-    yield opened
-    opened.close()
+def administration(database: Database) -> Administration:
+    return Administration(database.service_url)
 
 
 def events_of(database: Database, stream: str) -> list[Any]:
@@ -243,8 +241,6 @@ def test_many_who_record_at_once_record_everything_once(database: Database, admi
         thread.start()
     for thread in threads:
         thread.join()
-    for each in others:
-        each.close()
     told = events_of(database, "ledgers/main")
     assert [each for each in told if isinstance(each, RebuildEnded)] == ended
     assert told[0].type == "LedgerCreated"

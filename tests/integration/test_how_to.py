@@ -59,13 +59,19 @@ def run(command: str, folder: Path, **environment: str) -> str:
     return done.stdout
 
 
+def the_ledger(address: str, folder: Path) -> Any:
+    """What a service says of the ledger of reports."""
+    listed = json.loads(run("incident-ledger --json ledgers", folder, LEDGER_ADDRESS=address))["ledgers"]
+    (main,) = [each for each in listed if each["name"] == "main"]
+    return main
+
+
 def told(address: str, folder: Path) -> Any:
-    """What a service says of its ledgers and figures."""
-    ledgers = json.loads(run("incident-ledger --json ledgers", folder, LEDGER_ADDRESS=address))
-    head = str(ledgers["ledgers"][0]["size"])
-    ask = f"incident-ledger --json casualties --min-position {head}"
+    """What a service says of its ledger and figures."""
+    main = the_ledger(address, folder)
+    ask = f"incident-ledger --json casualties --min-position {main['size']}"
     figures = json.loads(run(ask, folder, LEDGER_ADDRESS=address))
-    return ledgers, figures["figures"], figures["tolls"]
+    return main, figures["figures"], figures["tolls"]
 
 
 def append_seeds(address: str, folder: Path) -> None:
@@ -125,8 +131,7 @@ def test_incidents_and_figures_are_exported_as_the_page_says(service: ServicePro
     append_seeds(service.address, tmp_path)
     some = f"head -n {SLICE_ROWS} {ROOT / 'seeds' / SLICE} | incident-ledger append -"
     run(some, tmp_path, LEDGER_ADDRESS=service.address)
-    head = json.loads(run("incident-ledger --json ledgers", tmp_path, LEDGER_ADDRESS=service.address))
-    position = int(head["ledgers"][0]["size"])
+    position = int(the_ledger(service.address, tmp_path)["size"])
     wait = f"incident-ledger incidents --limit 1 --min-position {position}"
     run(wait, tmp_path, LEDGER_ADDRESS=service.address)
     told = ""

@@ -78,7 +78,7 @@ def insert(connection: psycopg.Connection[Any], first: int, contents: Iterable[R
 def registered(index: int, letters: int) -> Row:
     """A registration of an actor with a long name."""
     payload = b'{"type":"ActorRegistered","actor_id":"a","name":"%s"}' % (b"n" * letters)
-    return (f"s{index}", 1, UUID(int=index), "ActorRegistered", "r", MOMENT, b"e" * 400, payload)
+    return (f"s{index}", 1, UUID(int=index), "ActorRegistered", "r", MOMENT, b"e" * 388 + b"\n" * 12, payload)
 
 
 def record(connection: psycopg.Connection[Any], contents: Sequence[Row]) -> None:

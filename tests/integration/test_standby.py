@@ -120,7 +120,8 @@ def test_a_process_that_only_reads_answers_from_a_standby(pair: Replicated) -> N
     primary = {"LEDGER_DATABASE_URL": pair.primary.service_url}
     standby = {"LEDGER_DATABASE_URL": pair.standby_url}
     with serving("--seed", environment=primary) as writer:
-        head = str(json.loads(run(writer.address, "ledgers"))["ledgers"][0]["size"])
+        (main,) = [each for each in json.loads(run(writer.address, "ledgers"))["ledgers"] if each["name"] == "main"]
+        head = str(main["size"])
         expected = run(writer.address, "casualties", "--group-by", "party", "--min-position", head)
         with serving("--role", "read", environment=standby) as reader:
             # It waits for what the primary's process has committed, as in any other process.

@@ -207,6 +207,12 @@ def test_a_refusal_says_what_is_wrong() -> None:
             decode(changed)
 
 
+def test_what_has_too_few_lines_has_no_recorder() -> None:
+    assert recorder_and_client(b"\n" * 9 + b"\xff\n\n") == ("\ufffd", "")
+    with pytest.raises(EnvelopeError, match="11 lines"):
+        recorder_and_client(b"\n" * 10)
+
+
 @pytest.mark.parametrize(
     "field", ["ledger", "stream", "type", "report_id", "recorder", "recorded_at", "commitment", "client"]
 )
