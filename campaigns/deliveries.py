@@ -81,4 +81,4 @@ def _compared(seen: Sequence[Seen], events: Sequence[Event]) -> Iterator[str]:
 
 def bound(event: Event) -> str:
     """The hash of the payload, as the envelope binds it."""
-    return event.envelope.decode().split("\n")[10]
+    return event.envelope.decode().split("\n")[11]

@@ -19,7 +19,7 @@ from psycopg.rows import TupleRow
 from ledger.persistence.queries import Queries
 
 QUERIES = Queries("campaigns", "record.sql")
-FORMAT = "incident-ledger/event/v1"
+FORMAT = "incident-ledger/event/v2"
 TILE_WIDTH = 256
 MAX_FAULTS = 20
 """Of each kind: the first ones tell what is wrong."""
@@ -146,7 +146,7 @@ def envelopes(record: Record) -> Iterator[str]:
             event.report_id,
             f"{event.recorded_at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z",
         ]
-        if lines[:9] != said or len(lines) != 12 or lines[11] != "":
+        if lines[:9] != said or len(lines) != 13 or lines[12] != "":
             yield f"the envelope of {event.position} disagrees with its row"
         if sha256(b"\x00" + event.envelope).digest() != event.leaf:
             yield f"the leaf of {event.position} is not the hash of its envelope"
@@ -155,7 +155,7 @@ def envelopes(record: Record) -> Iterator[str]:
                 yield f"the payload of {event.position} is gone, and nothing redacted it"
         elif str(event.event_id) in redacted:
             yield f"the payload of {event.position} is there although it was redacted"
-        elif sha256(event.salt + event.payload).hexdigest() != lines[10]:
+        elif sha256(event.salt + event.payload).hexdigest() != lines[11]:
             yield f"the payload of {event.position} is not what its envelope binds"
 
 

@@ -22,7 +22,7 @@ from ledger.persistence.queries import Queries
 
 QUERIES = Queries("campaigns", "trouble.sql")
 SCHEMA = sql.Identifier("ledger_main")
-ENVELOPE = b"incident-ledger/event/v1"
+ENVELOPE = b"incident-ledger/event/v2"
 """In a lane's insert, and in nothing else that it sends."""
 COMMIT = b"COMMIT\x00"
 STRIKE_SECONDS = 10.0

@@ -47,6 +47,7 @@ class Sending(NamedTuple):
     deadline: float
     """In the clock of time.monotonic()."""
     answer: Answer
+    client: str = ""
 
 
 class Submission(NamedTuple):
@@ -83,14 +84,14 @@ class LedgerApplication(Application[str]):
         return cast(LedgerRecorder, self.recorder)
 
     def append_report(
-        self, report: Report, expected: Mapping[str, int], recorder: str, seconds: float
+        self, report: Report, expected: Mapping[str, int], recorder: str, seconds: float, client: str = ""
     ) -> tuple[Appended, Submission]:
         """Records a report and waits until it is durable, at most so many seconds. Blocks: not for an event loop
         where the report holds acts. Acts are decided anew as long as others act on the same streams meanwhile: one
         of them is recorded each time, so all of them are in the end."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            submission, answer = self.submit(report, expected, recorder, deadline)
+            submission, answer = self.submit(report, expected, recorder, deadline, client)
             try:
                 return answer.result(timeout=deadline - time.monotonic() + 1), submission
             except TimeoutError:
@@ -101,17 +102,19 @@ class LedgerApplication(Application[str]):
         raise DeadlineError
 
     def submit(
-        self, report: Report, expected: Mapping[str, int], recorder: str, deadline: float
+        self, report: Report, expected: Mapping[str, int], recorder: str, deadline: float, client: str = ""
     ) -> tuple[Submission, Future[Appended]]:
         """Decides a report on the record as it is, and queues it."""
         answer: Future[Appended] = Future()
-        [submission] = self.prepare([Sending(report, expected, deadline, answer)], recorder)
+        [submission] = self.prepare([Sending(report, expected, deadline, answer, client)], recorder)
         self.ledger_recorder.lane.submit(submission.request)
         return submission, answer
 
     def prepare(self, sent: Sequence[Sending], recorder: str) -> list[Submission]:
         """Decides reports on the record as it is; their requests are ready for the lane."""
         check_field("recorder", recorder, may_be_empty=True)
+        for client in {each.client for each in sent}:
+            check_field("client", client, may_be_empty=True)
         drafts = drafts_of(self.ledger, [each.report for each in sent])
         placed = [self._placed(draft, each.expected) for draft, each in zip(drafts, sent, strict=True)]
         mentions = [self._mentions(each.report) for each in sent]
@@ -125,15 +128,14 @@ class LedgerApplication(Application[str]):
                     expected=expected,
                     decided=decided,
                     recorder=recorder,
+                    client=each.client,
                     content_digest=draft.digest,
-                    mentions=mentioned,
+                    mentions=named,
                     answer=each.answer,
                 ),
                 frozenset([name for name in decided if expected.get(name, -1) < 0]),
             )
-            for each, draft, (events, expected, decided), mentioned in zip(
-                sent, drafts, placed, mentions, strict=True
-            )
+            for each, draft, (events, expected, decided), named in zip(sent, drafts, placed, mentions, strict=True)
         ]
 
     def _placed(

@@ -75,12 +75,14 @@ class Service:
     settings: Settings
     server: Server
     ledgers: Ledgers
+    checkpoints: Checkpoints | None
     reading: ReadingService | None
 
     @classmethod
     def composed(cls, url: str, settings: Settings) -> "Service":
         """Puts the parts together; nothing runs yet."""
         server, ledgers = Server(settings), Ledgers(url, settings)
+        checkpoints = None
         if settings.role is not Role.READ:
             checkpoints = Checkpoints(ledgers, signing_of(settings))
             recording = LedgerServicer(ledgers, checkpoints)
@@ -92,10 +94,10 @@ class Service:
         reading = None
         if settings.role is not Role.WRITE:
             databases = Databases(url, settings.projections_database_url or url)
-            reading = ReadingService(databases, settings.park or ())
+            reading = ReadingService(databases, settings.park or (), ledgers.administration)
             for service in reading.register(server.registry):
                 server.offers(service)
-        return cls(url, settings, server, ledgers, reading)
+        return cls(url, settings, server, ledgers, checkpoints, reading)
 
     async def run(self, ready: Ready, stopping: asyncio.Event) -> None:
         """Serves until told to stop. The database may be away at first: calls are UNAVAILABLE until it is there."""
@@ -123,12 +125,19 @@ class Service:
             if now_healthy and told is None:
                 if self.reading is not None:
                     await self.reading.start()
+                if self.checkpoints is not None:
+                    await asyncio.to_thread(self._record_what_is, self.checkpoints)
                 told = asyncio.ensure_future(ready(address))
             if now_healthy != healthy:
                 healthy = now_healthy
                 log.info("serving" if healthy else "not serving: a database is away")
             await self.server.tell_health(healthy, self.reading.health() if self.reading is not None else {})
             await asyncio.sleep(LOOK_SECONDS if healthy else FIRST_LOOK_SECONDS)
+
+    def _record_what_is(self, checkpoints: Checkpoints) -> None:
+        """Bring the administrative record up to what is there; what cannot be now is recorded at the next start."""
+        self.ledgers.administration.begin()
+        checkpoints.record_keys()
 
     def _look(self) -> bool:
         try:

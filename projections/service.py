@@ -15,6 +15,7 @@ from incident.ledger.v1 import (
     projection_service_pb2,
     projection_service_pb2_grpc,
 )
+from ledger.administration import Administration
 from ledger.settings import SettingsError
 from projections.api.casualty_service import CasualtyServicer
 from projections.api.ceasefire_service import CeasefireServicer
@@ -45,11 +46,15 @@ def with_rules(parking: Collection[str]) -> list[Projection]:
 class ReadingService:
     """Follows every ledger of a database and answers from its read models."""
 
-    def __init__(self, databases: Databases, parking: Collection[str] = ()) -> None:
+    def __init__(
+        self, databases: Databases, parking: Collection[str] = (), administration: Administration | None = None
+    ) -> None:
         """Those named by `parking` put aside what they cannot take; SettingsError where one has no such name."""
         self._pool = read_pool(databases.read_models, MAX_QUERY_CONNECTIONS)
         self._ledgers = read_pool(databases.ledgers, MAX_QUERY_CONNECTIONS) if databases.apart else None
-        self._engine = Engine(databases, with_rules(parking))
+        self._administration = administration
+        record = administration.rebuilds_ended if administration is not None else None
+        self._engine = Engine(databases, with_rules(parking), record=record)
         self._databases = databases
 
     def register(self, registry: grpc.aio.Server) -> Sequence[ServiceDescriptor]:
@@ -57,7 +62,7 @@ class ReadingService:
         read_side = ReadSide(self._pool, READ_MODELS, self._ledgers)
         casualty_service_pb2_grpc.add_CasualtyServiceServicer_to_server(CasualtyServicer(read_side), registry)
         ceasefire_service_pb2_grpc.add_CeasefireServiceServicer_to_server(CeasefireServicer(read_side), registry)
-        projections = ProjectionServicer(self._engine)
+        projections = ProjectionServicer(self._engine, self._administration)
         projection_service_pb2_grpc.add_ProjectionServiceServicer_to_server(projections, registry)
         return (
             casualty_service_pb2.DESCRIPTOR.services_by_name["CasualtyService"],

@@ -58,6 +58,7 @@ class Invented:
             recorded_at="2020-02-12T10:00:00.000000Z",
             recorder="anonymous",
             commitment=payload_commitment(SALT, self.payload(position)),
+            client=None if position % 3 == 0 else "a-client/1.0",  # entries of both versions
         )
 
     def proof(self, position: int) -> Proof:

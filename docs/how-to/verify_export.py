@@ -252,7 +252,8 @@ class Export:
     def check_event(self, position, entry, line, gone, removed):
         """One event: its envelope as docs/reference/envelope.md says, and its payload as it was committed to."""
         lines = entry.decode().split("\n")
-        need(len(lines) == 12 and lines[0] == "incident-ledger/event/v1", f"position {position}: no envelope")
+        length = {"incident-ledger/event/v1": 12, "incident-ledger/event/v2": 13}.get(lines[0])
+        need(len(lines) == length and not lines[-1], f"position {position}: no envelope")
         here = [self.origin.split("/")[-1], str(position)]
         need(lines[1:3] == here, f"position {position}: its envelope is of another place")
         if line == b'{"position":%d,"redacted":true}\n' % position:
@@ -262,7 +263,7 @@ class Export:
         there = found and found[1] == b"%d" % position
         need(there, f"position {position}: its line of payloads is missing, or is not one")
         salt, payload = bytes.fromhex(found[2].decode()), found[3]
-        same = sha(salt, payload).hex() == lines[10]
+        same = sha(salt, payload).hex() == lines[-2]
         need(same, f"position {position}: its payload is not the one that was recorded")
         told = json.loads(payload.decode())
         if lines[6] == "PayloadRedacted":
@@ -304,7 +305,7 @@ class Export:
         need(beyond, f"{name} is not of a position beyond the range")
         lines = entry.split("\n")
         need(lines[6] == "PayloadRedacted" and lines[2] == str(position), f"{name} is not of a redaction")
-        need(sha(salt, payload).hex() == lines[10], f"{name}: its payload is not the one that was recorded")
+        need(sha(salt, payload).hex() == lines[-2], f"{name}: its payload is not the one that was recorded")
         hashes = [from64(each, 32) for each in path]
         reached = leads(sha(b"\0", entry.encode()), position - 1, self.size, hashes, self.root)
         need(reached, f"{name} does not lead to the root")

@@ -59,9 +59,10 @@ class Batch:
 class AppendStream:
     """One call of AppendReports."""
 
-    def __init__(self, appending: Appending, covering: Covering) -> None:
+    def __init__(self, appending: Appending, covering: Covering, client: str = "") -> None:
         self._appending = appending
         self._covering = covering
+        self._client = client
         self._unsettled = 0
         self._all_settled = asyncio.Event()
         self._bytes_under_way = 0
@@ -121,7 +122,7 @@ class AppendStream:
                 await self._act(batch, index, sent)
             else:
                 settled = partial(self._settled, batch, index)
-                letters.append(Letter(sent, deadline, batch.outcomes[index].receipt, settled))
+                letters.append(Letter(sent, deadline, batch.outcomes[index].receipt, settled, self._client))
         await self._queue(letters)
 
     async def _queue(self, letters: Sequence[Letter]) -> None:
@@ -139,7 +140,7 @@ class AppendStream:
             self._all_settled.clear()
             await self._all_settled.wait()
         try:
-            await self._appending.append(sent, DEFAULT_SECONDS, batch.outcomes[index].receipt)
+            await self._appending.append(sent, DEFAULT_SECONDS, batch.outcomes[index].receipt, self._client)
         except Exception as error:
             batch.settle(index, error)
         else:

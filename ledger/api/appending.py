@@ -12,6 +12,7 @@ from ledger.api.mailbox import LoopAnswer, Mailbox
 from ledger.api.messages import reports_from_proto, timestamp_parts
 from ledger.api.requests import expected_revisions
 from ledger.application import Sending, Submission
+from ledger.domain.acts import PayloadRedacted
 from ledger.domain.reports import Report
 from ledger.errors import InvalidRequestError, LedgerError, UnavailableError, Violation
 from ledger.persistence.answers import refuse
@@ -41,6 +42,8 @@ class Letter(NamedTuple):
     receipt: records_pb2.Receipt
     settled: Callable[[BaseException | None], None]
     """Told when the receipt is written, or why there is none."""
+    client: str
+    """What the client calls itself."""
 
 
 def read(requests: Sequence[ledger_service_pb2.AppendReportRequest], limits: Limits) -> list[Sent | Exception]:
@@ -131,11 +134,14 @@ class Appending:
         self._mailbox = ledger.mailbox
         self._recorder = recorder
 
-    async def append(self, sent: Sent, seconds: float, receipt: records_pb2.Receipt) -> None:
+    async def append(self, sent: Sent, seconds: float, receipt: records_pb2.Receipt, client: str) -> None:
         """Appends one report, also one with acts, and writes its receipt."""
         appended, submission = await self._ledgers.run(
-            self._application.append_report, sent.report, sent.expected, self._recorder, seconds
+            self._application.append_report, sent.report, sent.expected, self._recorder, seconds, client
         )
+        if any(isinstance(item, PayloadRedacted) for item in sent.report.claims):
+            # What is not recorded of it now is recorded by the next redaction, or at the next start.
+            await self._ledgers.run(self._ledgers.administration.erased, self._application.ledger)
         self._write(receipt, submission, appended)
 
     def prepared(self, letters: Sequence[Letter]) -> list[AppendRequest]:
@@ -143,7 +149,8 @@ class Appending:
         cannot be prepared is settled at once."""
         slips = [_Slip(self._mailbox, self._write, letter) for letter in letters]
         sendings = [
-            Sending(*letter.sent, letter.deadline, slip) for letter, slip in zip(letters, slips, strict=True)
+            Sending(*letter.sent, letter.deadline, slip, letter.client)
+            for letter, slip in zip(letters, slips, strict=True)
         ]
         requests = []
         for slip, submission in zip(slips, _together(self._prepare, sendings), strict=True):

@@ -2,9 +2,11 @@
 and covers all that was recorded when it began."""
 
 import asyncio
+from contextlib import suppress
 
 from ledger.api.ledgers import Ledgers, OpenLedger
-from ledger.errors import NotContinuedError
+from ledger.audit.notes import SignerKey
+from ledger.errors import NotContinuedError, NotPossibleError
 from ledger.persistence.signing import Issued, Signing
 
 
@@ -15,6 +17,8 @@ class Checkpoints:
         self._ledgers = ledgers
         self._signing = signing
         self._signed: dict[OpenLedger, asyncio.Task[Issued]] = {}
+        self._recorded: tuple[SignerKey, ...] = ()
+        """The keys of which the administrative record has been told."""
 
     async def check(self) -> None:
         """Refuse to promise a checkpoint where there is no key; NotPossibleError."""
@@ -48,5 +52,16 @@ class Checkpoints:
             self._signed[ledger] = task
         return task
 
+    def record_keys(self) -> None:
+        """Record the keys that sign, where they are others than before. It blocks, and never raises."""
+        with suppress(NotPossibleError):  # told whoever asks for a signature
+            keys = self._signing.keys()
+            if keys == self._recorded:
+                return
+            verifiers = [str(each.verifier()) for each in keys]
+            if self._ledgers.administration.keys_are(keys[0].name, verifiers):
+                self._recorded = keys
+
     def _issue(self, ledger: OpenLedger) -> Issued:
+        self.record_keys()
         return self._signing.issue(ledger.log.ledger, ledger.consistency)

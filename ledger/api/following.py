@@ -5,7 +5,6 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 from incident.ledger.v1 import ledger_service_pb2 as pb
-from incident.ledger.v1 import records_pb2
 from ledger.api.ledgers import Ledgers, OpenLedger
 from ledger.api.messages import record_to_proto
 from ledger.api.pages import FreshPage
@@ -36,7 +35,7 @@ class Following:
         self._ledger = ledger
         self._heads = ledger.heads
         self._asked = (chosen, view, batch_size)
-        self._history = History(ledger.log, chosen, raw=view == records_pb2.EVENT_VIEW_RAW)
+        self._history = History(ledger.log, chosen)
         self._after = after
         """Everything up to here is sent, or left out by the filter."""
         self._told = after

@@ -32,6 +32,7 @@ class Arrived:
     """How many seconds the call may still take."""
     response: Response
     message: pb.AppendReportResponse
+    client: str
 
     def settle(self, error: BaseException | None) -> None:
         """Answers the call, unless it has gone."""
@@ -56,10 +57,10 @@ class Intake:
         """Reports that are not answered yet; the next group gathers meanwhile."""
         self._acting: set[asyncio.Task[None]] = set()
 
-    def append(self, request: pb.AppendReportRequest, left: Callable[[], float]) -> Response:
+    def append(self, request: pb.AppendReportRequest, left: Callable[[], float], client: str = "") -> Response:
         """The response to come, or why the report is refused."""
         response: Response = self._loop.create_future()
-        self._arrived.append(Arrived(request, left, response, pb.AppendReportResponse()))
+        self._arrived.append(Arrived(request, left, response, pb.AppendReportResponse(), client))
         if self._taking is None:
             # The lane watches the deadlines and bounds the number of what waits, so nothing waits here for long.
             self._take_in(LONGEST_GATHER_SECONDS if self._under_way else 0)
@@ -98,7 +99,8 @@ class Intake:
                 self._acting.add(acting)
                 acting.add_done_callback(self._acting.discard)
             else:
-                letters.append(Letter(sent, now + each.left(), each.message.receipt, partial(self._settled, each)))
+                settled = partial(self._settled, each)
+                letters.append(Letter(sent, now + each.left(), each.message.receipt, settled, each.client))
         self._under_way += len(letters)
         self._appending.queue(self._appending.prepared(letters))
 
@@ -122,7 +124,7 @@ class Intake:
 
     async def _act(self, sent: Sent, arrived: Arrived) -> None:
         try:
-            await self._appending.append(sent, arrived.left(), arrived.message.receipt)
+            await self._appending.append(sent, arrived.left(), arrived.message.receipt, arrived.client)
         except Exception as error:
             arrived.settle(error)
         else:

@@ -11,6 +11,7 @@ import grpc
 
 from incident.ledger.v1 import ledger_service_pb2 as pb
 from incident.ledger.v1 import ledger_service_pb2_grpc, records_pb2
+from ledger.administration import By
 from ledger.api.append_stream import AppendStream
 from ledger.api.appending import Appending
 from ledger.api.checkpoints import Checkpoints
@@ -19,16 +20,23 @@ from ledger.api.intake import Intake
 from ledger.api.ledgers import Ledgers, OpenLedger
 from ledger.api.messages import record_to_proto, timestamp_to_proto
 from ledger.api.replaying import Replaying
-from ledger.api.requests import bounded, history_filter, ledger_name, not_negative, seconds_left
-from ledger.errors import InvalidRequestError, NotFoundError, Violation
+from ledger.api.requests import (
+    ANONYMOUS,
+    bounded,
+    client_of,
+    history_filter,
+    ledger_name,
+    not_negative,
+    seconds_left,
+)
+from ledger.domain.administration import ADMINISTRATION
+from ledger.errors import InvalidRequestError, NotFoundError, NotPossibleError, Violation
 from ledger.persistence.history import HistoryFilter
 from ledger.persistence.records import Head, StoredRecord
 
 DEFAULT_BATCH = 500
 DEFAULT_PAGE = 100
 MAX_PAGE = 1_000
-ANONYMOUS = "anonymous"
-"""The recorder of calls without credentials."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -45,7 +53,8 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         if not request.ledger:
             raise InvalidRequestError([Violation("ledger", "is empty; name the ledger to create")])
         name = ledger_name(request.ledger)
-        await self._ledgers.create(name)
+        _refuse_administration(name, "it is there, and the service alone writes it")
+        await self._ledgers.create(name, By(ANONYMOUS, client_of(context)))
         return pb.CreateLedgerResponse(ledger=await self._stated(name))
 
     async def GetLedger(self, request: pb.GetLedgerRequest, context: Context) -> pb.GetLedgerResponse:
@@ -59,12 +68,12 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         return pb.ListLedgersResponse(ledgers=stated, next_page_token=names[size - 1] if len(names) > size else "")
 
     async def AppendReport(self, request: pb.AppendReportRequest, context: Context) -> pb.AppendReportResponse:
-        ledger = await self._ledgers.get(ledger_name(request.ledger))
+        ledger = await self._written(request.ledger)
         if request.wait == records_pb2.APPEND_WAIT_CHECKPOINTED:
             await self._checkpoints.check()  # before anything is recorded
         if ledger not in self._intakes:
             self._intakes[ledger] = Intake(Appending(self._ledgers, ledger, ANONYMOUS))
-        answer = await self._intakes[ledger].append(request, partial(seconds_left, context))
+        answer = await self._intakes[ledger].append(request, partial(seconds_left, context), client_of(context))
         if request.wait == records_pb2.APPEND_WAIT_CHECKPOINTED:
             answer.checkpoint = (await self._checkpoints.covering(ledger, answer.receipt.tree_size)).note
         return answer
@@ -76,9 +85,9 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         first = await anext(batches, None)
         if first is None:
             return
-        ledger = await self._ledgers.get(ledger_name(first.ledger))
+        ledger = await self._written(first.ledger)
         covering = partial(self._checkpoints.covering, ledger)
-        stream = AppendStream(Appending(self._ledgers, ledger, ANONYMOUS), covering)
+        stream = AppendStream(Appending(self._ledgers, ledger, ANONYMOUS), covering, client_of(context))
         async for answer in stream.outcomes(_with_first(first, batches)):
             yield answer
 
@@ -92,8 +101,7 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
     async def GetEvent(self, request: pb.GetEventRequest, context: Context) -> pb.GetEventResponse:
         ledger = await self._ledgers.get(ledger_name(request.ledger))
         position = await self._position(ledger, request)
-        raw = request.view == records_pb2.EVENT_VIEW_RAW
-        record = await self._ledgers.run(_event, ledger, position, raw)
+        record = await self._ledgers.run(_event, ledger, position)
         return pb.GetEventResponse(event=record_to_proto(record, request.view))
 
     async def ReplayHistory(self, request: pb.ReplayHistoryRequest, context: Context) -> AsyncIterator[Any]:
@@ -133,6 +141,12 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         ledger = await self._ledgers.get(ledger_name(request.ledger))
         return self._ledgers, ledger, chosen, request.view, size
 
+    async def _written(self, given: str) -> OpenLedger:
+        """A ledger to which reports may be appended."""
+        name = ledger_name(given)
+        _refuse_administration(name, "the service alone writes it; append to another ledger")
+        return await self._ledgers.get(name)
+
     async def _signed(self, request: pb.ReplayHistoryRequest) -> pb.ReplayHistoryResponse:
         """What a replay begins with, where a checkpoint of it is asked for."""
         known = not_negative(request.known_size, "known_size")
@@ -161,6 +175,11 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
                 raise InvalidRequestError([Violation("event", "is missing; give event_id or position")])
 
 
+def _refuse_administration(ledger: str, why: str) -> None:
+    if ledger == ADMINISTRATION:
+        raise NotPossibleError(why=f"{ledger} is the administrative record: {why}")
+
+
 async def _with_first(
     first: pb.AppendReportsRequest, rest: AsyncIterator[pb.AppendReportsRequest]
 ) -> AsyncIterator[pb.AppendReportsRequest]:
@@ -176,12 +195,12 @@ def _head(ledger: OpenLedger) -> Head:
 
 def _report(ledger: OpenLedger, report_id: str) -> list[StoredRecord]:
     with ledger.recorder.pool.connection() as connection:
-        return ledger.log.report(connection, report_id)
+        return ledger.log.report(connection, report_id, raw=True)
 
 
-def _event(ledger: OpenLedger, position: int, raw: bool) -> StoredRecord:
+def _event(ledger: OpenLedger, position: int) -> StoredRecord:
     with ledger.recorder.pool.connection() as connection:
-        records = ledger.log.read(connection, position - 1, 1, position, raw=raw) if position else []
+        records = ledger.log.read(connection, position - 1, 1, position, raw=True) if position else []
     if not records:
         raise NotFoundError(kind="event at position", id=position)
     return records[0]

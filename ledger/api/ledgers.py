@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import psycopg
 
+from ledger.administration import Administration, By
 from ledger.api.heads import Heads
 from ledger.api.mailbox import Mailbox
 from ledger.api.pages import SharedPages
@@ -68,6 +69,7 @@ class Ledgers:
     def __init__(self, url: str, limits: Limits = DEFAULT_LIMITS) -> None:
         self._url = url
         self.limits = limits
+        self.administration = Administration(url, limits)
         self._subscriptions = 0
         self._open: dict[str, OpenLedger] = {}
         self._opening = asyncio.Lock()
@@ -86,9 +88,10 @@ class Ledgers:
                 self._open[name] = await self.run(self._opened, name, asyncio.get_running_loop())
         return self._open[name]
 
-    async def create(self, name: str) -> None:
+    async def create(self, name: str, by: By) -> None:
         """Creates a ledger; LedgerExistsError where there is one of that name."""
         await self.run(install.create_ledger, self._url, name)
+        await self.run(self.administration.created, name, 0, by)
 
     async def names(self, after: str, limit: int) -> list[str]:
         """Names of the ledgers, in order."""
@@ -124,6 +127,7 @@ class Ledgers:
             # Not in the threads that read: all of them may wait for a database that does not answer.
             await asyncio.gather(*(asyncio.to_thread(each.application.close) for each in self._open.values()))
             self._open.clear()
+        await asyncio.to_thread(self.administration.close)
         self._threads.shutdown(wait=True)
 
     def _opened(self, name: str, loop: asyncio.AbstractEventLoop) -> OpenLedger:

@@ -15,8 +15,9 @@ from pydantic_core import from_json
 from incident.ledger.v1 import claims_pb2, records_pb2, values_pb2
 from ledger.api.fields import Converters, Plain, enum_numbers, message_of, snake_case
 from ledger.api.violations import violations_of
+from ledger.audit.envelope import recorder_and_client
 from ledger.domain.codes import Code
-from ledger.domain.reports import CLAIM_TYPES, EVENT_TYPES, Report
+from ledger.domain.reports import ALL_TYPES, CLAIM_TYPES, Report
 from ledger.errors import CorruptionError, InvalidRequestError, Violation
 from ledger.persistence.records import RawRecord, StoredRecord
 
@@ -30,7 +31,7 @@ TIMES_REMEMBERED = 256
 
 _CLAIM = claims_pb2.Claim.DESCRIPTOR
 _BODIES = MappingProxyType({field.name: field for field in _CLAIM.oneofs_by_name["body"].fields})
-BODY_NAMES = MappingProxyType({type_name: snake_case(type_name) for type_name in EVENT_TYPES})
+BODY_NAMES = MappingProxyType({type_name: snake_case(type_name) for type_name in ALL_TYPES})
 """The field of `Claim` that holds the body of each type of event."""
 _COMMON = tuple(field for field in _CLAIM.fields if field.name not in _BODIES)
 _OF_THE_WORLD = frozenset(each.__name__ for each in CLAIM_TYPES)
@@ -134,6 +135,7 @@ def record_fields(record: StoredRecord, view: int) -> Plain:
             record.report_id,
             record.recorded_at,
             None if record.redacted else record.state,
+            record.envelope if isinstance(record, RawRecord) else None,
         )
     if not isinstance(record, RawRecord):
         raise TypeError("a RAW view needs a RawRecord")
@@ -150,6 +152,7 @@ def event_fields(
     report_id: str,
     recorded_at: datetime,
     payload: bytes | None,
+    envelope: bytes | None,
 ) -> Plain:
     """The fields of an event's message in the FULL view, of a row as it is stored."""
     fields: Plain = {
@@ -161,6 +164,8 @@ def event_fields(
         "report_id": report_id,
         "recorded_at": timestamp_fields(recorded_at),
     }
+    if envelope is not None:
+        fields["recorder"], fields["client"] = recorder_and_client(envelope)
     if payload is None:
         fields["redacted"] = True
         return fields

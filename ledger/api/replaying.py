@@ -44,7 +44,7 @@ class Replaying:
         raw = view == records_pb2.EVENT_VIEW_RAW
         self._encoded_by_database = raw and chosen.passes_all
         self._plain = not raw and chosen.passes_all
-        self._history = History(ledger.log, chosen, raw=raw)
+        self._history = History(ledger.log, chosen)
         self._head = 0
 
     async def replay(self, first: int, last: int) -> AsyncGenerator[bytes]:

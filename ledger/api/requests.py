@@ -7,7 +7,7 @@ from datetime import UTC
 from typing import Any
 
 from incident.ledger.v1 import records_pb2
-from ledger.domain.reports import EVENT_TYPES
+from ledger.domain.reports import ALL_TYPES
 from ledger.errors import InvalidRequestError, Violation
 from ledger.persistence.history import HistoryFilter
 from ledger.persistence.records import ANY_REVISION, EXISTING_STREAM
@@ -21,6 +21,11 @@ DEFAULT_SECONDS = 30.0
 MAX_MARGIN_SECONDS = 0.25
 MARGIN_SHARE = 0.1
 """What is kept of a deadline for the answer to travel."""
+ANONYMOUS = "anonymous"
+"""The recorder of calls without credentials."""
+MAX_CLIENT_CHARACTERS = 200
+"""Of what a client calls itself: it stands in every one of its events."""
+_UNFIT = re.compile(r"[^ -~]")
 
 
 def ledger_name(given: str, field: str = "ledger") -> str:
@@ -81,7 +86,7 @@ def history_filter(given: Any, path: str = "filter") -> HistoryFilter:
     faults = [
         Violation(f"{path}.types[{index}]", f"{name!r} is no type of event; see the reference of events")
         for index, name in enumerate(given.types)
-        if name not in EVENT_TYPES
+        if name not in ALL_TYPES
     ]
     for field in ("types", "streams", "actor_ids", "report_ids"):
         if len(getattr(given, field)) > MAX_FILTER_VALUES:
@@ -105,3 +110,12 @@ def seconds_left(context: Any) -> float:
     if left is None:
         return DEFAULT_SECONDS
     return max(0.0, float(left) - min(MAX_MARGIN_SECONDS, float(left) * MARGIN_SHARE))
+
+
+def client_of(context: Any) -> str:
+    """What a client calls itself: the `user-agent` of its call, whose beginning a client of gRPC may choose. Never
+    its address: that would say of a person where they were, and could not be taken back."""
+    said = next((value for key, value in context.invocation_metadata() or () if key == "user-agent"), "")
+    cut = str(said)[:MAX_CLIENT_CHARACTERS]
+    # Whatever a client sends must be such that the record can hold it.
+    return cut if cut.isascii() and cut.isprintable() else _UNFIT.sub("?", cut)

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from ledger.api.fields import snake_case
+from ledger.domain.administration import ADMINISTRATIVE_TYPES
 from ledger.domain.hostilities import EventId
 from ledger.domain.reports import ACT_TYPES, CLAIM_TYPES
 from ledger.domain.values import ID_PATTERN, Address, Sha256, Text, Word
@@ -73,6 +74,8 @@ def _type_sentence(fault: Fault, wire: bool) -> str:
     tag = fault.get("ctx", {}).get("tag")
     if tag == "ReportFiled":
         return "says that the report was filed; the ledger records that itself, leave it out"
+    if tag in ADMINISTRATIVE_TYPES:
+        return f"is {tag}, which the service records of itself; leave it out"
     if tag is not None:
         meant = get_close_matches(str(tag), FILED_TYPES, n=1)
         return f"is of the unknown type `{tag}`; {f'is {meant[0]} meant?' if meant else f'give one of {types}'}"

@@ -1,4 +1,4 @@
-"""The exact bytes of a leaf entry, `incident-ledger/event/v1`; documented in docs/reference/envelope.md.
+"""The exact bytes of a leaf entry, `incident-ledger/event/v2` or v1; documented in docs/reference/envelope.md.
 
 `encode` is on the writer's hot path and trusts values that `check_field` has passed; `decode` trusts nothing
 and refuses whatever does not encode to the same bytes again.
@@ -10,10 +10,13 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from types import MappingProxyType
 from uuid import UUID
 
-FORMAT = "incident-ledger/event/v1"
-LINES = 11
+FORMAT_1 = "incident-ledger/event/v1"
+"""Without the client; written until version 2 came, and read for ever."""
+FORMAT_2 = "incident-ledger/event/v2"
+LINES = MappingProxyType({FORMAT_1: 11, FORMAT_2: 12})
 SALT_BYTES = 16
 MAX_FIELD_BYTES = 1024  # of a text value, in UTF-8: keeps an entry, and with it an offline proof, small
 MAX_NUMBER = 2**63 - 1  # positions and revisions are signed 64-bit integers
@@ -45,6 +48,8 @@ class Envelope:
     recorded_at: str
     recorder: str
     commitment: str
+    client: str | None = None
+    """What the client called itself; None in version 1, which does not say."""
 
 
 def encode(
@@ -59,14 +64,16 @@ def encode(
     recorded_at: str,
     recorder: str,
     commitment: str,
+    client: str | None = None,
 ) -> bytes:
     """The leaf entry. `format_recorded_at` gives `recorded_at`, `payload_commitment` gives `commitment`."""
+    layout, client_line = (FORMAT_1, "") if client is None else (FORMAT_2, client + "\n")
     text = (
-        f"{FORMAT}\n{ledger}\n{position}\n{stream}\n{revision}\n{event_id}\n{type}\n"
-        f"{report_id}\n{recorded_at}\n{recorder}\n{commitment}\n"
+        f"{layout}\n{ledger}\n{position}\n{stream}\n{revision}\n{event_id}\n{type}\n"
+        f"{report_id}\n{recorded_at}\n{recorder}\n{client_line}{commitment}\n"
     )
     # The last line of defence: a value with a line break in it would pass for other values.
-    if text.count("\n") != LINES:
+    if text.count("\n") != LINES[layout]:
         raise EnvelopeError("a value of the envelope has a line break in it")
     return text.encode()
 
@@ -83,6 +90,7 @@ def encode_envelope(envelope: Envelope) -> bytes:
         recorded_at=envelope.recorded_at,
         recorder=envelope.recorder,
         commitment=envelope.commitment,
+        client=envelope.client,
     )
 
 
@@ -92,10 +100,11 @@ def decode(entry: bytes) -> Envelope:
         lines = entry.decode("utf-8", "strict").split("\n")
     except UnicodeDecodeError as error:
         raise EnvelopeError("the envelope is not UTF-8") from error
-    if len(lines) != LINES + 1 or lines[-1]:
-        raise EnvelopeError(f"the envelope has not {LINES} lines, each ended by a line feed")
-    if lines[0] != FORMAT:
-        raise EnvelopeError(f"the envelope does not begin with {FORMAT}")
+    wanted = LINES.get(lines[0])
+    if wanted is None:
+        raise EnvelopeError(f"the envelope does not begin with {FORMAT_2} or {FORMAT_1}")
+    if len(lines) != wanted + 1 or lines[-1]:
+        raise EnvelopeError(f"the envelope has not {wanted} lines, each ended by a line feed")
     envelope = Envelope(
         ledger=check_field("ledger", lines[1]),
         position=_number("position", lines[2]),
@@ -106,7 +115,8 @@ def decode(entry: bytes) -> Envelope:
         report_id=check_field("report id", lines[7], may_be_empty=True),
         recorded_at=_recorded_at(lines[8]),
         recorder=check_field("recorder", lines[9], may_be_empty=True),
-        commitment=_matching("payload commitment", _COMMITMENT, lines[10]),
+        commitment=_matching("payload commitment", _COMMITMENT, lines[-2]),
+        client=check_field("client", lines[10], may_be_empty=True) if lines[0] == FORMAT_2 else None,
     )
     if encode_envelope(envelope) != entry:
         raise EnvelopeError("the envelope does not encode to the same bytes again")
@@ -117,6 +127,13 @@ def type_and_report(entry: bytes) -> tuple[bytes, bytes]:
     """Type and report id of a leaf entry, unchecked: for whoever passes over most entries and decodes few."""
     lines = entry.split(b"\n", 8)
     return lines[6], lines[7]
+
+
+def recorder_and_client(entry: bytes) -> tuple[str, str]:
+    """By whom and with what a leaf entry was recorded, unchecked; no client where version 1 does not say."""
+    lines = entry.split(b"\n", LINES[FORMAT_2])
+    client = lines[10] if len(lines) > LINES[FORMAT_2] else b""
+    return lines[9].decode(), client.decode()
 
 
 def check_field(name: str, value: str, *, may_be_empty: bool = False) -> str:

@@ -71,6 +71,10 @@ def detail_rows(event: Any) -> Iterator[tuple[str, str]]:
     yield "event id", event.event_id
     yield "report", event.report_id
     yield "recorded", wording.moment(event.recorded_at)
+    if event.recorder:
+        yield "recorder", event.recorder
+    if event.client:
+        yield "client", event.client
     if event.redacted:
         yield "claim", "redacted"
     if event.envelope:
@@ -93,6 +97,8 @@ def placed(event: Any) -> Any:
         type=said.type,
         report_id=said.report_id,
         recorded_at=timestamp_to_proto(parse_recorded_at(said.recorded_at)),
+        recorder=said.recorder,
+        client=said.client or "",
         redacted=event.redacted,
         envelope=event.envelope,
         salt=event.salt,

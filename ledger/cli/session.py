@@ -5,6 +5,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.metadata import version
 from typing import Any, TypeVar
 
 import click
@@ -56,6 +57,7 @@ class Session:
         options = [
             ("grpc.max_receive_message_length", MAX_ANSWER_BYTES),
             ("grpc.enable_http_proxy", int(not local)),
+            ("grpc.primary_user_agent", f"incident-ledger/{version('incident-ledger')}"),
             ("grpc.initial_reconnect_backoff_ms", MIN_RECONNECT_MILLISECONDS),
             ("grpc.max_reconnect_backoff_ms", MAX_RECONNECT_MILLISECONDS),
         ]

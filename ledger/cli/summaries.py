@@ -112,6 +112,32 @@ def _ended(body: Any) -> str:
     return f"ended: {wording.ending(body.ending)}{later}{_by(body.ended_by)}"
 
 
+def _created(body: Any) -> str:
+    return "created" if not body.size else f"there, with {wording.number(body.size)} events"
+
+
+def _operated(body: Any) -> str:
+    what = f"{wording.projection_operation(body.operation)} {body.projection}"
+    at = f", ending at {wording.number(body.at_position)}" if body.at_position else ""
+    return f"{what}, generation {body.generation}{at}" if body.generation else what
+
+
+def _rebuild_ended(body: Any) -> str:
+    what = f"{wording.projection_operation(body.operation)} {body.projection}, generation {body.generation}"
+    ended = f"{wording.rebuild_result(body.result)} at {wording.number(body.position)}"
+    return f"{what}: {ended}{f', {body.error}' if body.error else ''}"
+
+
+def _erased(body: Any) -> str:
+    return f"payload of {wording.number(body.target_position)}, as {wording.number(body.act_position)} says"
+
+
+def _accepted(body: Any) -> str:
+    return (
+        f"goes on with {wording.number(body.size)} events, after a checkpoint of {wording.number(body.issued_size)}"
+    )
+
+
 def _by_fields(body: Any) -> str:
     """For types without a sentence of their own: the fields that are set, but for the subject's id."""
     said = []
@@ -155,4 +181,10 @@ _SUMMARIES: dict[str, Callable[[Any], str]] = {
     "ceasefire_violated": _violation,
     "report_filed": _filed,
     "actor_registered": _actor,
+    "ledger_created": _created,
+    "projection_operated": _operated,
+    "rebuild_ended": _rebuild_ended,
+    "payload_erased": _erased,
+    "rollback_accepted": _accepted,
+    "signing_keys_changed": lambda body: f"signed by {', '.join(body.verifier_keys)}",
 }

@@ -78,6 +78,8 @@ threat_status = _Words(_enum(ceasefire_service_pb2, "ThreatStatus"))
 grouping = _Words(_enum(casualty_service_pb2, "CasualtyGrouping"))
 projection_state = _Words(_enum(projections_pb2, "ProjectionState"), "unknown")
 difference = _Words(_enum(projections_pb2, "DifferenceKind"))
+projection_operation = _Words(_enum(claims_pb2, "ProjectionOperation"))
+rebuild_result = _Words(_enum(claims_pb2, "RebuildResult"))
 rebuild_phase = _Words(_enum(projections_pb2, "RebuildPhase"), "starting")
 
 

@@ -205,3 +205,23 @@ class RetractionReason(Code):
     DUPLICATE = "duplicate"
     ERROR = "error"
     WITHDRAWN_BY_SOURCE = "withdrawn_by_source"
+
+
+class ProjectionOperation(Code):
+    """What an operator asks for of a read model."""
+
+    REBUILD = "rebuild"
+    FREEZE = "freeze"
+    VERIFY = "verify"
+    ROLL_BACK = "roll_back"
+    CANCEL = "cancel"
+    DROP_GENERATION = "drop_generation"
+    RETRY_PARKED = "retry_parked"
+
+
+class RebuildResult(Code):
+    """How a build of a read model ended."""
+
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"

@@ -67,5 +67,9 @@ def event_ids_of(ledger: str, report_id: str, digest: str, count: int) -> Iterat
     for index in range(count):
         each = name.copy()
         each.update(b"%d\n" % index)
-        bits = int.from_bytes(each.digest()[:16], "big")
-        yield UUID(int=bits & ~_VERSION_AND_VARIANT | _VERSION_8)
+        yield version_8(each.digest())
+
+
+def version_8(digest: bytes) -> UUID:
+    """The UUID of version 8 that begins as a digest does."""
+    return UUID(int=int.from_bytes(digest[:16], "big") & ~_VERSION_AND_VARIANT | _VERSION_8)

@@ -19,6 +19,7 @@ from ledger.domain.acts import (
     PreferredClaimChosen,
     ReportRetracted,
 )
+from ledger.domain.administration import ADMINISTRATIVE_TYPES
 from ledger.domain.claim import REPORTS, DomainEvent
 from ledger.domain.values import Evidence, Published, Sha256, Source, SubjectId, Text, Value, Word
 
@@ -98,11 +99,13 @@ ACT_TYPES: tuple[type[DomainEvent], ...] = get_args(AnyAct)
 EVENT_TYPES: Mapping[str, type[DomainEvent]] = MappingProxyType(
     {each.__name__: each for each in CLAIM_TYPES + ACT_TYPES} | {"ReportFiled": ReportFiled}
 )
-"""Every type of domain event by name."""
+"""Every type of domain event that comes of reports, by name."""
+ALL_TYPES: Mapping[str, type[DomainEvent]] = MappingProxyType({**EVENT_TYPES, **ADMINISTRATIVE_TYPES})
+"""These, and what the service records of itself."""
 DECIDED_TYPES = frozenset(each.__name__ for each in ACT_TYPES if each is not ActorRegistered)
 """Acts that are decided on their stream as it is, and on which the next ones depend."""
 
 
 def event_from_payload(type_name: str, payload: bytes) -> DomainEvent:
     """Decodes stored bytes; raises KeyError for an unknown type, ValidationError for bytes that do not fit."""
-    return EVENT_TYPES[type_name].model_validate_json(payload)
+    return ALL_TYPES[type_name].model_validate_json(payload)

@@ -206,6 +206,7 @@ class _Placing:
             recorded_at=self._recorded_at,
             recorder=request.recorder,
             commitment=commitment,
+            client=request.client,
         )
 
 

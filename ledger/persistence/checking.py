@@ -169,7 +169,7 @@ def _check_event(ledger: str, record: RawRecord) -> None:
 
 
 def _as_stored(ledger: str, record: RawRecord, envelope: Envelope) -> Envelope:
-    """The envelope that the columns would have; recorder and commitment have no column."""
+    """The envelope that the columns would have; recorder, client and commitment have no column."""
     return Envelope(
         ledger=ledger,
         position=record.position,
@@ -181,6 +181,7 @@ def _as_stored(ledger: str, record: RawRecord, envelope: Envelope) -> Envelope:
         recorded_at=format_recorded_at(record.recorded_at),
         recorder=envelope.recorder,
         commitment=envelope.commitment,
+        client=envelope.client,
     )
 
 

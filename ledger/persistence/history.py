@@ -42,10 +42,9 @@ class Page:
 class History:
     """Reads pages of one ledger through a filter."""
 
-    def __init__(self, log: EventLog, chosen: HistoryFilter, *, raw: bool) -> None:
+    def __init__(self, log: EventLog, chosen: HistoryFilter) -> None:
         self._log = log
         self._chosen = chosen
-        self._raw = raw
 
     def bounds(self, connection: Connection, after: int, through: int) -> tuple[int, int]:
         """The range that is left when the window of recorded time is applied; recorded time is monotone."""
@@ -63,11 +62,11 @@ class History:
     def page(self, connection: Connection, after: int, through: int, limit: int) -> Page:
         """The next records after a position and up to one that is recorded; at most limit, and as many as fit."""
         if self._chosen.passes_all:
-            records = self._log.page(connection, after, through, limit, raw=self._raw)
+            records = self._log.page(connection, after, through, limit, raw=True)
             return Page(records, records[-1].position)
         end = self._log.fitting(connection, after, through, WINDOW)
         rows = connection.execute(
-            self._log.query("read_filtered", raw=self._raw),
+            self._log.query("read_filtered", raw=True),
             {
                 "after": after,
                 "through": end,

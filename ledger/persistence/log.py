@@ -199,6 +199,12 @@ class EventLog:
         """All merges of incidents, by position."""
         return [record_of(row) for row in connection.execute(self.query("merges"), binary=True)]
 
+    def erased(self, connection: Connection, after: int, limit: int = LAST) -> list[tuple[int, UUID, int]]:
+        """Events whose payloads were erased by acts after a position, in order of these: position and id of each,
+        and position of its act."""
+        asked = {"after": after, "limit": limit}
+        return list(connection.execute(self.query("erased"), asked).fetchall())
+
     def existing_streams(self, connection: Connection, streams: Sequence[str]) -> set[str]:
         """Those of the streams that have events."""
         return {name for (name,) in connection.execute(self.query("existing_streams"), {"streams": list(streams)})}

@@ -5,7 +5,7 @@ position, stream, revision, event_id, type, report_id, recorded_at, payload
 position, stream, revision, event_id, type, report_id, recorded_at, payload, envelope, leaf, salt
 
 -- name: plain_columns
-position, stream, revision, event_id::text, type, report_id, recorded_at, payload
+position, stream, revision, event_id::text, type, report_id, recorded_at, payload, envelope
 
 -- name: head
 SELECT size_after, root, committed_at FROM {schema}.commits ORDER BY size_before DESC LIMIT 1
@@ -105,6 +105,11 @@ SELECT {columns}
 -- name: merges
 SELECT {columns}
   FROM {schema}.events WHERE type = 'IncidentsMerged' ORDER BY position
+
+-- name: erased
+SELECT target_position, event_id, act_position
+  FROM {schema}.redactions JOIN {schema}.events ON position = target_position
+ WHERE act_position > %(after)s ORDER BY act_position LIMIT %(limit)s
 
 -- name: commit_covering
 SELECT size_after, root, committed_at FROM {schema}.commits

@@ -101,6 +101,8 @@ class AppendRequest:
     """Streams on which acts were decided, and the revisions seen. Only an act after those makes a decision void: a
     claim changes nothing that an act rests on, and a busy stream would else never take one."""
     recorder: str = ""
+    client: str = ""
+    """What the client called itself."""
     content_digest: str = ""
     mentions: frozenset[str] = frozenset()
     """Streams of which the answer tells whether they exist, at no further round trip."""

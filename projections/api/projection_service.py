@@ -9,7 +9,10 @@ import grpc
 
 from incident.ledger.v1 import projection_service_pb2 as pb
 from incident.ledger.v1 import projection_service_pb2_grpc
-from ledger.api.requests import ledger_name, seconds_left
+from ledger.administration import Administration, By
+from ledger.api.requests import ANONYMOUS, client_of, ledger_name, seconds_left
+from ledger.domain.administration import ProjectionOperated
+from ledger.domain.codes import ProjectionOperation
 from ledger.errors import InvalidRequestError, Violation
 from projections.api.page_tokens import page_size_of, read_token, write_token
 from projections.api.rebuild_answers import frozen_to_proto, progress_to_proto, verdict_to_proto
@@ -34,8 +37,9 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class ProjectionServicer(projection_service_pb2_grpc.ProjectionServiceServicer):
     """The service on the engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, administration: Administration | None = None) -> None:
         self._engine = engine
+        self._administration = administration
 
     async def ListProjections(
         self, request: pb.ListProjectionsRequest, context: Context
@@ -59,6 +63,8 @@ class ProjectionServicer(projection_service_pb2_grpc.ProjectionServiceServicer):
         self, request: pb.RebuildProjectionRequest, context: Context
     ) -> AsyncIterator[pb.RebuildProjectionResponse]:
         builds = await asyncio.to_thread(self._begin, request)
+        for each in builds:
+            await self._tell_begun(request.ledger, each, context)
         async for progress in _steps(*builds):
             yield pb.RebuildProjectionResponse(progress=progress_to_proto(progress))
 
@@ -77,6 +83,7 @@ class ProjectionServicer(projection_service_pb2_grpc.ProjectionServiceServicer):
     ) -> AsyncIterator[pb.RollBackProjectionResponse]:
         ledger, name = ledger_name(request.ledger), projection_name(request.name)
         running = await asyncio.to_thread(self._engine.operations.roll_back, ledger, name)
+        await self._tell_begun(ledger, running, context)
         async for progress in _steps(running):
             yield pb.RollBackProjectionResponse(progress=progress_to_proto(progress))
 
@@ -86,6 +93,7 @@ class ProjectionServicer(projection_service_pb2_grpc.ProjectionServiceServicer):
         ledger, name = ledger_name(request.ledger), projection_name(request.name)
         seconds = seconds_left(context)
         await asyncio.to_thread(self._engine.operations.drop_generation, ledger, name, request.generation, seconds)
+        await self._tell(ledger, name, ProjectionOperation.DROP_GENERATION, context, request.generation)
         state = await asyncio.to_thread(self._engine.state, ledger, name, seconds_left(context))
         return pb.DropGenerationResponse(projection=self._told(state))
 
@@ -94,6 +102,7 @@ class ProjectionServicer(projection_service_pb2_grpc.ProjectionServiceServicer):
     ) -> AsyncIterator[pb.VerifyProjectionResponse]:
         ledger, name = ledger_name(request.ledger), projection_name(request.name)
         running = await asyncio.to_thread(self._engine.operations.verify, ledger, name)
+        await self._tell_begun(ledger, running, context)
         async for progress in _steps(running):
             yield pb.VerifyProjectionResponse(progress=progress_to_proto(progress))
         if isinstance(running.build, Verification) and running.build.verdict is not None:
@@ -102,6 +111,7 @@ class ProjectionServicer(projection_service_pb2_grpc.ProjectionServiceServicer):
     async def CancelRebuild(self, request: pb.CancelRebuildRequest, context: Context) -> pb.CancelRebuildResponse:
         ledger, name = ledger_name(request.ledger), projection_name(request.name)
         await asyncio.to_thread(self._engine.operations.cancel_rebuild, ledger, name, seconds_left(context))
+        await self._tell(ledger, name, ProjectionOperation.CANCEL, context)
         state = await asyncio.to_thread(self._engine.state, ledger, name, seconds_left(context))
         return pb.CancelRebuildResponse(projection=self._told(state))
 
@@ -124,9 +134,29 @@ class ProjectionServicer(projection_service_pb2_grpc.ProjectionServiceServicer):
     ) -> pb.RetryParkedEventsResponse:
         ledger, name = ledger_name(request.ledger), projection_name(request.name)
         done = await asyncio.to_thread(self._engine.retry, ledger, name, seconds_left(context))
+        await self._tell(ledger, name, ProjectionOperation.RETRY_PARKED, context)
         return pb.RetryParkedEventsResponse(
             taken=done.taken, parked=done.parked, halted_because=done.halted_because
         )
+
+    async def _tell_begun(self, ledger: str, running: RunningBuild, context: Context) -> None:
+        progress = running.progress
+        operation = ProjectionOperation(progress.purpose.replace(" ", "_"))
+        where = (progress.generation, progress.at_position)
+        await self._tell(ledger_name(ledger), running.name, operation, context, *where)
+
+    async def _tell(
+        self, ledger: str, name: str, operation: ProjectionOperation, context: Context, *where: int
+    ) -> None:
+        """Record what was asked for, and by whom. It is begun or done by then: where it cannot be recorded, that is
+        logged and nothing else."""
+        if self._administration is None:
+            return
+        generation, at_position = (*where, 0, 0)[:2]
+        event = ProjectionOperated.of(
+            ledger=ledger, projection=name, operation=operation, generation=generation, at_position=at_position
+        )
+        await asyncio.to_thread(self._administration.tell, event, By(ANONYMOUS, client_of(context)))
 
 
 async def _steps(*builds: RunningBuild) -> AsyncIterator[RebuildProgress]:

@@ -2,7 +2,7 @@
 
 -- name: exists
 -- Its newest part: a catalogue of an earlier version is brought up to date by `create`.
-SELECT to_regclass(quote_ident(%(catalogue)s) || '.leaders') IS NOT NULL
+SELECT to_regclass(quote_ident(%(catalogue)s) || '.ended') IS NOT NULL
 
 -- name: take_turns
 -- Processes that start at once must not create the same thing twice.
@@ -43,6 +43,20 @@ CREATE TABLE IF NOT EXISTS {catalogue}.rebuilds (
     replaced_digest   text NOT NULL,
     error             text NOT NULL,
     started_at        timestamptz NOT NULL
+);
+
+-- Builds that are over and not in the administrative record yet.
+CREATE TABLE IF NOT EXISTS {catalogue}.ended (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name            text COLLATE "C" NOT NULL,
+    generation      integer NOT NULL,
+    purpose         text NOT NULL,
+    phase           text NOT NULL,
+    position        bigint NOT NULL,
+    state_digest    text NOT NULL,
+    replaced_digest text NOT NULL,
+    error           text NOT NULL,
+    ended_at        timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 -- Events that a fold could not take and that were put aside.

@@ -9,8 +9,10 @@ from uuid import UUID, uuid4
 
 import psycopg
 
+from ledger.domain.administration import ADMINISTRATION
 from ledger.errors import DeadlineError, UnavailableError
 from ledger.persistence import install
+from projections.engine.administering import Record, record_ended
 from projections.engine.catalogue import Catalogue
 from projections.engine.cutting import cut_after
 from projections.engine.databases import Databases, cut, source_of
@@ -68,9 +70,17 @@ class Follower:
 class Engine:
     """Follows every ledger of a database."""
 
-    def __init__(self, databases: Databases, projections: Sequence[Projection], holder: UUID | None = None) -> None:
+    def __init__(
+        self,
+        databases: Databases,
+        projections: Sequence[Projection],
+        holder: UUID | None = None,
+        record: Record | None = None,
+    ) -> None:
+        """Builds that are over are given to `record`, if there is one."""
         self.projections = {each.name: each for each in projections}
         self._databases = databases
+        self._record = record
         self._followers: dict[str, Follower] = {}
         self._halts: dict[str, str] = {}
         self._leadership = Leadership(databases, holder or uuid4())
@@ -168,6 +178,7 @@ class Engine:
                         self._follow(ledgers)
                         with cut_after(connection, STATE_SECONDS):
                             self._halts = dict(_halts(connection, ledgers))
+                        self._record_ended(connection, ledgers)
                         known_trouble = ""
                         self._cut_stuck()
                         self._stopping.wait(LOOK_SECONDS)
@@ -178,6 +189,12 @@ class Engine:
                 known_trouble = trouble
                 self._cut_stuck()
                 self._stopping.wait(LOOK_SECONDS)
+
+    def _record_ended(self, connection: Connection, ledgers: set[str]) -> None:
+        if self._record is not None:
+            for ledger in sorted(ledgers):
+                with cut_after(connection, STATE_SECONDS):
+                    record_ended(connection, ledger, self._record)
 
     def _cut_stuck(self) -> None:
         for follower in self._followers.values():
@@ -198,7 +215,7 @@ def _ledgers(connection: Connection) -> set[str]:
         page = install.ledgers(connection, found[-1] if found else "", PAGE)
         found += page
         if len(page) < PAGE:
-            return set(found)
+            return set(found) - {ADMINISTRATION}  # it says nothing of the world
 
 
 def _halts(connection: Connection, ledgers: set[str]) -> Iterator[tuple[str, str]]:

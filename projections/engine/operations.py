@@ -8,6 +8,7 @@ import psycopg
 
 from ledger.errors import NotFoundError, NotPossibleError, UnavailableError
 from ledger.persistence import install
+from projections.engine.administering import refuse_administration
 from projections.engine.building import Build
 from projections.engine.cancelling import cancel
 from projections.engine.catalogue import Catalogue
@@ -134,6 +135,7 @@ def refuse_standby(connection: Connection) -> None:
 
 
 def refuse_unknown(connection: Connection, ledger: str) -> None:
-    """Refuse a ledger that is not there; NotFoundError."""
+    """Refuse a ledger that is not there, or has no read models; NotFoundError, NotPossibleError."""
+    refuse_administration(ledger)
     if not install.exists(source_of(connection), ledger):
         raise NotFoundError(kind="ledger", id=ledger)

@@ -12,6 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from ledger.errors import DeadlineError, UnavailableError
 from ledger.persistence.connecting import cut, parameters
+from projections.engine.administering import refuse_administration
 from projections.engine.answers import Answer, AsOf, AsyncConnection
 from projections.engine.opening import Opening, refuse_invalid
 from projections.engine.projection import Projection
@@ -62,6 +63,7 @@ class ReadSide:
         timeout: float | None = None,  # noqa: ASYNC109 - the snapshot must end in good order first
     ) -> AsyncIterator[Answer]:
         """A snapshot that holds what is asked for; waits for it within the timeout, seconds."""
+        refuse_administration(ledger)
         moment = as_of or AsOf()
         refuse_invalid(moment, min_position)
         patience = _Patience(DEFAULT_SECONDS if timeout is None else timeout)

@@ -90,7 +90,7 @@ class Rebuilds:
 
     def tell(self, connection: Connection, progress: RebuildProgress) -> None:
         """Let other processes see how far a rebuild is."""
-        connection.execute(self._query("tell"), asdict(progress))
+        connection.execute(self._query("tell"), {**asdict(progress), "ended": sorted(ENDED)})
 
     def unlock(self, connection: Connection, name: str) -> None:
         """Be it no longer, at once: a server can take a while to notice that a session has ended."""

@@ -26,6 +26,15 @@ SELECT name, started_at, purpose, at_position, generation, phase, done, total, e
 SELECT EXISTS ({holder})
 
 -- name: tell
+-- What is over is noted in the same statement, so that no crash keeps it from the administrative record; once, however
+-- often that is told.
+WITH noted AS (
+    INSERT INTO {catalogue}.ended (name, generation, purpose, phase, position, state_digest, replaced_digest, error)
+    SELECT %(name)s, %(generation)s, %(purpose)s, %(phase)s, %(done)s, %(state_digest)s, %(replaced_digest)s, %(error)s
+     WHERE %(phase)s = ANY (%(ended)s)
+       AND NOT EXISTS (SELECT FROM {catalogue}.rebuilds
+                        WHERE name = %(name)s AND generation = %(generation)s AND started_at = %(started_at)s
+                          AND phase = ANY (%(ended)s)))
 INSERT INTO {catalogue}.rebuilds (name, generation, phase, done, total, events_per_second, remaining_seconds,
                                   state_digest, replaced_digest, error, started_at, purpose, at_position,
                                   resumed_from, compared_position)
@@ -41,6 +50,13 @@ ON CONFLICT (name) DO UPDATE
        -- What was asked of an earlier one does not concern this one.
        cancel_asked = rebuilds.cancel_asked AND rebuilds.generation = excluded.generation
                       AND rebuilds.started_at = excluded.started_at
+
+-- name: ended
+SELECT id, name, generation, purpose, phase, position, state_digest, replaced_digest, error, ended_at
+  FROM {catalogue}.ended ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+
+-- name: ended_is_recorded
+DELETE FROM {catalogue}.ended WHERE id = ANY (%(ids)s)
 
 -- name: ask_cancel
 UPDATE {catalogue}.rebuilds SET cancel_asked = true WHERE name = %(name)s AND generation = %(generation)s

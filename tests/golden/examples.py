@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ledger.domain.claim import DomainEvent
-from ledger.domain.reports import CLAIM_TYPES, EVENT_TYPES
+from ledger.domain.reports import ALL_TYPES, CLAIM_TYPES
 
 INCIDENT = "idlib-2020-02-10"
 AGREEMENT = "sochi-memorandum-2018"
@@ -273,6 +273,51 @@ _EXAMPLES: dict[str, tuple[Content, Content]] = {
         },
         {"report_id": REPORT, "source": {"name": "Example News"}, "reported": "2020-02-12", "claim_count": 1},
     ),
+    "LedgerCreated": ({"ledger": "main", "size": 2032}, {"ledger": "main"}),
+    "ProjectionOperated": (
+        {
+            "ledger": "main",
+            "projection": "casualties",
+            "operation": "freeze",
+            "generation": 4,
+            "at_position": 2000,
+        },
+        {"ledger": "main", "projection": "casualties", "operation": "cancel"},
+    ),
+    "RebuildEnded": (
+        {
+            "ledger": "main",
+            "projection": "casualties",
+            "operation": "rebuild",
+            "generation": 3,
+            "result": "failed",
+            "position": 2032,
+            "state_digest": SHA256,
+            "replaced_digest": SHA256,
+            "error": "The disk is full.",
+            "ended_at": "2026-11-27T12:00:00.000001Z",
+        },
+        {
+            "ledger": "main",
+            "projection": "casualties",
+            "operation": "verify",
+            "generation": 3,
+            "result": "done",
+            "ended_at": "2026-11-27T12:00:00Z",
+        },
+    ),
+    "PayloadErased": (
+        {"ledger": "main", "target_position": 7, "target_event_id": EVENT, "act_position": 12},
+        {"ledger": "main", "target_position": 7, "target_event_id": EVENT, "act_position": 12},
+    ),
+    "RollbackAccepted": (
+        {"ledger": "main", "issued_size": 2032, "issued_root": SHA256, "size": 2000},
+        {"ledger": "main", "issued_size": 2032, "issued_root": SHA256, "size": 2000},
+    ),
+    "SigningKeysChanged": (
+        {"installation": "ledger.example.org", "verifier_keys": ["ledger.example.org+0a5f5f4c+AQ=="]},
+        {"installation": "ledger.example.org", "verifier_keys": ["ledger.example.org+0a5f5f4c+AQ=="]},
+    ),
 }
 
 
@@ -280,7 +325,7 @@ def _events(index: int, of_a_claim: Content) -> MappingProxyType[str, DomainEven
     claims = {each.__name__ for each in CLAIM_TYPES}
     return MappingProxyType(
         {
-            name: EVENT_TYPES[name].of(**(of_a_claim if name in claims else {}), **pair[index])
+            name: ALL_TYPES[name].of(**(of_a_claim if name in claims else {}), **pair[index])
             for name, pair in _EXAMPLES.items()
         }
     )
@@ -289,9 +334,9 @@ def _events(index: int, of_a_claim: Content) -> MappingProxyType[str, DomainEven
 COMPLETE = _events(0, OF_A_CLAIM)
 MINIMAL = _events(1, {"occurred": DAY})
 LATER: dict[str | None, Mapping[str, DomainEvent]] = {
-    "compiled": {"ReportFiled": EVENT_TYPES["ReportFiled"].of(**_EXAMPLES["ReportFiled"][1], source_count=3)},
+    "compiled": {"ReportFiled": ALL_TYPES["ReportFiled"].of(**_EXAMPLES["ReportFiled"][1], source_count=3)},
     "all-classes": {
-        "TollClaimed": EVENT_TYPES["TollClaimed"].of(
+        "TollClaimed": ALL_TYPES["TollClaimed"].of(
             incident_id=INCIDENT, outcome="killed", count={**COUNT, "words": ""}, occurred=DAY
         )
     },

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from ledger.audit.envelope import SALT_BYTES
+import pytest
+
+from ledger.audit.envelope import SALT_BYTES, decode, encode_envelope
 from ledger.audit.tiles import TreeState
 from ledger.domain.recorded import drafts_of
 from ledger.domain.reports import Report
@@ -20,9 +22,11 @@ from ledger.persistence.batch import decide
 from ledger.persistence.records import AppendRequest, NewEvent, Tip
 from tests.filing import filed_event
 
-FILE = Path(__file__).parent / "commit.v1.json"
+FILES = {version: Path(__file__).parent / f"commit.v{version}.json" for version in (1, 2)}
+"""By version of the envelope; what is written now is the last."""
 LEDGER = "main"
 RECORDER = "observer@monitors.example"
+CLIENT = "incident-ledger/0.1.0 grpc-python/1.75.1"
 RECORDED_AT = datetime(2020, 2, 12, 10, 0, 0, 1, tzinfo=UTC)
 
 
@@ -47,7 +51,7 @@ def commit_of(content: dict[str, Any]) -> dict[str, Any]:
             [filed_event(report, digest), *report.claims], draft.ids, draft.payloads, strict=True
         )
     )
-    request = AppendRequest(report.report_id, events, 0.0, recorder=RECORDER, content_digest=digest)
+    request = AppendRequest(report.report_id, events, 0.0, recorder=RECORDER, client=CLIENT, content_digest=digest)
     batch = decide(LEDGER, Tip(0, None, TreeState()), {}, [request], RECORDED_AT, counting_salts())
     rows = batch.rows
     return {
@@ -69,9 +73,9 @@ def commit_of(content: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def golden() -> dict[str, Any]:
-    """The file."""
-    content: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+def golden(version: int = 2) -> dict[str, Any]:
+    """The file of a version."""
+    content: dict[str, Any] = json.loads(FILES[version].read_text(encoding="utf-8"))
     return content
 
 
@@ -87,8 +91,9 @@ def test_the_report_gives_the_golden_commit() -> None:
     assert commit_of(golden()["report"]) == golden()
 
 
-def test_the_golden_commit_follows_from_its_definition() -> None:
-    commit = golden()
+@pytest.mark.parametrize("version", FILES)
+def test_a_golden_commit_follows_from_its_definition(version: int) -> None:
+    commit = golden(version)
     filing, *claims = (event["payload"] for event in commit["events"])
     # The digest covers what the client said; the filing's own type, digest and count are the ledger's words.
     said: dict[str, Any] = json.loads(filing)
@@ -105,6 +110,8 @@ def test_the_golden_commit_follows_from_its_definition() -> None:
         assert event["event_id"] == naive_event_id(commit, index)
         assert event["envelope"].split("\n")[2] == str(index + 1)
         assert event["envelope"].split("\n")[5] == event["event_id"]
+        assert event["envelope"].split("\n")[10:-2] == ([CLIENT] if version > 1 else [])
+        assert encode_envelope(decode(event["envelope"].encode())).decode() == event["envelope"]
     assert commit["root"] == naive_root([bytes.fromhex(each["leaf"]) for each in commit["events"]]).hex()
 
 

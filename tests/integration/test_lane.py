@@ -41,7 +41,7 @@ INSERTED = b"INSERT 0 "
 TAKEN = b"C23505\x00"
 """The SQLSTATE by which a commit sent again finds itself, or another writer's."""
 COMMITTED = b"COMMIT\x00"
-ENVELOPE = b"incident-ledger/event/v1"
+ENVELOPE = b"incident-ledger/event/v2"
 """In the client's insert, in the server's answer to who reads a report again, and in nothing else of the lane."""
 PROCESS = (
     "import sys; from tests.filing import append_many; append_many(sys.argv[1], sys.argv[2], int(sys.argv[3]))"

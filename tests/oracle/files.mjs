@@ -77,9 +77,11 @@ function checkpointOf(note, keys) {
 
 function envelopeOf(text) {
   const lines = text.split("\n");
-  must(lines.length === 12 && lines[11] === "" && lines[0] === "incident-ledger/event/v1", "no envelope");
-  const [, ledger, position, stream, revision, id, type, report, at, recorder, commitment] = lines;
-  for (const value of [ledger, stream, type, report, recorder]) {
+  const length = { "incident-ledger/event/v1": 12, "incident-ledger/event/v2": 13 }[lines[0]];
+  must(lines.length === length && lines.at(-1) === "", "no envelope");
+  const [, ledger, position, stream, revision, id, type, report, at, recorder, ...rest] = lines;
+  const [commitment, client] = [rest.at(-2), rest.length === 3 ? rest[0] : ""];
+  for (const value of [ledger, stream, type, report, recorder, client]) {
     must(!/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(value), "a value with a forbidden character");
     must(Buffer.byteLength(value) <= 1024, "a value that is too long");
   }

@@ -50,6 +50,7 @@ def event(report: int, place: int) -> Event:
         report_id,
         f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z",
         "observer",
+        "a-client/1.0",
         sha256(SALT + payload).hexdigest(),
         "",
     )

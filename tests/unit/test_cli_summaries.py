@@ -50,3 +50,40 @@ END = {"start": "2020-03-01", "end": "2020-03-31", "precision": "DATE_PRECISION_
 )
 def test_what_an_agreement_s_claim_says(body: str, content: dict[str, Any], expected: str) -> None:
     assert claim_summary(ParseDict({body: content}, claims_pb2.Claim())) == expected
+
+
+REBUILT = {"projection": "threats", "generation": 2, "operation": "PROJECTION_OPERATION_REBUILD", "position": 2_032}
+
+
+@pytest.mark.parametrize(
+    ("body", "content", "expected"),
+    [
+        ("ledger_created", {"ledger": "main"}, "created"),
+        ("ledger_created", {"ledger": "main", "size": 2_032}, "there, with 2,032 events"),
+        ("projection_operated", {"operation": "PROJECTION_OPERATION_CANCEL", "projection": "x"}, "cancel x"),
+        (
+            "projection_operated",
+            {"operation": "PROJECTION_OPERATION_FREEZE", "projection": "x", "generation": 2, "at_position": 7},
+            "freeze x, generation 2, ending at 7",
+        ),
+        (
+            "rebuild_ended",
+            {**REBUILT, "result": "REBUILD_RESULT_DONE"},
+            "rebuild threats, generation 2: done at 2,032",
+        ),
+        (
+            "rebuild_ended",
+            {**REBUILT, "result": "REBUILD_RESULT_FAILED", "error": "no room"},
+            "rebuild threats, generation 2: failed at 2,032, no room",
+        ),
+        ("payload_erased", {"target_position": 7, "act_position": 12}, "payload of 7, as 12 says"),
+        (
+            "rollback_accepted",
+            {"issued_size": 2_032, "size": 2_000},
+            "goes on with 2,000 events, after a checkpoint of 2,032",
+        ),
+        ("signing_keys_changed", {"verifier_keys": ["a+1", "b+2"]}, "signed by a+1, b+2"),
+    ],
+)
+def test_what_an_administrative_event_says(body: str, content: dict[str, Any], expected: str) -> None:
+    assert claim_summary(ParseDict({body: content}, claims_pb2.Claim())) == expected

@@ -16,13 +16,15 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, StringConstraints, ValidationError
 from pydantic.fields import FieldInfo
 
+from ledger.api.violations import FILED_TYPES
 from ledger.domain import acts, values
+from ledger.domain.administration import ADMINISTRATIVE_TYPES
 from ledger.domain.casualties import CLASS_AND_OUTCOME, PersonsCaptured, PersonsMissing, TollClaimed
 from ledger.domain.claim import INCIDENTS, REPORTS, THREATS, TOLLS, Claim, DomainEvent
 from ledger.domain.codes import Code, Outcome, Verification
 from ledger.domain.hostilities import ActReference, EventId
 from ledger.domain.recorded import drafts_of
-from ledger.domain.reports import ACT_TYPES, CLAIM_TYPES, EVENT_TYPES, Report, event_from_payload
+from ledger.domain.reports import ACT_TYPES, ALL_TYPES, CLAIM_TYPES, EVENT_TYPES, Report, event_from_payload
 from tests.filing import filed_event
 from tests.golden.examples import COMPLETE, MINIMAL
 
@@ -241,6 +243,7 @@ def test_a_payload_of_another_or_an_unknown_type_is_not_read() -> None:
 def test_the_catalogue_has_every_type_once() -> None:
     assert len(EVENT_TYPES) == 39
     assert len(CLAIM_TYPES) + len(ACT_TYPES) + 1 == len(EVENT_TYPES)
+    assert len(ALL_TYPES) == len(EVENT_TYPES) + len(ADMINISTRATIVE_TYPES) == 45
     assert all(issubclass(each, Claim) for each in CLAIM_TYPES)
     assert not any(issubclass(each, Claim) for each in ACT_TYPES)
     assert set(CLASS_AND_OUTCOME) <= set(EVENT_TYPES)
@@ -308,12 +311,12 @@ def strings_in(content: Any, wanted: set[str]) -> list[str]:
 
 def test_a_report_holds_claims_and_acts_and_no_filing() -> None:
     head = {"report_id": "r", "source": {"name": "Outlet"}, "reported": "2020-02-12"}
-    items = [json.loads(event.to_payload()) for name, event in COMPLETE.items() if name != "ReportFiled"]
+    items = [json.loads(event.to_payload()) for name, event in COMPLETE.items() if name in FILED_TYPES]
     report = Report.model_validate({**head, "claims": items})
     assert [type(each) for each in report.claims] == [type(COMPLETE[each["type"]]) for each in items]
     wrong_claims: list[list[Content]] = [
         [],
-        [json.loads(COMPLETE["ReportFiled"].to_payload())],
+        *([json.loads(event.to_payload())] for name, event in COMPLETE.items() if name not in FILED_TYPES),
         [{"type": "Unheard"}],
         [{}],
     ]

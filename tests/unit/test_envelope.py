@@ -24,6 +24,8 @@ from ledger.audit.envelope import (
     format_recorded_at,
     parse_recorded_at,
     payload_commitment,
+    recorder_and_client,
+    type_and_report,
 )
 from ledger.audit.merkle import leaf_hash
 
@@ -40,7 +42,9 @@ EXAMPLE = Envelope(
     recorded_at="2020-02-12T10:00:00.000000Z",
     recorder="observer@example.org",
     commitment=payload_commitment(bytes(range(16)), b'{"best":5,"qualifier":"exact"}'),
+    client="incident-ledger/0.1.0 grpc-python/1.75.1",
 )
+OLDER = replace(EXAMPLE, client=None)
 
 FORBIDDEN = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, 0xD800, 0xDFFF)]
 
@@ -58,12 +62,13 @@ envelopes = st.builds(
     recorded_at=st.datetimes(timezones=st.just(UTC)).map(format_recorded_at),
     recorder=texts,
     commitment=st.binary(max_size=8).map(lambda payload: sha256(payload).hexdigest()),
+    client=st.none() | texts,
 )
 
 
-def with_line(number: int, value: str) -> bytes:
-    """The example with the value of one line replaced."""
-    lines = encode_envelope(EXAMPLE).decode().split("\n")
+def with_line(number: int, value: str, of: Envelope = EXAMPLE) -> bytes:
+    """An example with the value of one line replaced."""
+    lines = encode_envelope(of).decode().split("\n")
     lines[number - 1] = value
     return "\n".join(lines).encode("utf-8", "surrogatepass")
 
@@ -81,13 +86,17 @@ def test_the_documented_example_is_true() -> None:
     assert decode(entry) == EXAMPLE
     assert decode(entry).commitment == sha256(salt + payload).hexdigest()
     assert leaf_hash(entry).hex() == documented("leaf")
+    older = (documented("older-envelope") + "\n").encode()
+    assert decode(older) == replace(OLDER, commitment=EXAMPLE.commitment)
 
 
 @given(envelopes)
 def test_what_is_encoded_decodes_to_the_same(envelope: Envelope) -> None:
     entry = encode_envelope(envelope)
-    assert entry.count(b"\n") == 11
+    assert entry.count(b"\n") == (11 if envelope.client is None else 12)
     assert decode(entry) == envelope
+    assert recorder_and_client(entry) == (envelope.recorder, envelope.client or "")
+    assert type_and_report(entry) == (envelope.type.encode(), envelope.report_id.encode())
 
 
 @given(st.data())
@@ -112,8 +121,9 @@ def test_bytes_that_are_no_envelope_are_refused(garbage: bytes) -> None:
 @pytest.mark.parametrize(
     ("line", "value"),
     [
-        (1, "incident-ledger/event/v2"),
-        (1, "\ufeffincident-ledger/event/v1"),
+        (1, "incident-ledger/event/v1"),
+        (1, "incident-ledger/event/v3"),
+        (1, "\ufeffincident-ledger/event/v2"),
         (2, ""),
         (2, "x" * (MAX_FIELD_BYTES + 1)),
         (2, "é" * (MAX_FIELD_BYTES // 2 + 1)),
@@ -144,14 +154,25 @@ def test_bytes_that_are_no_envelope_are_refused(garbage: bytes) -> None:
         (9, "0000-02-12T10:00:00.000000Z"),
         (9, "\u0662\u0660\u0662\u0660-02-12T10:00:00.000000Z"),
         (10, "a\u2028b"),
-        (11, EXAMPLE.commitment.upper()),
-        (11, EXAMPLE.commitment[:-1]),
-        (11, ""),
+        (11, "a\x85b"),
+        (12, EXAMPLE.commitment.upper()),
+        (12, EXAMPLE.commitment[:-1]),
+        (12, ""),
     ],
 )
 def test_a_second_way_to_write_a_value_is_refused(line: int, value: str) -> None:
     with pytest.raises(EnvelopeError):
         decode(with_line(line, value))
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [(1, "incident-ledger/event/v2"), (10, "a\u2028b"), (11, OLDER.commitment.upper()), (11, "")],
+)
+def test_the_older_version_is_read_as_strictly(line: int, value: str) -> None:
+    assert decode(encode_envelope(OLDER)) == OLDER
+    with pytest.raises(EnvelopeError):
+        decode(with_line(line, value, OLDER))
 
 
 def test_lines_missing_added_or_ended_otherwise_are_refused() -> None:
@@ -173,9 +194,10 @@ def test_lines_missing_added_or_ended_otherwise_are_refused() -> None:
 def test_a_refusal_says_what_is_wrong() -> None:
     entry = encode_envelope(EXAMPLE)
     for changed, why in [
-        (entry[:-1] + b"x", "11 lines"),
-        (entry + b"x", "11 lines"),
-        (with_line(1, "incident-ledger/event/v2"), "does not begin with incident-ledger/event/v1"),
+        (entry[:-1] + b"x", "12 lines"),
+        (entry + b"x", "12 lines"),
+        (with_line(1, "incident-ledger/event/v1"), "11 lines"),
+        (with_line(1, "incident-ledger/event/v3"), "does not begin with incident-ledger/event/v2 or"),
         (with_line(3, "07"), "position is not written"),
         (with_line(5, str(MAX_NUMBER + 1)), f"revision is above {MAX_NUMBER}"),
         (with_line(9, "2020-02-30T10:00:00.000000Z"), "not a time: 2020-02-30"),
@@ -186,7 +208,7 @@ def test_a_refusal_says_what_is_wrong() -> None:
 
 
 @pytest.mark.parametrize(
-    "field", ["ledger", "stream", "type", "report_id", "recorder", "recorded_at", "commitment"]
+    "field", ["ledger", "stream", "type", "report_id", "recorder", "recorded_at", "commitment", "client"]
 )
 def test_no_value_can_pass_for_another_line(field: str) -> None:
     with pytest.raises(EnvelopeError, match="line break"):

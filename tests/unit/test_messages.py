@@ -1,5 +1,6 @@
 """Facts about the mapping between the domain's models and the contract's messages."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any, get_args
@@ -23,9 +24,10 @@ from ledger.api.messages import (
     timestamp_to_proto,
 )
 from ledger.domain import codes
+from ledger.domain.administration import ADMINISTRATIVE_TYPES
 from ledger.domain.claim import Claim, DomainEvent
 from ledger.domain.codes import Code, DatePrecision, VictimClass
-from ledger.domain.reports import EVENT_TYPES, Report
+from ledger.domain.reports import ALL_TYPES, EVENT_TYPES, Report
 from ledger.errors import CorruptionError, InvalidRequestError
 from ledger.persistence.records import RawRecord, StoredRecord
 
@@ -82,10 +84,12 @@ VALUES: dict[str, Any] = {
     "addressees": ["opposition"],
     "against": ["government-of-syria"],
     "agreement_id": "sochi-memorandum",
+    "act_position": 12,
     "agreement_ids": ["sochi-memorandum"],
     "aliases": ["Türkiye"],
     "announced_act": "strikes",
     "answers": ACTS,
+    "at_position": 2_000,
     "attackers": ["turkey"],
     "attributions": [{"actor_id": "turkey", "name": "a spokesman", "role": "party"}],
     "backers": ["russia"],
@@ -101,14 +105,21 @@ VALUES: dict[str, Any] = {
     "declared_by": ["turkey"],
     "ended_by": ["turkey"],
     "ending": "superseded",
+    "ended_at": "2026-11-27T12:00:00.000001Z",
     "ends": INTERVAL,
+    "error": "the disk is full",
     "established_by": ["turkey"],
     "evidence": EVIDENCE,
+    "generation": 4,
     "external_ids": EXTERNAL,
     "incident_id": "idlib-2020-02-10",
+    "installation": "ledger.example.org",
     "issued_by": ["turkey"],
+    "issued_root": "f" * 64,
+    "issued_size": 2_032,
     "kind_of_violence": "state_based",
     "language": "en",
+    "ledger": "main",
     "means": "air",
     "merged_incident_ids": ["idlib-a", "idlib-b"],
     "mission": "observers",
@@ -116,6 +127,7 @@ VALUES: dict[str, Any] = {
     "name": "Turkey",
     "note": "a note",
     "occurred": INTERVAL,
+    "operation": "freeze",
     "outcome": "killed",
     "participants": ["turkey", "russia"],
     "parties": ["turkey"],
@@ -123,16 +135,20 @@ VALUES: dict[str, Any] = {
     "perpetrators": ["government-of-syria"],
     "place": PLACE,
     "preferred_event_id": str(EVENT_ID),
+    "position": 2_000,
     "process": "Astana",
+    "projection": "casualties",
     "proposed_by": ["turkey"],
     "rationale": "two sources",
     "reason": "error",
     "recorded_by": "a recorder",
     "replacement": {"type": "StatementMade", "incident_id": "idlib-a", "occurred": INTERVAL, "place": PLACE},
+    "replaced_digest": "e" * 64,
     "report_id": "report-1",
     "reported": "2020-02-12",
     "restricted_by": ["turkey"],
     "restriction": "no access",
+    "result": "failed",
     "rule": "a rule",
     "signatories": ["turkey", "russia"],
     "source": SOURCE,
@@ -147,6 +163,9 @@ VALUES: dict[str, Any] = {
     "target_report_id": "report-0",
     "targets": ["government-of-syria"],
     "targets_struck": COUNT,
+    "size": 2_000,
+    "state_digest": "d" * 64,
+    "target_position": 7,
     "terms": TERMS,
     "source_count": 3,
     "threat_id": "threat-1",
@@ -154,6 +173,7 @@ VALUES: dict[str, Any] = {
     "title": "A title",
     "toll_id": "toll-1",
     "verification": "fair",
+    "verifier_keys": ["ledger.example.org+0a5f5f4c+AQ=="],
     "victim_class": "contractors",
     "victim_party": "turkey",
     "violation_kind": "shelling",
@@ -218,16 +238,16 @@ COMMON = set(CLAIM.fields_by_name) - set(BODIES)
 
 def test_every_type_of_event_has_a_body_and_every_body_a_type() -> None:
     assert set(BODY_NAMES.values()) == set(BODIES)
-    assert [BODIES[BODY_NAMES[name]].name for name in EVENT_TYPES] == list(EVENT_TYPES)
+    assert [BODIES[BODY_NAMES[name]].name for name in ALL_TYPES] == list(ALL_TYPES)
 
 
 def test_the_common_fields_are_those_of_every_claim() -> None:
     assert set(Claim.model_fields) - {"type", "schema_version"} == COMMON
 
 
-@pytest.mark.parametrize("type_name", sorted(EVENT_TYPES))
+@pytest.mark.parametrize("type_name", sorted(ALL_TYPES))
 def test_an_event_has_the_fields_of_its_body(type_name: str) -> None:
-    model = EVENT_TYPES[type_name]
+    model = ALL_TYPES[type_name]
     message = BODIES[BODY_NAMES[type_name]]
     common = COMMON if issubclass(model, Claim) else set()
     assert set(model.model_fields) - {"type", "schema_version"} == common | set(message.fields_by_name)
@@ -279,13 +299,13 @@ def test_a_number_that_the_contract_does_not_define_is_refused_by_its_path() -> 
         code_from_proto(VictimClass, 99, "filter.victim_classes[0]")
 
 
-@pytest.mark.parametrize("type_name", sorted(EVENT_TYPES))
+@pytest.mark.parametrize("type_name", sorted(ALL_TYPES))
 def test_an_event_survives_the_way_through_the_contract(type_name: str) -> None:
-    event = full_event(EVENT_TYPES[type_name])
+    event = full_event(ALL_TYPES[type_name])
     answer = record_to_proto(record_of(event), records_pb2.EVENT_VIEW_FULL)
     received = records_pb2.RecordedEvent.FromString(answer.SerializeToString())
     assert received.claim.WhichOneof("body") == BODY_NAMES[type_name]
-    assert EVENT_TYPES[type_name].model_validate(claim_from_proto(received.claim)) == event
+    assert ALL_TYPES[type_name].model_validate(claim_from_proto(received.claim)) == event
 
 
 def report_from_proto(message: records_pb2.Report) -> Report:
@@ -317,6 +337,16 @@ def test_a_report_of_all_types_survives_the_way_through_the_contract() -> None:
     report = filed(*(full_event(each) for name, each in EVENT_TYPES.items() if name != "ReportFiled"))
     received = records_pb2.Report.FromString(report_to_proto(report).SerializeToString())
     assert report_from_proto(received) == report
+
+
+@pytest.mark.parametrize("type_name", ["ReportFiled", *sorted(ADMINISTRATIVE_TYPES)])
+def test_no_report_holds_what_the_service_alone_records(type_name: str) -> None:
+    event = full_event(ALL_TYPES[type_name])
+    sent = report_to_proto(filed(full_event(EVENT_TYPES["TroopsKilled"])))
+    sent.claims.append(claim_to_proto(json.loads(event.to_payload())))
+    (told,) = violations(sent).items()
+    assert told[0] == "report.claims[1]"
+    assert told[1].endswith("leave it out")
 
 
 def test_an_absent_number_stays_absent_and_zero_stays_zero() -> None:

@@ -202,6 +202,76 @@ RETRACTION_REASON_ERROR: RetractionReason.ValueType  # 3
 RETRACTION_REASON_WITHDRAWN_BY_SOURCE: RetractionReason.ValueType  # 4
 """The source withdrew it."""
 
+class _ProjectionOperation:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ProjectionOperationEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ProjectionOperation.ValueType], builtins.type):
+    DESCRIPTOR: descriptor.EnumDescriptor
+    PROJECTION_OPERATION_UNSPECIFIED: _ProjectionOperation.ValueType  # 0
+    """Unknown."""
+    PROJECTION_OPERATION_REBUILD: _ProjectionOperation.ValueType  # 1
+    """To build it anew."""
+    PROJECTION_OPERATION_FREEZE: _ProjectionOperation.ValueType  # 2
+    """To build one that ends at a position."""
+    PROJECTION_OPERATION_VERIFY: _ProjectionOperation.ValueType  # 3
+    """To compare it with a replay."""
+    PROJECTION_OPERATION_ROLL_BACK: _ProjectionOperation.ValueType  # 4
+    """To go back to an older version."""
+    PROJECTION_OPERATION_CANCEL: _ProjectionOperation.ValueType  # 5
+    """To end a build."""
+    PROJECTION_OPERATION_DROP_GENERATION: _ProjectionOperation.ValueType  # 6
+    """To drop a generation."""
+    PROJECTION_OPERATION_RETRY_PARKED: _ProjectionOperation.ValueType  # 7
+    """To try parked events again."""
+
+class ProjectionOperation(_ProjectionOperation, metaclass=_ProjectionOperationEnumTypeWrapper):
+    """What an operator asks for of a read model."""
+
+PROJECTION_OPERATION_UNSPECIFIED: ProjectionOperation.ValueType  # 0
+"""Unknown."""
+PROJECTION_OPERATION_REBUILD: ProjectionOperation.ValueType  # 1
+"""To build it anew."""
+PROJECTION_OPERATION_FREEZE: ProjectionOperation.ValueType  # 2
+"""To build one that ends at a position."""
+PROJECTION_OPERATION_VERIFY: ProjectionOperation.ValueType  # 3
+"""To compare it with a replay."""
+PROJECTION_OPERATION_ROLL_BACK: ProjectionOperation.ValueType  # 4
+"""To go back to an older version."""
+PROJECTION_OPERATION_CANCEL: ProjectionOperation.ValueType  # 5
+"""To end a build."""
+PROJECTION_OPERATION_DROP_GENERATION: ProjectionOperation.ValueType  # 6
+"""To drop a generation."""
+PROJECTION_OPERATION_RETRY_PARKED: ProjectionOperation.ValueType  # 7
+"""To try parked events again."""
+
+class _RebuildResult:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RebuildResultEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_RebuildResult.ValueType], builtins.type):
+    DESCRIPTOR: descriptor.EnumDescriptor
+    REBUILD_RESULT_UNSPECIFIED: _RebuildResult.ValueType  # 0
+    """Unknown."""
+    REBUILD_RESULT_DONE: _RebuildResult.ValueType  # 1
+    """It was done."""
+    REBUILD_RESULT_CANCELLED: _RebuildResult.ValueType  # 2
+    """Somebody ended it."""
+    REBUILD_RESULT_FAILED: _RebuildResult.ValueType  # 3
+    """It could not be done."""
+
+class RebuildResult(_RebuildResult, metaclass=_RebuildResultEnumTypeWrapper):
+    """How a build of a read model ended."""
+
+REBUILD_RESULT_UNSPECIFIED: RebuildResult.ValueType  # 0
+"""Unknown."""
+REBUILD_RESULT_DONE: RebuildResult.ValueType  # 1
+"""It was done."""
+REBUILD_RESULT_CANCELLED: RebuildResult.ValueType  # 2
+"""Somebody ended it."""
+REBUILD_RESULT_FAILED: RebuildResult.ValueType  # 3
+"""It could not be done."""
+
 @typing.final
 class Claim(message.Message):
     """One claim of a report: the common parts and one body. The bodies from `actor_registered` on belong to the record
@@ -259,6 +329,12 @@ class Claim(message.Message):
     PREFERRED_CLAIM_CHOSEN_FIELD_NUMBER: builtins.int
     PAYLOAD_REDACTED_FIELD_NUMBER: builtins.int
     REPORT_FILED_FIELD_NUMBER: builtins.int
+    LEDGER_CREATED_FIELD_NUMBER: builtins.int
+    PROJECTION_OPERATED_FIELD_NUMBER: builtins.int
+    REBUILD_ENDED_FIELD_NUMBER: builtins.int
+    PAYLOAD_ERASED_FIELD_NUMBER: builtins.int
+    ROLLBACK_ACCEPTED_FIELD_NUMBER: builtins.int
+    SIGNING_KEYS_CHANGED_FIELD_NUMBER: builtins.int
     verification: values_pb2.Verification.ValueType
     """Verification grade, as filed; unspecified means reported."""
     credibility: values_pb2.Credibility.ValueType
@@ -443,6 +519,32 @@ class Claim(message.Message):
     def report_filed(self) -> ReportFiled:
         """A report was filed. Written by the ledger, read in replays, never sent by a client."""
 
+    @builtins.property
+    def ledger_created(self) -> LedgerCreated:
+        """A ledger was created. This and all that follow are in the ledger `administration`: written by the service, read in
+        replays, never sent by a client.
+        """
+
+    @builtins.property
+    def projection_operated(self) -> ProjectionOperated:
+        """Something was asked for of a read model."""
+
+    @builtins.property
+    def rebuild_ended(self) -> RebuildEnded:
+        """A build of a read model is over."""
+
+    @builtins.property
+    def payload_erased(self) -> PayloadErased:
+        """A payload was erased."""
+
+    @builtins.property
+    def rollback_accepted(self) -> RollbackAccepted:
+        """A ledger goes on that does not continue the last checkpoint issued of it."""
+
+    @builtins.property
+    def signing_keys_changed(self) -> SigningKeysChanged:
+        """Other keys sign checkpoints."""
+
     def __init__(
         self,
         *,
@@ -495,12 +597,18 @@ class Claim(message.Message):
         preferred_claim_chosen: PreferredClaimChosen | None = ...,
         payload_redacted: PayloadRedacted | None = ...,
         report_filed: ReportFiled | None = ...,
+        ledger_created: LedgerCreated | None = ...,
+        projection_operated: ProjectionOperated | None = ...,
+        rebuild_ended: RebuildEnded | None = ...,
+        payload_erased: PayloadErased | None = ...,
+        rollback_accepted: RollbackAccepted | None = ...,
+        signing_keys_changed: SigningKeysChanged | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["actor_registered", b"actor_registered", "agreement_signed", b"agreement_signed", "attack_reported", b"attack_reported", "body", b"body", "ceasefire_declared", b"ceasefire_declared", "ceasefire_ended", b"ceasefire_ended", "ceasefire_extended", b"ceasefire_extended", "ceasefire_proposed", b"ceasefire_proposed", "ceasefire_resumed", b"ceasefire_resumed", "ceasefire_suspended", b"ceasefire_suspended", "ceasefire_took_effect", b"ceasefire_took_effect", "ceasefire_violated", b"ceasefire_violated", "civilians_injured", b"civilians_injured", "civilians_killed", b"civilians_killed", "claim_assessed", b"claim_assessed", "claim_corrected", b"claim_corrected", "claim_retracted", b"claim_retracted", "incidents_merged", b"incidents_merged", "monitoring_restricted", b"monitoring_restricted", "observation_posts_established", b"observation_posts_established", "occurred", b"occurred", "offensive_reported", b"offensive_reported", "party_withdrew", b"party_withdrew", "payload_redacted", b"payload_redacted", "persons_captured", b"persons_captured", "persons_injured", b"persons_injured", "persons_killed", b"persons_killed", "persons_missing", b"persons_missing", "place", b"place", "preferred_claim_chosen", b"preferred_claim_chosen", "report_filed", b"report_filed", "report_retracted", b"report_retracted", "retaliation", b"retaliation", "statement_made", b"statement_made", "talks_held", b"talks_held", "territory_taken", b"territory_taken", "threat_carried_out", b"threat_carried_out", "threat_issued", b"threat_issued", "threat_withdrawn", b"threat_withdrawn", "toll_claimed", b"toll_claimed", "troops_injured", b"troops_injured", "troops_killed", b"troops_killed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["actor_registered", b"actor_registered", "agreement_signed", b"agreement_signed", "attack_reported", b"attack_reported", "body", b"body", "ceasefire_declared", b"ceasefire_declared", "ceasefire_ended", b"ceasefire_ended", "ceasefire_extended", b"ceasefire_extended", "ceasefire_proposed", b"ceasefire_proposed", "ceasefire_resumed", b"ceasefire_resumed", "ceasefire_suspended", b"ceasefire_suspended", "ceasefire_took_effect", b"ceasefire_took_effect", "ceasefire_violated", b"ceasefire_violated", "civilians_injured", b"civilians_injured", "civilians_killed", b"civilians_killed", "claim_assessed", b"claim_assessed", "claim_corrected", b"claim_corrected", "claim_retracted", b"claim_retracted", "incidents_merged", b"incidents_merged", "ledger_created", b"ledger_created", "monitoring_restricted", b"monitoring_restricted", "observation_posts_established", b"observation_posts_established", "occurred", b"occurred", "offensive_reported", b"offensive_reported", "party_withdrew", b"party_withdrew", "payload_erased", b"payload_erased", "payload_redacted", b"payload_redacted", "persons_captured", b"persons_captured", "persons_injured", b"persons_injured", "persons_killed", b"persons_killed", "persons_missing", b"persons_missing", "place", b"place", "preferred_claim_chosen", b"preferred_claim_chosen", "projection_operated", b"projection_operated", "rebuild_ended", b"rebuild_ended", "report_filed", b"report_filed", "report_retracted", b"report_retracted", "retaliation", b"retaliation", "rollback_accepted", b"rollback_accepted", "signing_keys_changed", b"signing_keys_changed", "statement_made", b"statement_made", "talks_held", b"talks_held", "territory_taken", b"territory_taken", "threat_carried_out", b"threat_carried_out", "threat_issued", b"threat_issued", "threat_withdrawn", b"threat_withdrawn", "toll_claimed", b"toll_claimed", "troops_injured", b"troops_injured", "troops_killed", b"troops_killed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["actor_registered", b"actor_registered", "agreement_signed", b"agreement_signed", "attack_reported", b"attack_reported", "attributions", b"attributions", "body", b"body", "cameo_code", b"cameo_code", "ceasefire_declared", b"ceasefire_declared", "ceasefire_ended", b"ceasefire_ended", "ceasefire_extended", b"ceasefire_extended", "ceasefire_proposed", b"ceasefire_proposed", "ceasefire_resumed", b"ceasefire_resumed", "ceasefire_suspended", b"ceasefire_suspended", "ceasefire_took_effect", b"ceasefire_took_effect", "ceasefire_violated", b"ceasefire_violated", "civilians_injured", b"civilians_injured", "civilians_killed", b"civilians_killed", "claim_assessed", b"claim_assessed", "claim_corrected", b"claim_corrected", "claim_retracted", b"claim_retracted", "clarity", b"clarity", "credibility", b"credibility", "evidence", b"evidence", "incidents_merged", b"incidents_merged", "kind_of_violence", b"kind_of_violence", "monitoring_restricted", b"monitoring_restricted", "observation_posts_established", b"observation_posts_established", "occurred", b"occurred", "offensive_reported", b"offensive_reported", "party_withdrew", b"party_withdrew", "payload_redacted", b"payload_redacted", "persons_captured", b"persons_captured", "persons_injured", b"persons_injured", "persons_killed", b"persons_killed", "persons_missing", b"persons_missing", "place", b"place", "preferred_claim_chosen", b"preferred_claim_chosen", "report_filed", b"report_filed", "report_retracted", b"report_retracted", "retaliation", b"retaliation", "statement_made", b"statement_made", "talks_held", b"talks_held", "territory_taken", b"territory_taken", "threat_carried_out", b"threat_carried_out", "threat_issued", b"threat_issued", "threat_withdrawn", b"threat_withdrawn", "toll_claimed", b"toll_claimed", "troops_injured", b"troops_injured", "troops_killed", b"troops_killed", "verification", b"verification", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["actor_registered", b"actor_registered", "agreement_signed", b"agreement_signed", "attack_reported", b"attack_reported", "attributions", b"attributions", "body", b"body", "cameo_code", b"cameo_code", "ceasefire_declared", b"ceasefire_declared", "ceasefire_ended", b"ceasefire_ended", "ceasefire_extended", b"ceasefire_extended", "ceasefire_proposed", b"ceasefire_proposed", "ceasefire_resumed", b"ceasefire_resumed", "ceasefire_suspended", b"ceasefire_suspended", "ceasefire_took_effect", b"ceasefire_took_effect", "ceasefire_violated", b"ceasefire_violated", "civilians_injured", b"civilians_injured", "civilians_killed", b"civilians_killed", "claim_assessed", b"claim_assessed", "claim_corrected", b"claim_corrected", "claim_retracted", b"claim_retracted", "clarity", b"clarity", "credibility", b"credibility", "evidence", b"evidence", "incidents_merged", b"incidents_merged", "kind_of_violence", b"kind_of_violence", "ledger_created", b"ledger_created", "monitoring_restricted", b"monitoring_restricted", "observation_posts_established", b"observation_posts_established", "occurred", b"occurred", "offensive_reported", b"offensive_reported", "party_withdrew", b"party_withdrew", "payload_erased", b"payload_erased", "payload_redacted", b"payload_redacted", "persons_captured", b"persons_captured", "persons_injured", b"persons_injured", "persons_killed", b"persons_killed", "persons_missing", b"persons_missing", "place", b"place", "preferred_claim_chosen", b"preferred_claim_chosen", "projection_operated", b"projection_operated", "rebuild_ended", b"rebuild_ended", "report_filed", b"report_filed", "report_retracted", b"report_retracted", "retaliation", b"retaliation", "rollback_accepted", b"rollback_accepted", "signing_keys_changed", b"signing_keys_changed", "statement_made", b"statement_made", "talks_held", b"talks_held", "territory_taken", b"territory_taken", "threat_carried_out", b"threat_carried_out", "threat_issued", b"threat_issued", "threat_withdrawn", b"threat_withdrawn", "toll_claimed", b"toll_claimed", "troops_injured", b"troops_injured", "troops_killed", b"troops_killed", "verification", b"verification", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = typing.Literal["troops_killed", "troops_injured", "civilians_killed", "civilians_injured", "persons_killed", "persons_injured", "toll_claimed", "persons_missing", "persons_captured", "attack_reported", "retaliation", "offensive_reported", "territory_taken", "agreement_signed", "ceasefire_proposed", "ceasefire_declared", "ceasefire_took_effect", "ceasefire_violated", "ceasefire_suspended", "ceasefire_resumed", "ceasefire_extended", "ceasefire_ended", "party_withdrew", "threat_issued", "threat_carried_out", "threat_withdrawn", "talks_held", "statement_made", "observation_posts_established", "monitoring_restricted", "actor_registered", "report_retracted", "claim_corrected", "claim_retracted", "claim_assessed", "incidents_merged", "preferred_claim_chosen", "payload_redacted", "report_filed"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = typing.Literal["troops_killed", "troops_injured", "civilians_killed", "civilians_injured", "persons_killed", "persons_injured", "toll_claimed", "persons_missing", "persons_captured", "attack_reported", "retaliation", "offensive_reported", "territory_taken", "agreement_signed", "ceasefire_proposed", "ceasefire_declared", "ceasefire_took_effect", "ceasefire_violated", "ceasefire_suspended", "ceasefire_resumed", "ceasefire_extended", "ceasefire_ended", "party_withdrew", "threat_issued", "threat_carried_out", "threat_withdrawn", "talks_held", "statement_made", "observation_posts_established", "monitoring_restricted", "actor_registered", "report_retracted", "claim_corrected", "claim_retracted", "claim_assessed", "incidents_merged", "preferred_claim_chosen", "payload_redacted", "report_filed", "ledger_created", "projection_operated", "rebuild_ended", "payload_erased", "rollback_accepted", "signing_keys_changed"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -2050,5 +2158,211 @@ class PayloadRedacted(message.Message):
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["reason", b"reason", "rule", b"rule", "target_event_id", b"target_event_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class LedgerCreated(message.Message):
+    """A ledger was created. The first event of its stream."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    LEDGER_FIELD_NUMBER: builtins.int
+    SIZE_FIELD_NUMBER: builtins.int
+    ledger: builtins.str
+    """The ledger."""
+    size: builtins.int
+    """Events that it had when this was recorded; more than 0 where it is older than that."""
+    def __init__(
+        self,
+        *,
+        ledger: builtins.str = ...,
+        size: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["ledger", b"ledger", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ProjectionOperated(message.Message):
+    """Somebody asked for something to be done with a read model, and it was begun or done."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    LEDGER_FIELD_NUMBER: builtins.int
+    PROJECTION_FIELD_NUMBER: builtins.int
+    OPERATION_FIELD_NUMBER: builtins.int
+    GENERATION_FIELD_NUMBER: builtins.int
+    AT_POSITION_FIELD_NUMBER: builtins.int
+    ledger: builtins.str
+    """The ledger."""
+    projection: builtins.str
+    """The read model."""
+    operation: ProjectionOperation.ValueType
+    """What was asked for."""
+    generation: builtins.int
+    """The generation that is built, dropped or meant; 0 where none is named."""
+    at_position: builtins.int
+    """Where a frozen generation ends."""
+    def __init__(
+        self,
+        *,
+        ledger: builtins.str = ...,
+        projection: builtins.str = ...,
+        operation: ProjectionOperation.ValueType = ...,
+        generation: builtins.int = ...,
+        at_position: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["at_position", b"at_position", "generation", b"generation", "ledger", b"ledger", "operation", b"operation", "projection", b"projection"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class RebuildEnded(message.Message):
+    """A build of a read model is over, whoever or whatever asked for it."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    LEDGER_FIELD_NUMBER: builtins.int
+    PROJECTION_FIELD_NUMBER: builtins.int
+    OPERATION_FIELD_NUMBER: builtins.int
+    GENERATION_FIELD_NUMBER: builtins.int
+    RESULT_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    STATE_DIGEST_FIELD_NUMBER: builtins.int
+    REPLACED_DIGEST_FIELD_NUMBER: builtins.int
+    ERROR_FIELD_NUMBER: builtins.int
+    ENDED_AT_FIELD_NUMBER: builtins.int
+    ledger: builtins.str
+    """The ledger."""
+    projection: builtins.str
+    """The read model."""
+    operation: ProjectionOperation.ValueType
+    """What the build was for."""
+    generation: builtins.int
+    """The generation that was built."""
+    result: RebuildResult.ValueType
+    """How it ended."""
+    position: builtins.int
+    """Up to which position it had taken events."""
+    state_digest: builtins.str
+    """Digest of what was built, in hexadecimal; empty where it was not stated."""
+    replaced_digest: builtins.str
+    """Digest of what it was compared with, at the same position."""
+    error: builtins.str
+    """Why it failed."""
+    ended_at: builtins.str
+    """When it ended, ISO 8601 with its zone; it can have been recorded later."""
+    def __init__(
+        self,
+        *,
+        ledger: builtins.str = ...,
+        projection: builtins.str = ...,
+        operation: ProjectionOperation.ValueType = ...,
+        generation: builtins.int = ...,
+        result: RebuildResult.ValueType = ...,
+        position: builtins.int = ...,
+        state_digest: builtins.str = ...,
+        replaced_digest: builtins.str = ...,
+        error: builtins.str = ...,
+        ended_at: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["ended_at", b"ended_at", "error", b"error", "generation", b"generation", "ledger", b"ledger", "operation", b"operation", "position", b"position", "projection", b"projection", "replaced_digest", b"replaced_digest", "result", b"result", "state_digest", b"state_digest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class PayloadErased(message.Message):
+    """The payload of an event was erased, as a PayloadRedacted in its ledger says: that one names who, why and by which rule."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    LEDGER_FIELD_NUMBER: builtins.int
+    TARGET_POSITION_FIELD_NUMBER: builtins.int
+    TARGET_EVENT_ID_FIELD_NUMBER: builtins.int
+    ACT_POSITION_FIELD_NUMBER: builtins.int
+    ledger: builtins.str
+    """The ledger."""
+    target_position: builtins.int
+    """Position of the event that has no payload any more."""
+    target_event_id: builtins.str
+    """Its id."""
+    act_position: builtins.int
+    """Position of the PayloadRedacted."""
+    def __init__(
+        self,
+        *,
+        ledger: builtins.str = ...,
+        target_position: builtins.int = ...,
+        target_event_id: builtins.str = ...,
+        act_position: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["act_position", b"act_position", "ledger", b"ledger", "target_event_id", b"target_event_id", "target_position", b"target_position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class RollbackAccepted(message.Message):
+    """An operator let a ledger go on that does not continue the last checkpoint issued of it."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    LEDGER_FIELD_NUMBER: builtins.int
+    ISSUED_SIZE_FIELD_NUMBER: builtins.int
+    ISSUED_ROOT_FIELD_NUMBER: builtins.int
+    SIZE_FIELD_NUMBER: builtins.int
+    ledger: builtins.str
+    """The ledger."""
+    issued_size: builtins.int
+    """Size of the checkpoint that is not continued."""
+    issued_root: builtins.str
+    """Its root, in hexadecimal."""
+    size: builtins.int
+    """Events that the ledger had when this was recorded."""
+    def __init__(
+        self,
+        *,
+        ledger: builtins.str = ...,
+        issued_size: builtins.int = ...,
+        issued_root: builtins.str = ...,
+        size: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["issued_root", b"issued_root", "issued_size", b"issued_size", "ledger", b"ledger", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class SigningKeysChanged(message.Message):
+    """Other keys sign checkpoints from here on; the first ones, too."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    INSTALLATION_FIELD_NUMBER: builtins.int
+    VERIFIER_KEYS_FIELD_NUMBER: builtins.int
+    installation: builtins.str
+    """The name of the keys, of which the origin of each ledger is made."""
+    @builtins.property
+    def verifier_keys(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The verifier keys of the installation, each as `NAME+ID+KEY`."""
+
+    def __init__(
+        self,
+        *,
+        installation: builtins.str = ...,
+        verifier_keys: abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["installation", b"installation", "verifier_keys", b"verifier_keys"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

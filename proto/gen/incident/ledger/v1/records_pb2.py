@@ -27,17 +27,17 @@ from incident.ledger.v1 import claims_pb2 as incident_dot_ledger_dot_v1_dot_clai
 from incident.ledger.v1 import values_pb2 as incident_dot_ledger_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n incident/ledger/v1/records.proto\x12\x12incident.ledger.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fincident/ledger/v1/claims.proto\x1a\x1fincident/ledger/v1/values.proto\"\xa7\x02\n\x06Report\x12\x11\n\treport_id\x18\x01 \x01(\t\x12*\n\x06source\x18\x02 \x01(\x0b\x32\x1a.incident.ledger.v1.Source\x12\x10\n\x08reported\x18\x03 \x01(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12\x0f\n\x07summary\x18\x05 \x01(\t\x12\x10\n\x08language\x18\x06 \x01(\t\x12\x13\n\x0brecorded_by\x18\x07 \x01(\t\x12.\n\x08\x65vidence\x18\x08 \x03(\x0b\x32\x1c.incident.ledger.v1.Evidence\x12)\n\x06\x63laims\x18\t \x03(\x0b\x32\x19.incident.ledger.v1.Claim\x12\x19\n\x0csource_count\x18\n \x01(\x05H\x00\x88\x01\x01\x42\x0f\n\r_source_count\"\x82\x01\n\x10\x45xpectedRevision\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x12\n\x08revision\x18\x02 \x01(\x03H\x00\x12\x13\n\tno_stream\x18\x03 \x01(\x08H\x00\x12\x17\n\rstream_exists\x18\x04 \x01(\x08H\x00\x12\r\n\x03\x61ny\x18\x05 \x01(\x08H\x00\x42\r\n\x0b\x65xpectation\"y\n\x10RecordedPosition\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0e\n\x06stream\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\x03\x12\x10\n\x08position\x18\x05 \x01(\x03\x12\x11\n\tleaf_hash\x18\x06 \x01(\x0c\"<\n\x06Notice\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"\x98\x02\n\x07Receipt\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x11\n\treport_id\x18\x02 \x01(\t\x12\x18\n\x10\x61lready_recorded\x18\x03 \x01(\x08\x12\x34\n\x06\x65vents\x18\x04 \x03(\x0b\x32$.incident.ledger.v1.RecordedPosition\x12/\n\x0brecorded_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttree_size\x18\x06 \x01(\x03\x12\x16\n\x0e\x63ontent_digest\x18\x07 \x01(\t\x12\x11\n\troot_hash\x18\x08 \x01(\x0c\x12+\n\x07notices\x18\t \x03(\x0b\x32\x1a.incident.ledger.v1.Notice\"\x94\x02\n\rRecordedEvent\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0e\n\x06stream\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x10\n\x08\x65vent_id\x18\x04 \x01(\t\x12\x0c\n\x04type\x18\x05 \x01(\t\x12\x11\n\treport_id\x18\x06 \x01(\t\x12/\n\x0brecorded_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x05\x63laim\x18\x08 \x01(\x0b\x32\x19.incident.ledger.v1.Claim\x12\x10\n\x08redacted\x18\t \x01(\x08\x12\x10\n\x08\x65nvelope\x18\n \x01(\x0c\x12\x0c\n\x04salt\x18\x0b \x01(\x0c\x12\x0f\n\x07payload\x18\x0c \x01(\x0c\"k\n\x04\x41sOf\x12\x12\n\x08position\x18\x01 \x01(\x03H\x00\x12\x31\n\x0brecorded_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12\x12\n\ngeneration\x18\x03 \x01(\x05\x42\x08\n\x06moment\"\xbc\x01\n\x0b\x45ventFilter\x12\r\n\x05types\x18\x01 \x03(\t\x12\x0f\n\x07streams\x18\x02 \x03(\t\x12\x11\n\tactor_ids\x18\x03 \x03(\t\x12\x12\n\nreport_ids\x18\x04 \x03(\t\x12\x31\n\rrecorded_from\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0frecorded_before\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xaa\x01\n\x0b\x41nswerBasis\x12\x16\n\x0e\x61s_of_position\x18\x01 \x01(\x03\x12\x35\n\x11\x61s_of_recorded_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nprojection\x18\x03 \x01(\t\x12\x12\n\ngeneration\x18\x04 \x01(\x05\x12\r\n\x05stale\x18\x05 \x01(\x08\x12\x15\n\rstale_because\x18\x06 \x01(\t\">\n\x07LeftOut\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0e\n\x06\x63laims\x18\x02 \x01(\x03\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"\x93\x01\n\x10RevisionConflict\x12\x41\n\nmismatches\x18\x01 \x03(\x0b\x32-.incident.ledger.v1.RevisionConflict.Mismatch\x1a<\n\x08Mismatch\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x10\n\x08\x65xpected\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tual\x18\x03 \x01(\x03\"Q\n\x0eReportConflict\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x17\n\x0frecorded_digest\x18\x02 \x01(\t\x12\x13\n\x0bsent_digest\x18\x03 \x01(\t\";\n\x12PositionNotReached\x12\x14\n\x0cmin_position\x18\x01 \x01(\x03\x12\x0f\n\x07reached\x18\x02 \x01(\x03*b\n\nAppendWait\x12\x1b\n\x17\x41PPEND_WAIT_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41PPEND_WAIT_COMMITTED\x10\x01\x12\x1c\n\x18\x41PPEND_WAIT_CHECKPOINTED\x10\x02*P\n\tEventView\x12\x1a\n\x16\x45VENT_VIEW_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x45VENT_VIEW_FULL\x10\x01\x12\x12\n\x0e\x45VENT_VIEW_RAW\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n incident/ledger/v1/records.proto\x12\x12incident.ledger.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fincident/ledger/v1/claims.proto\x1a\x1fincident/ledger/v1/values.proto\"\xa7\x02\n\x06Report\x12\x11\n\treport_id\x18\x01 \x01(\t\x12*\n\x06source\x18\x02 \x01(\x0b\x32\x1a.incident.ledger.v1.Source\x12\x10\n\x08reported\x18\x03 \x01(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12\x0f\n\x07summary\x18\x05 \x01(\t\x12\x10\n\x08language\x18\x06 \x01(\t\x12\x13\n\x0brecorded_by\x18\x07 \x01(\t\x12.\n\x08\x65vidence\x18\x08 \x03(\x0b\x32\x1c.incident.ledger.v1.Evidence\x12)\n\x06\x63laims\x18\t \x03(\x0b\x32\x19.incident.ledger.v1.Claim\x12\x19\n\x0csource_count\x18\n \x01(\x05H\x00\x88\x01\x01\x42\x0f\n\r_source_count\"\x82\x01\n\x10\x45xpectedRevision\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x12\n\x08revision\x18\x02 \x01(\x03H\x00\x12\x13\n\tno_stream\x18\x03 \x01(\x08H\x00\x12\x17\n\rstream_exists\x18\x04 \x01(\x08H\x00\x12\r\n\x03\x61ny\x18\x05 \x01(\x08H\x00\x42\r\n\x0b\x65xpectation\"y\n\x10RecordedPosition\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0e\n\x06stream\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\x03\x12\x10\n\x08position\x18\x05 \x01(\x03\x12\x11\n\tleaf_hash\x18\x06 \x01(\x0c\"<\n\x06Notice\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"\x98\x02\n\x07Receipt\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x11\n\treport_id\x18\x02 \x01(\t\x12\x18\n\x10\x61lready_recorded\x18\x03 \x01(\x08\x12\x34\n\x06\x65vents\x18\x04 \x03(\x0b\x32$.incident.ledger.v1.RecordedPosition\x12/\n\x0brecorded_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\ttree_size\x18\x06 \x01(\x03\x12\x16\n\x0e\x63ontent_digest\x18\x07 \x01(\t\x12\x11\n\troot_hash\x18\x08 \x01(\x0c\x12+\n\x07notices\x18\t \x03(\x0b\x32\x1a.incident.ledger.v1.Notice\"\xb6\x02\n\rRecordedEvent\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0e\n\x06stream\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x10\n\x08\x65vent_id\x18\x04 \x01(\t\x12\x0c\n\x04type\x18\x05 \x01(\t\x12\x11\n\treport_id\x18\x06 \x01(\t\x12/\n\x0brecorded_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x05\x63laim\x18\x08 \x01(\x0b\x32\x19.incident.ledger.v1.Claim\x12\x10\n\x08redacted\x18\t \x01(\x08\x12\x10\n\x08\x65nvelope\x18\n \x01(\x0c\x12\x0c\n\x04salt\x18\x0b \x01(\x0c\x12\x0f\n\x07payload\x18\x0c \x01(\x0c\x12\x10\n\x08recorder\x18\r \x01(\t\x12\x0e\n\x06\x63lient\x18\x0e \x01(\t\"k\n\x04\x41sOf\x12\x12\n\x08position\x18\x01 \x01(\x03H\x00\x12\x31\n\x0brecorded_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12\x12\n\ngeneration\x18\x03 \x01(\x05\x42\x08\n\x06moment\"\xbc\x01\n\x0b\x45ventFilter\x12\r\n\x05types\x18\x01 \x03(\t\x12\x0f\n\x07streams\x18\x02 \x03(\t\x12\x11\n\tactor_ids\x18\x03 \x03(\t\x12\x12\n\nreport_ids\x18\x04 \x03(\t\x12\x31\n\rrecorded_from\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0frecorded_before\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xaa\x01\n\x0b\x41nswerBasis\x12\x16\n\x0e\x61s_of_position\x18\x01 \x01(\x03\x12\x35\n\x11\x61s_of_recorded_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nprojection\x18\x03 \x01(\t\x12\x12\n\ngeneration\x18\x04 \x01(\x05\x12\r\n\x05stale\x18\x05 \x01(\x08\x12\x15\n\rstale_because\x18\x06 \x01(\t\">\n\x07LeftOut\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0e\n\x06\x63laims\x18\x02 \x01(\x03\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\"\x93\x01\n\x10RevisionConflict\x12\x41\n\nmismatches\x18\x01 \x03(\x0b\x32-.incident.ledger.v1.RevisionConflict.Mismatch\x1a<\n\x08Mismatch\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x10\n\x08\x65xpected\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tual\x18\x03 \x01(\x03\"Q\n\x0eReportConflict\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x17\n\x0frecorded_digest\x18\x02 \x01(\t\x12\x13\n\x0bsent_digest\x18\x03 \x01(\t\";\n\x12PositionNotReached\x12\x14\n\x0cmin_position\x18\x01 \x01(\x03\x12\x0f\n\x07reached\x18\x02 \x01(\x03*b\n\nAppendWait\x12\x1b\n\x17\x41PPEND_WAIT_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41PPEND_WAIT_COMMITTED\x10\x01\x12\x1c\n\x18\x41PPEND_WAIT_CHECKPOINTED\x10\x02*P\n\tEventView\x12\x1a\n\x16\x45VENT_VIEW_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x45VENT_VIEW_FULL\x10\x01\x12\x12\n\x0e\x45VENT_VIEW_RAW\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'incident.ledger.v1.records_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_APPENDWAIT']._serialized_start=2164
-  _globals['_APPENDWAIT']._serialized_end=2262
-  _globals['_EVENTVIEW']._serialized_start=2264
-  _globals['_EVENTVIEW']._serialized_end=2344
+  _globals['_APPENDWAIT']._serialized_start=2198
+  _globals['_APPENDWAIT']._serialized_end=2296
+  _globals['_EVENTVIEW']._serialized_start=2298
+  _globals['_EVENTVIEW']._serialized_end=2378
   _globals['_REPORT']._serialized_start=156
   _globals['_REPORT']._serialized_end=451
   _globals['_EXPECTEDREVISION']._serialized_start=454
@@ -49,21 +49,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECEIPT']._serialized_start=772
   _globals['_RECEIPT']._serialized_end=1052
   _globals['_RECORDEDEVENT']._serialized_start=1055
-  _globals['_RECORDEDEVENT']._serialized_end=1331
-  _globals['_ASOF']._serialized_start=1333
-  _globals['_ASOF']._serialized_end=1440
-  _globals['_EVENTFILTER']._serialized_start=1443
-  _globals['_EVENTFILTER']._serialized_end=1631
-  _globals['_ANSWERBASIS']._serialized_start=1634
-  _globals['_ANSWERBASIS']._serialized_end=1804
-  _globals['_LEFTOUT']._serialized_start=1806
-  _globals['_LEFTOUT']._serialized_end=1868
-  _globals['_REVISIONCONFLICT']._serialized_start=1871
-  _globals['_REVISIONCONFLICT']._serialized_end=2018
-  _globals['_REVISIONCONFLICT_MISMATCH']._serialized_start=1958
-  _globals['_REVISIONCONFLICT_MISMATCH']._serialized_end=2018
-  _globals['_REPORTCONFLICT']._serialized_start=2020
-  _globals['_REPORTCONFLICT']._serialized_end=2101
-  _globals['_POSITIONNOTREACHED']._serialized_start=2103
-  _globals['_POSITIONNOTREACHED']._serialized_end=2162
+  _globals['_RECORDEDEVENT']._serialized_end=1365
+  _globals['_ASOF']._serialized_start=1367
+  _globals['_ASOF']._serialized_end=1474
+  _globals['_EVENTFILTER']._serialized_start=1477
+  _globals['_EVENTFILTER']._serialized_end=1665
+  _globals['_ANSWERBASIS']._serialized_start=1668
+  _globals['_ANSWERBASIS']._serialized_end=1838
+  _globals['_LEFTOUT']._serialized_start=1840
+  _globals['_LEFTOUT']._serialized_end=1902
+  _globals['_REVISIONCONFLICT']._serialized_start=1905
+  _globals['_REVISIONCONFLICT']._serialized_end=2052
+  _globals['_REVISIONCONFLICT_MISMATCH']._serialized_start=1992
+  _globals['_REVISIONCONFLICT_MISMATCH']._serialized_end=2052
+  _globals['_REPORTCONFLICT']._serialized_start=2054
+  _globals['_REPORTCONFLICT']._serialized_end=2135
+  _globals['_POSITIONNOTREACHED']._serialized_start=2137
+  _globals['_POSITIONNOTREACHED']._serialized_end=2196
 # @@protoc_insertion_point(module_scope)

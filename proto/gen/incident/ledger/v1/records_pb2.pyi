@@ -316,6 +316,8 @@ class RecordedEvent(message.Message):
     ENVELOPE_FIELD_NUMBER: builtins.int
     SALT_FIELD_NUMBER: builtins.int
     PAYLOAD_FIELD_NUMBER: builtins.int
+    RECORDER_FIELD_NUMBER: builtins.int
+    CLIENT_FIELD_NUMBER: builtins.int
     position: builtins.int
     """Its place in the ledger."""
     stream: builtins.str
@@ -336,6 +338,10 @@ class RecordedEvent(message.Message):
     """RAW view: the salt; empty where redacted."""
     payload: builtins.bytes
     """RAW view: the exact stored payload; empty where redacted."""
+    recorder: builtins.str
+    """By whom it was recorded: the principal of the call, `anonymous` without credentials. Absent in a RAW view."""
+    client: builtins.str
+    """What the client called itself; empty in events recorded before that was kept. Absent in a RAW view."""
     @builtins.property
     def recorded_at(self) -> timestamp_pb2.Timestamp:
         """When the ledger committed it. Absent in a RAW view."""
@@ -359,10 +365,12 @@ class RecordedEvent(message.Message):
         envelope: builtins.bytes = ...,
         salt: builtins.bytes = ...,
         payload: builtins.bytes = ...,
+        recorder: builtins.str = ...,
+        client: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["claim", b"claim", "recorded_at", b"recorded_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["claim", b"claim", "envelope", b"envelope", "event_id", b"event_id", "payload", b"payload", "position", b"position", "recorded_at", b"recorded_at", "redacted", b"redacted", "report_id", b"report_id", "revision", b"revision", "salt", b"salt", "stream", b"stream", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["claim", b"claim", "client", b"client", "envelope", b"envelope", "event_id", b"event_id", "payload", b"payload", "position", b"position", "recorded_at", b"recorded_at", "recorder", b"recorder", "redacted", b"redacted", "report_id", b"report_id", "revision", b"revision", "salt", b"salt", "stream", b"stream", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

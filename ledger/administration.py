@@ -1,0 +1,187 @@
+"""The administrative record: what was done to ledgers, read models and keys, appended to a ledger of its own. What
+it holds decides what is added, so that nothing is there twice, whoever was first. It blocks."""
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from importlib.metadata import version
+from typing import NamedTuple
+
+import psycopg
+
+from ledger.domain.administration import (
+    ADMINISTRATION,
+    LedgerCreated,
+    OfALedger,
+    PayloadErased,
+    RebuildEnded,
+    SigningKeysChanged,
+)
+from ledger.domain.claim import DomainEvent
+from ledger.domain.recorded import version_8
+from ledger.domain.reports import event_from_payload
+from ledger.errors import LedgerError, RevisionConflictError
+from ledger.persistence import install
+from ledger.persistence.connecting import connect
+from ledger.persistence.log import EventLog
+from ledger.persistence.recorder import LedgerRecorder
+from ledger.persistence.records import Appended, AppendRequest, NewEvent
+from ledger.settings import DEFAULT_LIMITS, Limits
+
+log = logging.getLogger(__name__)
+
+SECONDS = 10.0
+"""How long an entry may take."""
+PAGE = 1_000
+ID_FORMAT = "incident-ledger/administration-id/v1"
+
+Past = Sequence[DomainEvent]
+Decide = Callable[[Past], Sequence[DomainEvent]]
+"""What is to be added to a stream that holds this."""
+
+
+class By(NamedTuple):
+    """Who did something: the principal, and what their client calls itself."""
+
+    recorder: str
+    client: str
+
+
+SERVICE = By("service", f"incident-ledger/{version('incident-ledger')}")
+"""What the service does by itself."""
+
+
+class Administration:
+    """Appends to the administrative record of a database."""
+
+    def __init__(self, url: str, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._url = url
+        self._limits = limits
+        self._opening = threading.Lock()
+        self._recorder: LedgerRecorder | None = None
+        self._told: dict[str, str] = {}
+        """Why streams cannot be added to, as far as that is logged."""
+
+    def tell(self, event: OfALedger, by: By) -> bool:
+        """Record that something was done."""
+        return self._attempt(event.stream, lambda past: [event], by)
+
+    def created(self, ledger: str, size: int = 0, by: By = SERVICE) -> bool:
+        """Record that a ledger was created, unless that is there."""
+        event = LedgerCreated.of(ledger=ledger, size=size)
+        return self._attempt(event.stream, lambda past: [] if past else [event], by)
+
+    def rebuilds_ended(self, ledger: str, ended: Sequence[RebuildEnded]) -> bool:
+        """Record builds that are over, those that are not there yet."""
+        return self._attempt(ended[0].stream, lambda past: [each for each in ended if each not in past], SERVICE)
+
+    def keys_are(self, installation: str, verifier_keys: Sequence[str]) -> bool:
+        """Record the keys that sign, where they are others than before."""
+        event = SigningKeysChanged.of(installation=installation, verifier_keys=tuple(verifier_keys))
+        return self._attempt(event.stream, lambda past: [] if past and past[-1] == event else [event], SERVICE)
+
+    def erased(self, ledger: str) -> bool:
+        """Record the payloads of a ledger that were erased since the last one that is there."""
+        stream = f"{PayloadErased.subject}{ledger}"
+        found: list[PayloadErased] = []
+
+        def decide(past: Past) -> Sequence[PayloadErased]:
+            found[:] = self._erased_since(ledger, past)
+            return found
+
+        while (recorded := self._attempt(stream, decide, SERVICE)) and len(found) == PAGE:
+            pass  # page by page
+        return recorded
+
+    def begin(self) -> bool:
+        """Record what happened while nobody did: ledgers created, payloads erased. False where it cannot be yet."""
+        try:
+            install.create_ledger(self._url, ADMINISTRATION, may_exist=True)
+            names = list(self._names())
+            done = [self.created(name, self._size(name)) and self.erased(name) for name in names]
+            return all(done)
+        except (psycopg.Error, LedgerError) as error:
+            log.warning("the administrative record is not up to date: %s", str(error).strip())
+            return False
+
+    def close(self) -> None:
+        """Record what waits, and close."""
+        with self._opening:
+            if self._recorder is not None:
+                self._recorder.close()
+                self._recorder = None
+
+    def _attempt(self, stream: str, decide: Decide, by: By) -> bool:
+        """Record it; false, and a warning, where that is not possible now."""
+        try:
+            self._record(stream, decide, by)
+        except (psycopg.Error, LedgerError, TimeoutError) as error:
+            why = str(error).strip() or "too slow"
+            if self._told.get(stream) != why:
+                log.warning("%s: not in the administrative record: %s", stream, why)
+            self._told[stream] = why
+            return False
+        self._told.pop(stream, None)
+        return True
+
+    def _record(self, stream: str, decide: Decide, by: By) -> None:
+        recorder, deadline = self._opened(), time.monotonic() + SECONDS
+        while True:
+            with recorder.pool.connection() as connection:
+                records = recorder.log.read_stream(connection, stream)
+            events = decide([event_from_payload(each.topic, each.state) for each in records])
+            if not events:
+                return
+            try:
+                return _append(recorder, _placed(stream, len(records), events), len(records), by, deadline)
+            except RevisionConflictError:
+                if time.monotonic() > deadline:
+                    raise  # somebody else always was faster
+
+    def _opened(self) -> LedgerRecorder:
+        with self._opening:
+            if self._recorder is None:
+                install.create_ledger(self._url, ADMINISTRATION, may_exist=True)
+                self._recorder = LedgerRecorder(ADMINISTRATION, self._url, self._limits)
+            return self._recorder
+
+    def _erased_since(self, ledger: str, past: Past) -> Iterator[PayloadErased]:
+        last = max([each.act_position for each in past if isinstance(each, PayloadErased)], default=0)
+        with connect(self._url, "administration") as connection:
+            for target, event_id, act in EventLog(ledger).erased(connection, last, PAGE):
+                yield PayloadErased.of(
+                    ledger=ledger, target_position=target, target_event_id=str(event_id), act_position=act
+                )
+
+    def _names(self) -> Iterator[str]:
+        with connect(self._url, "administration") as connection:
+            page = [""]
+            while page := install.ledgers(connection, page[-1], PAGE):
+                yield from page
+
+    def _size(self, ledger: str) -> int:
+        with connect(self._url, "administration") as connection:
+            return EventLog(ledger).head(connection).size
+
+
+def _placed(stream: str, revision: int, events: Sequence[DomainEvent]) -> tuple[NewEvent, ...]:
+    """The events after a revision, with ids that follow from their places and contents."""
+    placed = []
+    for number, event in enumerate(events, revision + 1):
+        payload = event.to_payload()
+        named = hashlib.sha256(f"{ID_FORMAT}\n{stream}\n{number}\n".encode() + payload)
+        placed.append(NewEvent(stream, event.type, version_8(named.digest()), payload))
+    return tuple(placed)
+
+
+def _append(recorder: LedgerRecorder, events: tuple[NewEvent, ...], revision: int, by: By, deadline: float) -> None:
+    """Append to a stream that is still at a revision; RevisionConflictError where it is not."""
+    answer: Future[Appended] = Future()
+    expected = {events[0].stream: revision}
+    recorder.lane.submit(
+        AppendRequest("", events, deadline, expected, recorder=by.recorder, client=by.client, answer=answer)
+    )
+    answer.result(timeout=max(0.0, deadline - time.monotonic()) + 1)
