@@ -11,10 +11,12 @@ import pytest
 
 from ledger.audit.covered import Coverage
 from ledger.audit.merkle import ProofError, inclusion_proof, leaf_hash
+from ledger.audit.replayed import Taken
 from ledger.audit.tiles import TreeState, stored_subtrees
-from ledger.cli.audit_ranges import Tiles
+from ledger.cli.audit_ranges import Tiles, redactions_beyond
 from ledger.cli.audit_writing import Proving
 from ledger.cli.session import Session
+from tests.exports import KEY, SALT, TRUSTED, Invented
 
 Lie = Callable[[int, list[bytes]], list[bytes]]
 
@@ -114,3 +116,54 @@ def test_a_bundle_that_is_not_the_trees_is_refused_before_it_is_written(large: S
         with pytest.raises(ProofError, match="positions 257 to 51"):
             tiles(1, other)
     assert tiles(1, large.leaves[256:512])
+
+
+class Searched:
+    """A server that is asked for redactions: it sends these events, with their payloads."""
+
+    ledger = "main"
+    answer_within = 1.0
+    timeout = None
+
+    def __init__(self, record: Invented, *events: tuple[int, bytes]) -> None:
+        self.record = record
+        self.events = events
+
+    def stub(self, kind: object) -> Searched:
+        """Of whatever service."""
+        return self
+
+    def ReplayHistory(self, request: Any, timeout: object) -> Any:
+        """One batch for each event."""
+        assert (list(request.filter.types), request.to_position) == (["PayloadRedacted"], self.record.size)
+        for position, payload in self.events:
+            entry = self.record.entries[position - 1]
+            event = SimpleNamespace(position=position, envelope=entry, salt=SALT, payload=payload)
+            yield SimpleNamespace(events=[event])
+
+    def GetInclusionProof(self, request: Any, timeout: float) -> Any:
+        """The path."""
+        return SimpleNamespace(hashes=self.record.proof(request.position).hashes)
+
+
+def found(record: Invented, *events: tuple[int, bytes]) -> list[str]:
+    """The files of redactions that explain what is gone at position 300."""
+    covered = Coverage.around(300, 300, record.size)
+    taken = Taken(KEY.name, 299, 300)
+    taken.take(record.entries[299], b"", b"")
+    server = cast(Session, Searched(record, *events))
+    return [name for name, _ in redactions_beyond(server, record.note, covered, TRUSTED, taken)]
+
+
+def test_a_redaction_that_the_server_finds_has_to_be_one_that_is_in_the_tree() -> None:
+    record = Invented(700, {300: 600, 310: 610})
+    true, other = record.payload(600), record.payload(610)
+    assert found(record, (610, other), (600, true), (650, b"never asked for")) == ["redactions/600.tlog-proof"]
+    assert found(record) == found(record, (610, other)) == []
+    with pytest.raises(ProofError, match="payload is not the one that was recorded at position 610"):
+        found(record, (610, true))
+    with pytest.raises(ProofError, match="does not say whose payload"):
+        found(record, (600, b""))
+    said = Invented(700, {300: 600}, said=true)
+    with pytest.raises(ProofError, match="position 650: it is no redaction"):
+        found(said, (650, true))

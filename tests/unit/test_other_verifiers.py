@@ -4,6 +4,7 @@ the script for Python alone, and a reader in Node.js."""
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +24,7 @@ from ledger.audit.notes import SignerKey, VerifierKey, sign
 from ledger.audit.proofs import VERIFICATION_ERRORS, Proof, verify_proof
 from ledger.cli.audit_folders import verify_folder
 from ledger.cli.failures import Refused
-from tests.exports import KEY, TRUSTED, Invented, changes
+from tests.exports import KEY, TRUSTED, Invented, changes, files
 from tests.readers import BARE, NODE, SCRIPT, Reader, node, script
 
 OTHER = SignerKey(KEY.name, bytes([1] * 32))
@@ -117,6 +118,61 @@ def test_another_root_or_size_that_is_signed_is_refused_by_all(
     assert reader.folder(folder, TRUSTED)
 
 
+class Misplaced(Invented):
+    """Its envelopes are those of the next position."""
+
+    def entry(self, position: int) -> bytes:
+        return super().entry(position + 1)
+
+
+class OfAnother(Invented):
+    """Its envelopes are of another ledger."""
+
+    def entry(self, position: int) -> bytes:
+        return super().entry(position).replace(b"\nmain\n", b"\nother\n")
+
+
+class Unreadable(Invented):
+    """Its envelopes have a line too many."""
+
+    def entry(self, position: int) -> bytes:
+        return super().entry(position) + b"\n"
+
+
+@pytest.mark.parametrize("kind", [Misplaced, OfAnother, Unreadable])
+def test_envelopes_that_say_something_else_are_refused_by_all_though_they_are_in_the_tree(
+    kind: type[Invented], reader: Reader, tmp_path: Path
+) -> None:
+    folder = kind(3).export(tmp_path / "export")
+    assert refused(folder).startswith("position 1: ")
+    assert "osition 1: " in reader.folder(folder, TRUSTED) or kind is Unreadable
+
+
+def test_a_redaction_before_the_event_explains_nothing_to_anybody(reader: Reader, tmp_path: Path) -> None:
+    ledger = Invented(1_000, {540: 100})
+    folder = ledger.export(tmp_path / "part", 600, 700)
+    (folder / "redactions").mkdir()
+    (folder / "redactions" / "100.tlog-proof").write_text(ledger.proof(100).text())
+    assert "not beyond the range" in refused(folder)
+    assert reader.folder(folder, TRUSTED)
+
+
+@pytest.mark.parametrize(("first", "edge"), [(300, "tile/0/002.p/88"), (600, "tile/1/000.p/2")])
+def test_a_forgery_that_is_consistent_up_to_any_height_is_refused_by_all(
+    first: int, edge: str, reader: Reader, tmp_path: Path
+) -> None:
+    """Of a complete bundle and of the last one, from the payloads up; only the signature is the true one."""
+    true = Invented(600).export(tmp_path / "forged", first, first)
+    other = Invented(600, said=b'{"x":1}').export(tmp_path / "other", first, first)
+    assert (refused(other), reader.folder(other, TRUSTED)) == ("", "")
+    own = ["payloads.jsonl", *(str(each.relative_to(true)) for each in files(true / "tile" / "entries"))]
+    tiles = [str(each.relative_to(true)) for each in files(true / "tile") if "entries" not in each.parts]
+    for name in [*own, *(each for each in tiles if each != edge), edge, "manifest.json"]:
+        shutil.copy(other / name, true / name)
+        assert refused(true), name
+        assert reader.folder(true, TRUSTED), name
+
+
 def test_what_the_record_says_was_removed_and_came_is_refused_by_all(reader: Reader, tmp_path: Path) -> None:
     ledger = Invented(600, {300: 310, 20: 30})
     ledger.redactions.clear()
@@ -145,6 +201,11 @@ def test_proofs_of_redactions_are_judged_alike(reader: Reader, tmp_path: Path) -
     others = [ledger.proof(position) for position in (901, 910, 700, 530)]
     others.append(replace(ledger.proof(900), salt=None, payload=None))
     others.append(Invented(1_001, ledger.redactions).proof(900))
+    # Sound in itself, and not in the tree; and the true one, by a path that leads elsewhere.
+    others.append(replace(Invented(1_000, {540: 950}).proof(950), checkpoint=ledger.note))
+    true = ledger.proof(900)
+    others.append(replace(ledger.proof(910), payload=true.payload))
+    others += [replace(true, hashes=hashes) for hashes in (true.hashes[:-1], true.hashes[::-1], true.hashes * 2)]
     for forged in others:
         file.write_text(forged.text())
         assert refused(folder)
