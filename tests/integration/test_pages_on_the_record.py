@@ -1,4 +1,5 @@
-"""The page on a figure's history does what it says, and what a story says holds is what the read models say."""
+"""The pages on a figure's history and on redacting do what they say: their commands are run, in order and on one
+ledger. What a story says holds is what the read models say."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from tests.repository.checkout import read
 from tests.repository.documents import blocks
 from tests.served import ServiceProcess, serving
 
-PAGE = "docs/how-to/audit-a-figures-history.md"
+HISTORY = "docs/how-to/audit-a-figures-history.md"
+REDACTING = "docs/how-to/redact.md"
 pytestmark = pytest.mark.newest
 
 
@@ -48,7 +50,7 @@ def told(
 
 
 def test_the_page_tells_the_story_that_it_shows(told: Told, tmp_path: Path) -> None:
-    page = read(PAGE)
+    page = read(HISTORY)
     for name, content in files_of(page).items():
         (tmp_path / name).write_text(content)
     commands = [each.text for each in blocks(page) if each.language == "sh"]
@@ -84,3 +86,21 @@ def in_order(claims: Iterable[Any]) -> list[Any]:
 def test_a_thing_that_nobody_recorded_is_told(told: Told) -> None:
     said = told("incident-ledger replay --explain --incident nowhere --to 20")
     assert "nothing is recorded of incidents/nowhere up to position 20" in said
+
+
+def test_the_page_redacts_as_it_says(told: Told, tmp_path: Path) -> None:
+    page = read(REDACTING)
+    for name, content in files_of(page).items():
+        (tmp_path / name).write_text(content)
+    lines = [line for each in blocks(page) if each.language == "sh" for line in each.text.splitlines()]
+    done, found, appended, event, story, check, replay = [
+        told(line) for line in lines if line.startswith("incident-ledger ")
+    ]
+    assert "No event" in done
+    assert "The presidents spoke" in " ".join(found.split())
+    assert "redaction-2020-03-01" in appended
+    assert ("presidents" in event, "redacted" in event) == (False, True)
+    assert "recorded a TalksHeld in incidents/russia-turkey-call-2020-02-12" in story
+    assert "by report redaction-2020-03-01 of The data protection officer (recorded by a guardian" in story
+    assert "events fit" in check
+    assert "1 are redacted" in replay
