@@ -106,7 +106,7 @@ def ending(story: Story, sentences: Sentences, head: int) -> Iterator[str]:
     if not (story.holding or story.registered):
         yield "No claim holds."
     if story.not_holding:
-        yield f"No longer held: {ranges(story.not_holding)}."
+        yield f"No longer held, or of something else by now: {ranges(story.not_holding)}."
     if story.lost:
         yield f"Redacted, so that nobody can tell: {ranges(story.lost)}."
 
