@@ -38,6 +38,7 @@ from tests.histories import (
 CONTENTS = st.one_of(claim_contents(), casualty_contents())
 LONG = histories(redactions=True, most=40, contents=CONTENTS)
 FULL = records_pb2.EVENT_VIEW_FULL
+THINGS = (*(f"incidents/{each}" for each in INCIDENTS), "agreements/sochi", "tolls/since")
 
 
 def placed(records: Sequence[StoredRecord]) -> list[StoredRecord]:
@@ -89,28 +90,27 @@ def applied(steps: Sequence[dict[str, Any]], through: int) -> dict[int, dict[str
     return claims
 
 
+def held_of(thing: str, claims: dict[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """Of some claims, those that hold and are of a thing."""
+    return {key: each for key, each in claims.items() if each["holds"] and each["about"] == thing}
+
+
 @given(LONG, st.lists(st.integers(1, 40), min_size=3, max_size=3))
 @settings(max_examples=40)
 def test_what_is_told_adds_up_to_what_holds_at_every_position(records: list[StoredRecord], cuts: list[int]) -> None:
-    read = redacted(records)
+    read, events = redacted(records), events_of(records)
     told = {}
-    for incident in INCIDENTS:
-        story = Story(Asked(frozenset({f"incidents/{incident}"})), events_of(records))
-        *told[incident], last = lines(story, len(records))
+    for thing in THINGS:
+        *told[thing], last = lines(Story(Asked(frozenset({thing})), events), len(records))
         end = {each["claim"] for each in last["holding"]}
         if not last["merged_into"]:
-            named = applied(told[incident], len(records)).items()
-            assert end == {c for c, f in named if f["holds"] and f["about"] == f"incidents/{incident}"}
+            assert end == set(held_of(thing, applied(told[thing], len(records))))
     for cut in (*cuts, len(records)):
-        expected = expected_claims(read[:cut], CLAIMS)
-        for incident in INCIDENTS:
-            found = applied(told[incident], cut)
-            about = f"incidents/{incident}"
-            assert {key: each for key, each in found.items() if each["holds"] and each["about"] == about} == {
-                key.int: by_definition(each, key.int)
-                for key, each in expected.items()
-                if each.incident_id == incident
-            }
+        expected = {
+            key.int: by_definition(each, key.int) for key, each in expected_claims(read[:cut], CLAIMS).items()
+        }
+        for thing in THINGS:
+            assert held_of(thing, applied(told[thing], cut)) == held_of(thing, expected)
 
 
 def replaying(events: Sequence[Any]) -> Any:
