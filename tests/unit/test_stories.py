@@ -245,6 +245,53 @@ def test_merges_choices_and_retractions_tell_which_claims_they_change() -> None:
     ]
 
 
+def test_the_later_of_two_choices_is_told_to_win() -> None:
+    chosen = {"incident_id": "idlib", "preferred_event_id": target(2), "reason": "best"}
+    told = story_of(
+        filed(1, "r"),
+        record(2, "TroopsKilled", "r", **killed(3)),
+        record(3, "PreferredClaimChosen", "r", **chosen),
+        record(4, "PreferredClaimChosen", "r", **chosen),
+        record(5, "ClaimRetracted", "r", target_event_id=target(4), reason="error"),
+        streams={"incidents/idlib"},
+    )
+    choice = "prefers 2 among the claims of idlib"
+    by = "report r of An outlet"
+    assert [each.removeprefix(f"{by} ") for each in told[1:]] == [
+        f"{choice}; why: best",
+        f"{choice}: preferred anew; why: best",
+        f"undoes 4, the PreferredClaimChosen of {by} (2: preferred anew); why: error",
+    ]
+
+
+def test_a_merge_that_changes_no_claim_yet_is_told_of_both_incidents_and_so_is_its_undoing() -> None:
+    records = (
+        filed(1, "r"),
+        record(2, "IncidentsMerged", "r", incident_id="aleppo", merged_incident_ids=["homs"], reason="one"),
+        record(3, "TroopsKilled", "r", **killed(3, incident_id="homs")),
+        record(4, "ClaimRetracted", "r", target_event_id=target(3), reason="error"),
+        record(5, "ClaimRetracted", "r", target_event_id=target(2), reason="error"),
+    )
+    for incident in ("homs", "aleppo"):
+        told = story_of(*records, streams={f"incidents/{incident}"})
+        assert [each.split()[5] for each in told] == ["merges", "says:", "retracts", "undoes"]
+        assert "its incident goes by the name of aleppo" in told[1]
+
+
+def test_of_a_report_also_what_changes_nothing_is_told() -> None:
+    told = story_of(
+        filed(1, "r"),
+        record(2, "TroopsKilled", "r", **killed(33)),
+        filed(3, "s"),
+        corrected(4, 2, "a recount", **killed(34)),
+        corrected(5, 2, "another", **killed(35)),
+        record(6, "ClaimRetracted", "s", target_event_id=target(4), reason="error"),
+        reports={"r"},
+    )
+    assert [each.split()[5] for each in told] == ["is", "says:", "corrects", "corrects", "undoes"]
+    assert told[-1].endswith("nothing reads otherwise by it; why: error")
+
+
 def test_what_was_redacted_is_told_by_whom_under_which_rule_and_is_shown_no_longer() -> None:
     records = (
         filed(1, "r", source={"name": "Jane Roe"}),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ledger.cli.story.forms import NO_CLAIMS, Form, assessed, stated_about
+from ledger.cli.story.forms import CLAIMS, Form, assessed, stated_about
 from ledger.cli.story.standing import Groups, Standing, groups_of
 
 INCIDENTS = "incidents/"
@@ -47,7 +47,7 @@ class Taken:
     @property
     def is_claim(self) -> bool:
         """Whether it claims something of the world that can still be read."""
-        return bool(self.body) and self.body not in NO_CLAIMS
+        return self.body in CLAIMS
 
 
 @dataclass

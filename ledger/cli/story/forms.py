@@ -9,22 +9,12 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
 from incident.ledger.v1 import claims_pb2, values_pb2
+from ledger.api.messages import BODY_NAMES
 from ledger.cli.events import WORDED, worded
+from ledger.domain.reports import CLAIM_TYPES
 
-NO_CLAIMS = frozenset(
-    (
-        "report_filed",
-        "actor_registered",
-        "report_retracted",
-        "claim_corrected",
-        "claim_retracted",
-        "claim_assessed",
-        "incidents_merged",
-        "preferred_claim_chosen",
-        "payload_redacted",
-    )
-)
-"""Bodies that claim nothing of the world."""
+CLAIMS = frozenset(BODY_NAMES[each.__name__] for each in CLAIM_TYPES)
+"""Bodies that claim something of the world."""
 _THINGS = {
     "incident_id": "incidents/",
     "toll_id": "tolls/",

@@ -5,17 +5,16 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from ledger.api.requests import MAX_FILTER_VALUES
 from ledger.cli.failures import Refused
 from ledger.cli.story.course import INCIDENTS
-from ledger.cli.story.forms import NO_CLAIMS, stated_about
+from ledger.cli.story.forms import CLAIMS, stated_about
 from ledger.cli.story.selecting import Asked
 from ledger.domain.claim import REPORTS
 from ledger.domain.reports import MAX_CLAIMS
 
 MOST_EVENTS = 200_000
 """They are kept until the story is told: some 600 MB of memory."""
-MOST_VALUES = 100
-"""Of one kind in a filter; a server takes no more."""
 _MERGED = "IncidentsMerged"
 _UNDOINGS = ("ClaimRetracted", "PayloadRedacted")
 _CHOSEN = "PreferredClaimChosen"
@@ -128,7 +127,7 @@ def _named_by(*events: Any) -> set[str]:
         elif body in ("incidents_merged", "preferred_claim_chosen"):
             merged = content.merged_incident_ids if body == "incidents_merged" else ()
             named |= {INCIDENTS + each for each in (content.incident_id, *merged)}
-        elif body and body not in NO_CLAIMS:
+        elif body in CLAIMS:
             named.add(stated_about(event.claim))
     return named
 
@@ -149,5 +148,5 @@ def _concerns(event: Any, named: Collection[str]) -> bool:
 
 def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
     ordered = list(dict.fromkeys(values))
-    for start in range(0, len(ordered), MOST_VALUES):
-        yield ordered[start : start + MOST_VALUES]
+    for start in range(0, len(ordered), MAX_FILTER_VALUES):
+        yield ordered[start : start + MAX_FILTER_VALUES]

@@ -101,8 +101,10 @@ class Sentences:
                 return (
                     f"redacts {self._target(taken)}, under the rule {content.rule}; it is gone and no longer shown"
                 )
-        target = self._taken.get(taken.target)
-        return f"{'undoes' if target and not target.is_claim else 'retracts'} {self._target(taken)}"
+            case "claim_retracted":
+                target = self._taken.get(taken.target)
+                return f"{'undoes' if target and not target.is_claim else 'retracts'} {self._target(taken)}"
+        return f"records a {taken.event.type}: {claim_summary(taken.event.claim)}"
 
     def _target(self, taken: Taken) -> str:
         """What an act acts on: its position, and what it is where that is not a claim that can be read."""
