@@ -278,6 +278,44 @@ def test_a_merge_that_changes_no_claim_yet_is_told_of_both_incidents_and_so_is_i
         assert "its incident goes by the name of aleppo" in told[1]
 
 
+def test_what_was_moved_here_is_told_with_all_that_concerns_it() -> None:
+    """Also what stands in the streams and reports of others, and what nobody can read any more."""
+    chosen = {"incident_id": "daraa", "preferred_event_id": target(2), "reason": "best"}
+    gone = {"rule": "privacy-1", "reason": "a name"}
+    records = placed(
+        (
+            filed(1, "r"),
+            record(2, "TroopsKilled", "r", **killed(3, incident_id="homs")),
+            filed(3, "s"),
+            corrected(4, 2, "moved", **killed(3)),
+            corrected(5, 2, "a name", **killed(4)),
+            record(6, "PreferredClaimChosen", "s", **chosen),
+            record(7, "ReportRetracted", "s", target_report_id="r", reason="error"),
+            filed(8, "t"),
+            record(9, "ClaimRetracted", "t", target_event_id=target(6), reason="error"),
+            record(10, "ClaimRetracted", "t", target_event_id=target(7), reason="error"),
+            record(11, "PayloadRedacted", "t", target_event_id=target(5), **gone),
+            record(12, "PayloadRedacted", "t", target_event_id=target(1), **gone),
+        )
+    )
+    # Of an incident that the claim was moved to by what was redacted since.
+    there = [
+        replace(each, originator_id="incidents/daraa") if each.position in (6, 9) else each for each in records
+    ]
+    events = events_of(there)
+    for asked, positions in (
+        (Asked(frozenset({"incidents/idlib"})), [2, 4, 5, 6, 7, 9, 10, 11, 12]),
+        (Asked(frozenset({"incidents/homs"})), [2, 4, 5, 6, 7, 9, 10, 11, 12]),
+        (Asked(reports=frozenset("r")), [1, 2, 4, 5, 6, 7, 9, 10, 11, 12]),
+        (Asked(reports=frozenset("t")), [8, 9, 10, 11, 12]),
+    ):
+        gathered = Story(asked, Gathering(asked, replaying(events)).events)
+        assert [step.taken.event.position for step in gathered.steps] == positions
+        assert list(lines(gathered, 12)) == list(lines(Story(asked, events), 12))
+    (retraction,) = [step for step in gathered.steps if step.taken.event.position == 10]
+    assert Sentences(gathered).step(retraction).endswith("(2: holding again); why: error")
+
+
 def test_of_a_report_also_what_changes_nothing_is_told() -> None:
     told = story_of(
         filed(1, "r"),
@@ -313,6 +351,7 @@ def test_what_was_redacted_is_told_by_whom_under_which_rule_and_is_shown_no_long
         *(
             f"{curator} redacts {what}, under the rule privacy-1; it is gone and no longer shown; why: a name"
             for what in (
+                f"1, the ReportFiled of {lost}",
                 f"2, the TroopsKilled of {lost}",
                 f"3, the ClaimCorrected of {curator}",
             )

@@ -46,12 +46,13 @@ class Story:
         self.redactions = {each.target: each for each in taken if each.body == "payload_redacted"}
         self.filings = {each.event.report_id: each for each in taken if each.event.type == "ReportFiled"}
         self.claims = frozenset(key for key in self.course.claims if self._asked_for(key))
+        self.reports = asked.reports | {self.course.claims[key].event.report_id for key in self.claims}
+        """The reports that were asked for, and those of the claims, also of redacted ones."""
+        lost, _ = self._lost_from()
+        self.reports |= {
+            each.event.report_id for each in taken if each.event.redacted and each.event.stream in lost
+        }
         self.steps = list(self._chosen(taken))
-
-    @cached_property
-    def reports(self) -> frozenset[str]:
-        """The reports that were asked for, and those of the claims."""
-        return self.asked.reports | {self.course.claims[key].event.report_id for key in self.claims}
 
     @cached_property
     def holding(self) -> list[Held]:
