@@ -96,7 +96,7 @@ def held_of(thing: str, claims: dict[int, dict[str, Any]]) -> dict[int, dict[str
 
 
 @given(LONG, st.lists(st.integers(1, 40), min_size=3, max_size=3))
-@settings(max_examples=40)
+@settings(max_examples=30)
 def test_what_is_told_adds_up_to_what_holds_at_every_position(records: list[StoredRecord], cuts: list[int]) -> None:
     read, events = redacted(records), events_of(records)
     told = {}
@@ -130,7 +130,7 @@ def replaying(events: Sequence[Any]) -> Any:
 
 
 @given(LONG, st.data())
-@settings(max_examples=60)
+@settings(max_examples=45)
 def test_the_parts_that_are_asked_for_hold_all_that_the_whole_history_tells(
     records: list[StoredRecord], data: st.DataObject
 ) -> None:
