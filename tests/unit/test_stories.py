@@ -316,6 +316,18 @@ def test_what_was_moved_here_is_told_with_all_that_concerns_it() -> None:
     assert Sentences(gathered).step(retraction).endswith("(2: holding again); why: error")
 
 
+def test_of_a_report_that_retracts_another_the_claims_of_that_one_are_told() -> None:
+    records = (
+        filed(1, "r"),
+        record(2, "TroopsKilled", "r", **killed(3)),
+        filed(3, "s"),
+        record(4, "ReportRetracted", "s", target_report_id="r", reason="error"),
+    )
+    asked = Asked(reports=frozenset("s"))
+    story = Story(asked, Gathering(asked, replaying(events_of(placed(records)))).events)
+    assert Sentences(story).step(story.steps[-1]).endswith("(2: no longer holding); why: error")
+
+
 def test_of_a_report_also_what_changes_nothing_is_told() -> None:
     told = story_of(
         filed(1, "r"),
