@@ -155,6 +155,11 @@ def _of_a_party(content: Content) -> Content:
     return {**content, "victim_party": content.get("victim_party") or "turkey"}
 
 
+def _by_somebody(content: Content) -> Content:
+    redacts = any(isinstance(each, acts.PayloadRedacted) for each in content["claims"])
+    return {**content, "recorded_by": content.get("recorded_by") or "a guardian"} if redacts else content
+
+
 ADJUSTED: dict[type[BaseModel], Any] = {
     values.OccurredInterval: _in_order,
     values.Place: _whole_point,
@@ -166,6 +171,7 @@ ADJUSTED: dict[type[BaseModel], Any] = {
     TollClaimed: _one_of("toll_id", "incident_id", "idlib"),
     acts.ClaimAssessed: lambda content: {**content, "credibility": content.get("credibility") or 3},
     acts.IncidentsMerged: _merging,
+    Report: _by_somebody,
 }
 
 
