@@ -77,6 +77,7 @@ class Traffic:
             source=values_pb2.Source(name=f"Outlet {self._random.randrange(9)}"),
             reported=self._day().isoformat(),
             title=report_id,
+            recorded_by="the campaign",
             claims=claims,
         )
         return Planned(report, tuple(expected), markers)

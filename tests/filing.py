@@ -47,6 +47,7 @@ def redaction(target_event_id: object) -> dict[str, Any]:
 def report(report_id: str, *claims: dict[str, Any], **content: Any) -> Report:
     """A report; of one claim where none is given."""
     head: dict[str, Any] = {"report_id": report_id, "source": {"name": "An outlet"}, "reported": "2020-02-12"}
+    head["recorded_by"] = "an observer"
     return Report.model_validate({**head, "claims": claims or (claim(),), **content})
 
 

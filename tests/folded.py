@@ -34,7 +34,7 @@ class RecordedReports:
 
     def file(self, report_id: str, *claims: dict[str, Any], **said: Any) -> list[UUID]:
         """Record a report; answers the ids of its claims."""
-        content = {"source": {"name": "An outlet"}, "reported": "2020-02-12", **said}
+        content = {"source": {"name": "An outlet"}, "reported": "2020-02-12", "recorded_by": "an observer", **said}
         report = Report.model_validate({"report_id": report_id, "claims": list(claims), **content})
         filed = filed_event(report)
         self._record(report_id, filed.stream, "ReportFiled", filed.to_payload())

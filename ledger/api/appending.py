@@ -132,6 +132,7 @@ class Appending:
         self._application = ledger.application
         self._lane = ledger.recorder.lane
         self._mailbox = ledger.mailbox
+        self._pages = ledger.pages
         self._recorder = recorder
 
     async def append(self, sent: Sent, seconds: float, receipt: records_pb2.Receipt, client: str) -> None:
@@ -190,6 +191,8 @@ class Appending:
 
     def _write(self, receipt: records_pb2.Receipt, submission: Submission, appended: Appended) -> None:
         """Fills a receipt in place: a message that is put into another is copied."""
+        if submission.request.decided and any(each.redacts is not None for each in submission.request.events):
+            self._pages.forget()
         receipt.ledger = self._application.ledger
         receipt.report_id = submission.request.report_id
         receipt.already_recorded = appended.already_recorded

@@ -37,6 +37,10 @@ class SharedPages:
                 del self._pages[next(iter(self._pages))]
         return page
 
+    def forget(self) -> None:
+        """Whoever asks from now on gets a page that is read from now on: something was redacted."""
+        self._pages.clear()
+
     def _keep(self, key: Hashable, page: asyncio.Task[FreshPage]) -> None:
         if page.cancelled() or page.exception() is not None:
             self._drop(key, page)

@@ -110,20 +110,19 @@ def _raw(event: Any) -> str:
     return f"envelope {len(event.envelope)} bytes, payload {len(event.payload)} bytes, salt {len(event.salt)} bytes"
 
 
-_WORDED: dict[str, Callable[[Any], str]] = {
+WORDED: dict[str, Callable[[Any], str]] = {
     "incident.ledger.v1.OccurredInterval": wording.interval,
     "incident.ledger.v1.Count": wording.count,
     "incident.ledger.v1.Place": wording.place,
 }
+"""Parts of a claim that are said as one."""
 
 
 def _fields(message: Message, path: str) -> Iterator[tuple[str, str]]:
     for field, value in message.ListFields():
         inner = f"{path}{field.name}"
-        if field.message_type is None:
-            yield inner, _plain(field, value)
-        elif field.message_type.full_name in _WORDED:
-            yield inner, _WORDED[field.message_type.full_name](value)
+        if field.message_type is None or field.message_type.full_name in WORDED:
+            yield inner, worded(field, value)
         elif field.is_repeated:
             for index, item in enumerate(value):
                 yield from _fields(item, f"{inner}[{index}].")
@@ -131,7 +130,10 @@ def _fields(message: Message, path: str) -> Iterator[tuple[str, str]]:
             yield from _fields(value, f"{inner}.")
 
 
-def _plain(field: Any, value: Any) -> str:
+def worded(field: Any, value: Any) -> str:
+    """A field's value in words: of a plain field, or of a part that is said as one."""
+    if field.message_type is not None:
+        return WORDED[field.message_type.full_name](value)
     if field.enum_type is not None:
         prefix = field.enum_type.values_by_number[0].name.removesuffix("UNSPECIFIED")
         label = field.enum_type.values_by_number.get(value)

@@ -13,6 +13,7 @@ from ledger.cli import wording
 from ledger.cli.events import detail_rows, event_filter, filter_options, placed, print_event, print_events
 from ledger.cli.parameters import position_from, position_in
 from ledger.cli.session import Session, connected, example
+from ledger.cli.story.explaining import asked_for, explain
 from ledger.cli.tables import print_json, print_table, table
 
 
@@ -69,6 +70,7 @@ def event(session: Session, which: str, raw: bool) -> None:
         "incident-ledger replay --type CeasefireViolated",
         "incident-ledger replay --stream agreements/ --from 100 --to 200",
         "incident-ledger --json replay --raw > history.jsonl",
+        "incident-ledger replay --explain --incident idlib-2020-02-10",
     )
 )
 @click.option("--from", "first", type=position_from(1), metavar="N", help="First position [1].")
@@ -77,12 +79,25 @@ def event(session: Session, which: str, raw: bool) -> None:
 @click.option("--recorded-from", type=click.DateTime(), metavar="TIME", help="Recorded at or after this time, UTC.")
 @click.option("--recorded-before", type=click.DateTime(), metavar="TIME", help="Recorded before this time, UTC.")
 @click.option("--raw", is_flag=True, help="The exact stored bytes; with --json, in base 64.")
+@click.option("--explain", is_flag=True, help="Tell the story of an incident, a report or a stream instead.")
+@click.option("--incident", "incidents", multiple=True, metavar="ID", help="With --explain: of this incident.")
 @connected
 def replay(session: Session, first: int | None, last: int | None, raw: bool, **options: Any) -> None:
     """Replay the history in order, and end at the head found when it began.
 
     With --json, one line for each event.
+
+    With --explain it tells, act by act and in order of position, what became of each thing that --incident,
+    --report or --stream names: who recorded what, what corrected it and how, and what holds in the end, or after
+    position --to. It asks no read model. With --json, one line for each step, and one for what holds.
     """
+    incidents = options.pop("incidents")
+    if options.pop("explain"):
+        _refuse_with_explain(first=first, raw=raw, **options)
+        explain(session, asked_for(incidents, options["report_ids"], options["streams"]), last)
+        return
+    if incidents:
+        raise click.UsageError("--incident is for --explain; without it, give --stream incidents/ID")
     request = messages.ReplayHistoryRequest(
         ledger=session.ledger,
         from_position=first or 0,
@@ -98,6 +113,15 @@ def replay(session: Session, first: int | None, last: int | None, raw: bool, **o
         through, head = batch.through_position, batch.head_position
     if not session.as_json:
         session.out.print(_replayed(shown, through, head), style="dim")
+
+
+def _refuse_with_explain(**options: Any) -> None:
+    """A story from which something is filtered out would be another story."""
+    named = {"first": "--from", "raw": "--raw", "types": "--type", "actor_ids": "--actor"}
+    named |= {"recorded_from": "--recorded-from", "recorded_before": "--recorded-before"}
+    given = [flag for name, flag in named.items() if options[name]]
+    if given:
+        raise click.UsageError(f"--explain leaves nothing out: drop {wording.ids(given)}; --to ends the story")
 
 
 def _replay_filter(options: dict[str, Any]) -> records_pb2.EventFilter:

@@ -146,7 +146,7 @@ class PreferredClaimChosen(DomainEvent):
 
 class PayloadRedacted(TargetedAct):
     """A payload is removed for good; envelope, leaf and proofs stay. An act that holds is retracted first and filed
-    again without what must go, because what it does would be lost."""
+    again without what must go, because what it does would be lost. Its report says who redacts: `recorded_by`."""
 
     type: Literal["PayloadRedacted"]
     rule: Annotated[Word, Field(min_length=1)]

@@ -4,9 +4,9 @@ Also the catalogue of all event types by name."""
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ledger.domain.actors import ActorRegistered
 from ledger.domain.acts import (
@@ -63,6 +63,13 @@ class Report(Filing):
     """A report as its client files it."""
 
     claims: Annotated[tuple[ReportItem, ...], Field(min_length=1, max_length=MAX_CLAIMS)]
+
+    @model_validator(mode="after")
+    def _says_who_redacts(self) -> Self:
+        """What is removed for good is removed by somebody; nobody can be asked later what it was."""
+        if not self.recorded_by and "PayloadRedacted" in [item.type for item in self.claims]:
+            raise ValueError("redacts, and does not say who does; give `recorded_by`")
+        return self
 
     @property
     def acts(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +15,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from incident.ledger.v1 import casualty_service_pb2 as pb
 from incident.ledger.v1 import records_pb2
+from incident.ledger.v1.casualty_service_pb2_grpc import CasualtyServiceStub
 from incident.ledger.v1.ledger_service_pb2 import GetEventRequest, GetReportRequest
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from ledger.cli.story.selecting import Asked
+from ledger.cli.story.selecting import Story as TellingStory
 from tests.acceptance.client import ANSWER_SECONDS, Client, bounds, by_key, rebuilt, report_message
 from tests.acceptance.questions import Answer, answered, answers, asked, differing, every, few, in_bytes, without
 
@@ -234,6 +238,24 @@ def test_what_is_recorded_stays_as_it_was_and_is_followed_by_the_acts(story: Sto
         *("ClaimAssessed", "ClaimRetracted", "ClaimAssessed", "ClaimRetracted"),
         *("PreferredClaimChosen", "ClaimRetracted", "ClaimRetracted"),
     ]
+
+
+@pytest.mark.parametrize("incident", ["a", "b", "c"])
+def test_the_story_of_an_incident_ends_in_what_the_read_model_answers_after_each_step(
+    story: Story, incident: str
+) -> None:
+    events = story.client.replay()
+    told_of = Asked(frozenset({f"incidents/{incident}"}))
+    for name, step in story.steps.items():
+        found = TellingStory(told_of, events[: step.position]).holding
+        as_of = records_pb2.AsOf(position=step.position)
+        request = pb.GetIncidentRequest(ledger=story.client.ledger, incident_id=incident, as_of=as_of)
+        answer: list[Any] = []
+        with suppress(grpc.RpcError):  # not found, before its first claim
+            found_by_model = CasualtyServiceStub(story.client.channel).GetIncident(request, timeout=ANSWER_SECONDS)
+            answer = list(found_by_model.claims)
+        told_claims = {each.form.position: each.form.claim for each in found}
+        assert told_claims == {each.event.position: each.event.claim for each in answer}, name
 
 
 # Undone, it is as it was

@@ -65,6 +65,7 @@ class Record:
     def file(self, report_id: str, *items: dict[str, Any], **said: Any) -> list[str]:
         """Record a report; answers the event ids of its items."""
         content = {"source": {"name": "An outlet", "reliability": "b"}, "reported": "2020-02-12", **said}
+        content = {"recorded_by": "a guardian", **content}
         (receipt,) = self.client.append(report_message(report_id=report_id, claims=list(items), **content))
         return [event.event_id for event in receipt.events[1:]]
 

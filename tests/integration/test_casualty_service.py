@@ -48,7 +48,8 @@ class Service:
     def file(self, report_id: str, *claims: dict[str, Any], **said: Any) -> list[str]:
         """Record a report; answers the event ids of its claims."""
         source = {"name": "An outlet", "reliability": "b"}
-        content = {"source": source, "reported": "2020-02-12", **said, "report_id": report_id, "claims": claims}
+        said = {"reported": "2020-02-12", "recorded_by": "a tester", **said}
+        content = {"source": source, **said, "report_id": report_id, "claims": claims}
         appended, _ = self.application.append_report(Report.model_validate(content), {}, "test", SECONDS)
         self.position = appended.events[-1].position
         self.filed = str(appended.events[0].event_id)

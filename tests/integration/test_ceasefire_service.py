@@ -49,7 +49,7 @@ class Service:
 
     def file(self, report_id: str, *claims: dict[str, Any], **said: Any) -> list[str]:
         """Record a report; answers the event ids of its claims."""
-        content = {"source": {"name": "An outlet"}, "reported": "2020-02-12", **said}
+        content = {"source": {"name": "An outlet"}, "reported": "2020-02-12", "recorded_by": "a tester", **said}
         return self.record({"report_id": report_id, "claims": list(claims), **content})
 
     def record(self, content: dict[str, Any]) -> list[str]:

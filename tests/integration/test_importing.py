@@ -277,7 +277,7 @@ def test_a_row_of_which_a_part_is_redacted_is_left_alone(importing: Importing) -
         "rule": "r",
         "reason": "a name",
     }
-    said = {"source": {"name": "A guardian"}, "reported": "2020-02-01"}
+    said = {"source": {"name": "A guardian"}, "reported": "2020-02-01", "recorded_by": "a guardian"}
     importing.client.append(report_message(report_id="redaction", claims=[redaction], **said))
     code, told, _ = importing.run(importing.file(killed(101, 4), name="two.csv"), "--release", "Two")
     assert (code, [each["key"] for each in told["left_alone"]], told["changed"]) == (0, ["101"], 0)

@@ -14,6 +14,7 @@ from google.rpc.status_pb2 import Status
 from incident.ledger.v1 import ledger_service_pb2 as pb
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from ledger.api.statuses import DETAILS_KEY
+from ledger.cli import run
 from tests.integration.test_ledger_service import append, detail_of, killed, refused, report, size_of
 from tests.postgres import Database
 from tests.served import ServiceProcess, serving
@@ -65,6 +66,21 @@ def test_what_is_too_large_is_refused_with_the_name_of_its_bound(small: ServiceP
         pages = list(ledgers.ReplayHistory(pb.ReplayHistoryRequest(), timeout=CALL_SECONDS))
         assert [len(each.events) for each in pages] == [3]
         assert size_of(ledgers) == 3
+
+
+def test_commands_that_replay_ask_for_no_more_than_a_small_page(
+    small: ServiceProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with small.channel() as channel:
+        for number in range(4):
+            append(LedgerServiceStub(channel), report(f"r{number}", killed("incident-1"), killed("incident-2")))
+    for command, told in {
+        "audit replay": "All 12 events fit",
+        "replay --raw": "12 events; looked at everything through position 12",
+        "replay --explain --incident incident-1": "11 · TroopsKilled: 5 killed",
+    }.items():
+        assert run(["--address", small.address, *command.split()]) == 0
+        assert told in capsys.readouterr().out
 
 
 def test_one_subscription_too_many_is_told_when_to_come_back(small: ServiceProcess) -> None:

@@ -164,7 +164,7 @@ def test_a_replay_is_the_table_row_by_row(
 ) -> None:
     target = append(ledgers, report("r0", title="Ein Bericht über عفرين")).events[1].event_id
     act = claims_pb2.PayloadRedacted(target_event_id=target, rule="privacy", reason="a name")
-    append(ledgers, report("r1", claims_pb2.Claim(payload_redacted=act)))
+    append(ledgers, report("r1", claims_pb2.Claim(payload_redacted=act), recorded_by="a guardian"))
     for number in range(2, 60):
         claims = [killed(f"i{number}", stated) for stated in range(1, 4)]
         claims[0].words = "w" * (2 * LARGE_BYTES if number == 40 else number)

@@ -41,6 +41,7 @@ def append(
 ) -> Appended:
     """Sends a report of one item."""
     content = {"report_id": report_id, "source": {"name": "An outlet"}, "reported": "2020-02-12", "claims": [item]}
+    content["recorded_by"] = "a tester"
     return application.append_report(Report.model_validate(content), expected or {}, "tester", SECONDS)[0]
 
 

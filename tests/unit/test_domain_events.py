@@ -157,6 +157,11 @@ def _of_a_party(content: Content) -> Content:
     return {**content, "victim_party": content.get("victim_party") or "turkey"}
 
 
+def _by_somebody(content: Content) -> Content:
+    redacts = any(isinstance(each, acts.PayloadRedacted) for each in content["claims"])
+    return {**content, "recorded_by": content.get("recorded_by") or "a guardian"} if redacts else content
+
+
 ADJUSTED: dict[type[BaseModel], Any] = {
     values.OccurredInterval: _in_order,
     values.Place: _whole_point,
@@ -168,6 +173,7 @@ ADJUSTED: dict[type[BaseModel], Any] = {
     TollClaimed: _one_of("toll_id", "incident_id", "idlib"),
     acts.ClaimAssessed: lambda content: {**content, "credibility": content.get("credibility") or 3},
     acts.IncidentsMerged: _merging,
+    Report: _by_somebody,
 }
 
 
@@ -309,8 +315,16 @@ def strings_in(content: Any, wanted: set[str]) -> list[str]:
     return [content] if isinstance(content, str) and content in wanted else []
 
 
-def test_a_report_holds_claims_and_acts_and_no_filing() -> None:
+def test_a_report_that_redacts_says_who_does() -> None:
     head = {"report_id": "r", "source": {"name": "Outlet"}, "reported": "2020-02-12"}
+    act = json.loads(COMPLETE["PayloadRedacted"].to_payload())
+    with pytest.raises(ValidationError, match="does not say who does; give `recorded_by`"):
+        Report.model_validate({**head, "claims": [act]})
+    assert Report.model_validate({**head, "recorded_by": "a guardian", "claims": [act]}).acts
+
+
+def test_a_report_holds_claims_and_acts_and_no_filing() -> None:
+    head = {"report_id": "r", "source": {"name": "Outlet"}, "reported": "2020-02-12", "recorded_by": "a guardian"}
     items = [json.loads(event.to_payload()) for name, event in COMPLETE.items() if name in FILED_TYPES]
     report = Report.model_validate({**head, "claims": items})
     assert [type(each) for each in report.claims] == [type(COMPLETE[each["type"]]) for each in items]

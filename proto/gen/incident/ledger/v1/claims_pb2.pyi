@@ -2134,7 +2134,8 @@ class PreferredClaimChosen(message.Message):
 @typing.final
 class PayloadRedacted(message.Message):
     """A payload is removed for good; envelope, leaf and proofs stay. Of a claim or a filing at any time; of an act only where it
-    does nothing any more: an act that holds is retracted first, and filed again without what must go.
+    does nothing any more: an act that holds is retracted first, and filed again without what must go. The report says who does
+    it, in `recorded_by`.
     """
 
     DESCRIPTOR: descriptor.Descriptor

@@ -95,7 +95,7 @@ class Report(message.Message):
     language: builtins.str
     """Language of the source, BCP 47."""
     recorded_by: builtins.str
-    """Who recorded it."""
+    """Who recorded it; a report that redacts has to say so."""
     source_count: builtins.int
     """On how many sources the report rests, where its publisher says so; absent where unknown."""
     @builtins.property
