@@ -1,7 +1,7 @@
 """A ledger in a folder: written while it is verified, and verified again without any server.
 What does not hold is never written as if it did: the manifest comes last."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ledger.audit import exported
@@ -14,6 +14,9 @@ from ledger.audit.replayed import Replayed
 from ledger.audit.tiles import TILE_WIDTH, TreeState
 from ledger.cli.failures import FaultyInput, Refused
 from ledger.cli.trusting import opened, parsed, read_text
+
+Keep = Callable[[bytes, bytes, bytes], None]
+"""What is done with an event that fits: its entry, salt and payload."""
 
 
 class Folder:
@@ -67,14 +70,14 @@ class Folder:
         file.write_bytes(data)
 
 
-def verify_folder(path: Path, trusted: Sequence[VerifierKey]) -> Replayed:
+def verify_folder(path: Path, trusted: Sequence[VerifierKey], keep: Keep | None = None) -> Replayed:
     """Everything in the folder fits together, and gives the root that a trusted key has signed; Refused says what
-    does not, and at which position."""
+    does not, and at which position. `keep` gets each event, before that is known of all of them."""
     found = opened(read_text(path / exported.CHECKPOINT), trusted)
     replayed = Replayed(found)
     try:
         with (path / exported.PAYLOADS).open("rb") as lines:
-            expected = _taken(path, replayed, map(exported.payload_of, lines))
+            expected = _taken(path, replayed, map(exported.payload_of, lines), keep)
     except OSError as error:
         raise Refused(f"after position {replayed.size}: {error.filename} cannot be read") from error
     except VERIFICATION_ERRORS as error:
@@ -88,7 +91,7 @@ def verify_folder(path: Path, trusted: Sequence[VerifierKey]) -> Replayed:
     return replayed
 
 
-def _taken(path: Path, replayed: Replayed, payloads: Iterator[Payload]) -> set[str]:
+def _taken(path: Path, replayed: Replayed, payloads: Iterator[Payload], keep: Keep | None) -> set[str]:
     """Take all events; answers the names of the files that an export of so many has."""
     names = {exported.CHECKPOINT, exported.KEYS, exported.PAYLOADS, exported.MANIFEST}
     tree, size = TreeState(), replayed.checkpoint.size
@@ -101,6 +104,8 @@ def _taken(path: Path, replayed: Replayed, payloads: Iterator[Payload]) -> set[s
         for entry in entries:
             payload = _next(payloads, replayed.size + 1)
             replayed.take(entry, payload.salt, payload.payload)
+            if keep is not None:
+                keep(entry, payload.salt, payload.payload)
         tree, tiles = tree.append(list(map(leaf_hash, entries)))
         names |= {name} | {_same(path, *exported.complete_tile(tile)) for tile in tiles}
     names |= {_same(path, *partial) for partial in exported.partial_tiles(tree)}

@@ -1,6 +1,6 @@
 """`audit replay`: all that is recorded, verified event by event on this machine against a signed checkpoint."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,12 +16,10 @@ from ledger.audit.notes import VerifierKey
 from ledger.audit.proofs import VERIFICATION_ERRORS
 from ledger.audit.replayed import Replayed
 from ledger.cli import wording
+from ledger.cli.audit_folders import Keep
 from ledger.cli.failures import Refused
 from ledger.cli.session import Session, connected, example
 from ledger.cli.trusting import FILE, check_continues, key_option, opened, parsed, read_text, whose
-
-Keep = Callable[[bytes, bytes, bytes], None]
-"""What is done with an event that fits: its entry, salt and payload."""
 
 
 @click.command(
@@ -48,7 +46,7 @@ def replay(session: Session, since: Path | None, keys: Sequence[str]) -> None:
     replayed = Replayed(found)
     take_all(session, replayed, first.batches)
     if replayed.unexplained:  # perhaps by what was recorded meanwhile
-        _go_on(session, replayed, begun(session, trusted, after=replayed.size))
+        go_on(session, replayed, begun(session, trusted, after=replayed.size))
     if session.as_json:
         told = {"origin": found.origin, "size": found.size, "root": found.root.hex(), "redacted": replayed.redacted}
         session.out.print_json(data=told)
@@ -107,8 +105,9 @@ def named_keys(session: Session) -> Sequence[str]:
     return list(answer.verifier_keys)
 
 
-def _go_on(session: Session, replayed: Replayed, later: Begun) -> None:
+def go_on(session: Session, replayed: Replayed, later: Begun, keep: Keep | None = None) -> None:
+    """Go on to a later checkpoint, which has to explain why payloads are gone."""
     replayed.go_on(later.checkpoint)
-    take_all(session, replayed, later.batches)
+    take_all(session, replayed, later.batches, keep)
     if replayed.unexplained:
         raise Refused(f"position {replayed.unexplained}: its payload is gone, and no redaction is recorded")
