@@ -27,10 +27,10 @@ NAMES = (
     *("question", "answer", "compared", "program", "made-at", "checkpoint"),
 )
 """What the lines after the first begin with, in order."""
+MADE_AT = "%Y-%m-%dT%H:%M:%SZ"
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_MADE_AT = "%Y-%m-%dT%H:%M:%SZ"
 MAX_SHOWN = 120
 """Characters of a value, where two differ."""
 
@@ -79,7 +79,7 @@ class Statement:
             *(self.checkpoint.origin, self.checkpoint.size, _encoded(self.checkpoint.root)),
             *(self.figure, self.projection, self.version, self.state, self.redacted),
             *(canonical(self.question), canonical(self.answer), self.compared.value, self.program),
-            *(self.made_at.strftime(_MADE_AT), _encoded(self.note.encode())),
+            *(self.made_at.strftime(MADE_AT), _encoded(self.note.encode())),
         )
         lines = (f"{name} {value}\n" for name, value in zip(NAMES, values, strict=True))
         text = "".join((FORMAT + "\n", *lines))
@@ -120,7 +120,7 @@ class Statement:
             answer=_json(values["answer"]),
             compared=Compared(values["compared"]),
             program=check_field("program", values["program"]),
-            made_at=datetime.strptime(values["made-at"], _MADE_AT).replace(tzinfo=UTC),
+            made_at=datetime.strptime(values["made-at"], MADE_AT).replace(tzinfo=UTC),
         )
 
 
@@ -178,8 +178,7 @@ def first_difference(ours: Any, theirs: Any, path: str = "") -> Difference | Non
     elif isinstance(ours, list) and isinstance(theirs, list):
         pairs = ((f"{path}[{index}]", *pair) for index, pair in enumerate(zip_longest(ours, theirs)))
     else:
-        same = type(ours) is type(theirs) and ours == theirs
-        return None if same else Difference(path, ours, theirs)
+        return None if canonical(ours) == canonical(theirs) else Difference(path, ours, theirs)
     return next((found for where, one, two in pairs if (found := first_difference(one, two, where))), None)
 
 

@@ -155,7 +155,7 @@ def compared(session: Session, question: Question, statement: Statement) -> Comp
 
 
 def recompute(session: Session, record: Record, statement: Statement) -> bool:
-    """Compute a statement's figure again; Refused tells the first difference. Whether the state's digest was
+    """Compute a statement's figure again; Refused tells the first difference. Whether the digest of the state was
     compared too, which only a program with the same version of the projection can."""
     question = question_of(statement.figure, statement.question)
     if record.ledger != question.request.ledger:
@@ -164,6 +164,11 @@ def recompute(session: Session, record: Record, statement: Statement) -> bool:
         record.replay_to(statement.checkpoint, made.copying.add)
         _ended(made, statement.checkpoint)
         again = _stated(session, made, Signed(statement.checkpoint, statement.note), question)
+    return check_same(again, statement)
+
+
+def check_same(again: Statement, statement: Statement) -> bool:
+    """Return only if a statement says what was computed again; whether the digest of the state could be compared."""
     gone = again.redacted - statement.redacted
     since = f"; since it was made, {gone} more payloads were redacted, which can be why" if gone > 0 else ""
     for name in ("answer", "question"):

@@ -103,7 +103,8 @@ def stated_question(question: Question, answer: Any, position: int) -> dict[str,
     request = _copied(question.request)
     question.kind.resolve(request, answer)
     request.as_of.CopyFrom(records_pb2.AsOf(position=position))
-    return _without(_json(request), OF_THE_CALL)
+    told = _without(_json(request), OF_THE_CALL)
+    return {name: value for name, value in told.items() if value != {}}  # a filter without conditions
 
 
 def stated_answer(answer: Any) -> dict[str, Any]:

@@ -131,8 +131,10 @@ class EmbeddedPostgres:
             *([] if self._durable else ["--no-sync"]),
         ]
         offset, process = self._spawn(command, account)
-        process.wait(INITDB_SECONDS)
-        _release(process, STOP_SECONDS)
+        try:
+            process.wait(INITDB_SECONDS)
+        finally:  # whoever interrupts this may remove the folder next
+            _release(process, STOP_SECONDS)
         if process.returncode != 0:
             raise ServerFailedError("initdb failed", folder.path, folder.log_since(offset))
         folder.adopt_cluster()
