@@ -22,6 +22,7 @@ from ledger.audit.merkle import ProofError
 from ledger.audit.notes import VerifierKey
 from ledger.audit.replayed import Replayed
 from ledger.audit.statements import Compared, Statement, first_difference
+from ledger.cli import wording
 from ledger.cli.audit_folders import Keep, verify_folder
 from ledger.cli.audit_replay import begun, go_on, take_all
 from ledger.cli.failures import FaultyInput, Refused
@@ -154,34 +155,37 @@ def compared(session: Session, question: Question, statement: Statement) -> Comp
     return Compared.STATE
 
 
-def recompute(session: Session, record: Record, statement: Statement) -> bool:
-    """Compute a statement's figure again; Refused tells the first difference. Whether the digest of the state was
-    compared too, which only a program with the same version of the projection can."""
-    question = question_of(statement.figure, statement.question)
-    if record.ledger != question.request.ledger:
-        raise Refused(f"the statement asks the ledger {question.request.ledger!r}, and this is {record.ledger!r}")
+def recomputed(session: Session, record: Record, statements: Sequence[Statement]) -> list[Statement]:
+    """What a record gives today for statements of one checkpoint."""
+    questions = [question_of(each.figure, each.question) for each in statements]
     with _replica(record.ledger) as made:
-        record.replay_to(statement.checkpoint, made.copying.add)
-        _ended(made, statement.checkpoint)
-        again = _stated(session, made, Signed(statement.checkpoint, statement.note), question)
-    return check_same(again, statement)
+        record.replay_to(statements[0].checkpoint, made.copying.add)
+        _ended(made, statements[0].checkpoint)
+        signed = Signed(statements[0].checkpoint, statements[0].note)
+        return [_stated(session, made, signed, each) for each in questions]
 
 
-def check_same(again: Statement, statement: Statement) -> bool:
-    """Return only if a statement says what was computed again; whether the digest of the state could be compared."""
+def check_same(again: Statement, statement: Statement) -> str:
+    """Return only if the answer is the one that was stated, and the state too where both can be compared; else why
+    the state's digest says nothing."""
     gone = again.redacted - statement.redacted
-    since = f"; since it was made, {gone} more payloads were redacted, which can be why" if gone > 0 else ""
+    since = (
+        f"{wording.number(gone)} more {'payload was' if gone == 1 else 'payloads were'} redacted since it was made"
+    )
     for name in ("answer", "question"):
         difference = first_difference(getattr(again, name), getattr(statement, name))
         if difference is not None:
             told = difference.told("computed again it is", "the statement says")
-            raise Refused(f"the {name} is another one: {told}{since}")
+            perhaps = f"; {since}, which can be why" if gone > 0 else ""
+            raise Refused(f"the {name} is another one: {told}{perhaps}")
     if again.version != statement.version:
-        return False
+        return f"the read model is of version {statement.version}, that of this program of version {again.version}"
+    if gone > 0:
+        return since
     if again.state != statement.state:
-        what = f"the answer is the same, but the digest of the read model is {again.state}, not {statement.state}"
-        raise Refused(what + since)
-    return True
+        what = f"the answer is the same, but the digest of the read model is {again.state}"
+        raise Refused(f"{what}, the statement says {statement.state}")
+    return ""
 
 
 def _stated(session: Session, made: Replica, signed: Signed, question: Question) -> Statement:

