@@ -26,7 +26,7 @@ from ledger.cli import wording
 from ledger.cli.audit_folders import Keep, verify_folder
 from ledger.cli.audit_replay import begun, go_on, take_all
 from ledger.cli.failures import FaultyInput, Refused
-from ledger.cli.figure_kinds import Question, answered, question_of, stated_answer, stated_question
+from ledger.cli.figure_kinds import Question, answered, check_whole, question_of, stated_answer, stated_question
 from ledger.cli.session import Session
 from ledger.cli.trusting import opened, read_text
 from ledger.embedded import BinariesMissingError
@@ -199,6 +199,7 @@ def _stated(session: Session, made: Replica, signed: Signed, question: Question)
         return made.ask(question.kind.method, request)
 
     answer = answered(ask, question, as_of, LOCAL_SECONDS)
+    check_whole(question, answer)
     return Statement(
         checkpoint=signed.checkpoint,
         note=signed.note,

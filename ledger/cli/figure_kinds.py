@@ -86,16 +86,20 @@ KINDS = {
 
 
 def answered(ask: Ask, question: Question, as_of: records_pb2.AsOf, timeout: float) -> Any:
-    """The whole answer as of a moment; FaultyInput where there is more than its limit."""
+    """The answer as of a moment, with all pages up to one item more than the limit."""
     request = _copied(question.request)
     request.as_of.CopyFrom(as_of)
     if not question.kind.items:
         return ask(request, timeout=timeout)
-    answer = whole(ask, request, question.kind.items, question.limit, timeout)
-    if answer.next_page_token:
-        what = f"more than {question.limit} {question.kind.items} fit, and a statement is of all of them"
+    return whole(ask, request, question.kind.items, question.limit + 1, timeout)
+
+
+def check_whole(question: Question, answer: Any) -> None:
+    """FaultyInput where there is more than the limit."""
+    items = question.kind.items
+    if items and len(getattr(answer, items)) > question.limit:
+        what = f"more than {question.limit} {items} fit, and a statement is of all of them"
         raise FaultyInput(f"{what}; --limit takes more, and other options choose fewer")
-    return answer
 
 
 def stated_question(question: Question, answer: Any, position: int) -> dict[str, Any]:
@@ -133,9 +137,12 @@ def kind_of(figure: str) -> Kind:
 
 def _message(message: Message, told: Any, what: str) -> Any:
     try:
-        return ParseDict(told, message)
+        if isinstance(told, dict):
+            return ParseDict(told, message)
+        why: Exception | str = "it is no object of JSON"
     except ParseError as error:
-        raise Refused(f"this program cannot read the {what} of the statement: {error}") from error
+        why = error
+    raise Refused(f"this program cannot read the {what} of the statement: {why}")
 
 
 def _json(message: Message) -> dict[str, Any]:

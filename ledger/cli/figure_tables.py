@@ -1,5 +1,6 @@
 """A figure's statement on a terminal: the answer as its own command prints it, and what it rests on."""
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,7 +15,8 @@ from ledger.cli.tables import print_table, table
 def print_statement(session: Session, statement: Statement, how: str, signers: Sequence[VerifierKey] = ()) -> None:
     """Print it; `how` says what was done with it: computed, verified, computed again."""
     if session.as_json:
-        session.out.print_json(data={"statement": how} | _told(statement, signers))
+        told = json.dumps({"statement": how} | _told(statement, signers), indent=2, ensure_ascii=False)
+        session.out.file.write(told + "\n")
         return
     kind_of(statement.figure).show(session.out, answer_of(statement.figure, statement.answer))
     made = table(f"figure, {how}", "")

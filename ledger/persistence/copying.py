@@ -37,11 +37,14 @@ class Copying:
         return self._frontier.size + len(self._rows)
 
     def add(self, entry: bytes, salt: bytes, payload: bytes) -> None:
-        """The next event, by a leaf entry that `decode` takes; salt and payload are empty where it was redacted."""
-        _, _, _, stream, revision, event_id, kind, report_id, recorded_at, *_ = entry.decode().split("\n")
+        """The next event, by a leaf entry that `decode` takes; salt and payload are empty where it was redacted.
+        ProofError where it is not the next one."""
+        _, _, position, stream, revision, event_id, kind, report_id, recorded_at, *_ = entry.decode().split("\n")
+        place = self.size + 1
+        if int(position) != place:
+            raise ProofError(f"position {place} is missing: the event of position {position} follows")
         shown = (salt, payload) if salt else (None, None)
         leaf = leaf_hash(entry)
-        place = self.size + 1
         self._rows.append((place, stream, revision, event_id, kind, report_id, recorded_at, entry, leaf, *shown))
         self._bytes += len(entry) + len(payload)
         if len(self._rows) >= MAX_ROWS or self._bytes >= MAX_BYTES:

@@ -23,13 +23,14 @@ from incident.ledger.v1 import casualty_service_pb2 as casualties_pb2
 from incident.ledger.v1 import ceasefire_service_pb2 as ceasefires_pb2
 from incident.ledger.v1 import projection_service_pb2, records_pb2, values_pb2
 from incident.ledger.v1.casualty_service_pb2_grpc import CasualtyServiceStub
+from incident.ledger.v1.ceasefire_service_pb2_grpc import CeasefireServiceStub
 from ledger.audit.notes import SignerKey
 from ledger.audit.statements import Compared, Statement, open_statement, sign_statement
 from ledger.cli import run
 from ledger.cli.audit_recompute import FolderRecord, ServedRecord, check_same, compared, computed, recomputed
 from ledger.cli.audit_replay import named_keys
-from ledger.cli.failures import Refused
-from ledger.cli.figure_kinds import KINDS, Question
+from ledger.cli.failures import FaultyInput, Refused
+from ledger.cli.figure_kinds import KINDS, Question, check_whole
 from ledger.cli.session import Session
 from ledger.cli.trusting import parsed
 from ledger.embedded import BinariesMissingError
@@ -117,7 +118,7 @@ QUESTIONS = {
         ceasefires_pb2.GetCeasefireStatusRequest(ledger="main", agreement_id="sochi-memorandum", window_days=30),
     ),
     "a day": Question(CEASEFIRES, ceasefires_pb2.ListCeasefiresRequest(ledger="main", at="2020-01-20")),
-    "ceasefires": Question(CEASEFIRES, ceasefires_pb2.ListCeasefiresRequest(ledger="main"), limit=2),
+    "ceasefires": Question(CEASEFIRES, ceasefires_pb2.ListCeasefiresRequest(ledger="main"), limit=2),  # all of them
 }
 
 
@@ -177,6 +178,25 @@ def test_a_server_that_changes_one_number_is_found_out_by_its_path(
         assert compared(asking, question, statement) is Compared.ANSWER  # it does not tell of its state
         del lie.figures[-1]
         with pytest.raises(Refused, match=rf"figures\[{len(lie.figures)}\]: .*the server says nothing"):
+            compared(asking, question, statement)
+
+
+def test_one_agreement_too_many_is_no_page_of_a_longer_list(
+    stated: dict[str, tuple[Question, Statement]], served: ServiceProcess
+) -> None:
+    question, statement = stated["ceasefires"]
+    with served.channel() as channel:
+        request = ceasefires_pb2.ListCeasefiresRequest(as_of=records_pb2.AsOf(position=statement.checkpoint.size))
+        answer = CeasefireServiceStub(channel).ListCeasefires(request, timeout=SECONDS)
+    check_whole(question, answer)
+    answer.ceasefires.add(agreement_id="invented")
+    with pytest.raises(FaultyInput, match="more than 2 ceasefires fit"):
+        check_whole(question, answer)
+    with canned_server() as canned, closing(Session(address=canned.address)) as asking:
+        canned.answers["ListCeasefires"] = answer
+        with pytest.raises(
+            Refused, match=r"ceasefires\[2\]: computed again it is nothing, the server says .*invented"
+        ):
             compared(asking, question, statement)
 
 
@@ -332,6 +352,7 @@ def test_a_folder_that_ends_before_the_statement_is_told(
         (["verify", "FIGURE", "--key", "AUDITOR"], 1, "of its checkpoint: no trusted key"),
         (["verify", "FOREIGN", "--key", "AUDITOR LEDGER"], 1, "asks the ledger 'other', and its checkpoint is of"),
         (["verify", "NEWER", "--key", "AUDITOR LEDGER"], 1, "cannot read the question"),
+        (["verify", "ODD", "--key", "AUDITOR LEDGER"], 1, "it is no object of JSON"),
         (["verify", "UNKNOWN", "--key", "AUDITOR LEDGER"], 1, "knows no figure 'threats'"),
     ],
 )
@@ -352,6 +373,7 @@ def test_what_cannot_be_done_is_told_before_anything_is_computed(
         "FIGURE": sign_statement(statement, [AUDITOR]),
         "FOREIGN": sign_statement(replace(statement, question={"ledger": "other"}), [AUDITOR]),
         "NEWER": sign_statement(replace(statement, question={"ledger": "main", "mood": "x"}), [AUDITOR]),
+        "ODD": sign_statement(replace(statement, answer=[]), [AUDITOR]),
         "UNKNOWN": sign_statement(replace(statement, figure="threats"), [AUDITOR]),
     }
     keys = {"AUDITOR": str(AUDITOR.verifier()), "LEDGER": named_keys(session)[0]}

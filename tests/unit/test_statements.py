@@ -28,6 +28,8 @@ from ledger.audit.statements import (
     open_statement,
     sign_statement,
 )
+from tests.repository.checkout import read
+from tests.repository.documents import blocks, code, rows, section
 
 LEDGER = SignerKey("ledger.example/main", bytes(32))
 AUDITOR = SignerKey("auditor.example", bytes([1] * 32))
@@ -222,3 +224,12 @@ def test_a_difference_is_told_as_a_sentence() -> None:
     long = first_difference("y", "x" * 500)
     assert long is not None
     assert len(long.told("a", "b")) < 200
+
+
+def test_the_reference_names_every_line_in_its_order() -> None:
+    told = section(read("docs/reference/audit.md"), "A figure's statement")
+    (example,) = [each.text for each in blocks(told) if each.text.startswith(FORMAT)]
+    lines = example.partition("\n\n")[0].split("\n")
+    assert [line.partition(" ")[0] for line in lines[1:]] == list(NAMES)
+    assert [name for cells in rows(told) for name in code(cells[0])] == list(NAMES)
+    assert f"{MAX_TEXT_BYTES:,} bytes" in told
