@@ -192,7 +192,7 @@ def _stated(session: Session, made: Replica, signed: Signed, question: Question)
     projection = question.kind.projection
     with _bar(session, f"folded into {projection}", signed.checkpoint.size) as told:
         state = made.fold(projection, told)
-    position = _position(made, question.request.as_of, signed.checkpoint.size)
+    position = position_of(question.request.as_of, signed.checkpoint.size, made.copying.position_at)
     as_of = records_pb2.AsOf(position=position, generation=state.generation)
 
     def ask(request: Any, timeout: float) -> Any:
@@ -216,15 +216,15 @@ def _stated(session: Session, made: Replica, signed: Signed, question: Question)
     )
 
 
-def _position(made: Replica, as_of: records_pb2.AsOf, size: int) -> int:
-    """The position that a question is as of."""
+def position_of(as_of: records_pb2.AsOf, size: int, position_at: Callable[[datetime], int]) -> int:
+    """The position that a question is as of, in a record of so many events; FaultyInput where it has none such."""
     match as_of.WhichOneof("moment"):
         case "position" if as_of.position > size:
             raise FaultyInput(f"--as-of {as_of.position} is beyond the {size} events that the checkpoint covers")
         case "position":
             return as_of.position
         case "recorded_at":
-            return made.copying.position_at(as_of.recorded_at.ToDatetime(tzinfo=UTC))
+            return position_at(as_of.recorded_at.ToDatetime(tzinfo=UTC))
         case _:
             return size
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,23 @@ import pytest
 
 from incident.ledger.v1 import casualty_service_pb2 as casualties_pb2
 from incident.ledger.v1 import ceasefire_service_pb2 as ceasefires_pb2
-from incident.ledger.v1 import projection_service_pb2, records_pb2, values_pb2
+from incident.ledger.v1 import ledger_service_pb2, projection_service_pb2, records_pb2, values_pb2
 from incident.ledger.v1.casualty_service_pb2_grpc import CasualtyServiceStub
 from incident.ledger.v1.ceasefire_service_pb2_grpc import CeasefireServiceStub
+from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from ledger.audit.notes import SignerKey
 from ledger.audit.statements import Compared, Statement, open_statement, sign_statement
-from ledger.cli import run
-from ledger.cli.audit_recompute import FolderRecord, ServedRecord, check_same, compared, computed, recomputed
-from ledger.cli.audit_replay import named_keys
+from ledger.cli import audit_recompute, run
+from ledger.cli.audit_recompute import (
+    FolderRecord,
+    ServedRecord,
+    check_same,
+    compared,
+    computed,
+    position_of,
+    recomputed,
+)
+from ledger.cli.audit_replay import Begun, begun, named_keys
 from ledger.cli.failures import FaultyInput, Refused
 from ledger.cli.figure_kinds import KINDS, Question, check_whole
 from ledger.cli.session import Session
@@ -269,7 +278,7 @@ def test_every_command_of_the_page_works(served: ServiceProcess, session: Sessio
 
 
 def test_a_statement_holds_for_a_record_that_grew_but_not_where_it_was_redacted_since(
-    served: ServiceProcess,
+    served: ServiceProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a ledger of its own, because others count what they have."""
     with served.channel() as channel, closing(Session(address=served.address, ledger="grown")) as asking:
@@ -290,10 +299,31 @@ def test_a_statement_holds_for_a_record_that_grew_but_not_where_it_was_redacted_
         client.append(filed("three", claim(count=90, incident_id="fourth")), filed("four", redaction(kept)))
         after, before = recomputed(asking, record, stated)
         assert check_same(before, stated[1]) == "1 more payload was redacted since it was made"
+        signed, events = replayed_while_it_was_redacted(record, stated[0], monkeypatch)
+        assert signed.checkpoint.size == len(events) == stated[0].checkpoint.size + 4
         with pytest.raises(
             Refused, match=r"the answer is another one: figures\[0\].*; 1 more payload was .* be why"
         ):
             check_same(after, stated[0])
+
+
+def replayed_while_it_was_redacted(
+    record: ServedRecord, earlier: Statement, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Any, list[bytes]]:
+    """A replay that began with an earlier checkpoint, and found a payload gone by the time that it came to it."""
+
+    def begun_before(session: Session, trusted: Any, after: int = 0) -> Begun:
+        if after:
+            return begun(session, trusted, after)
+        request = ledger_service_pb2.ReplayHistoryRequest(
+            ledger="grown", to_position=earlier.checkpoint.size, view=records_pb2.EVENT_VIEW_RAW
+        )
+        batches = session.stub(LedgerServiceStub).ReplayHistory(request, timeout=SECONDS)
+        return Begun(earlier.checkpoint, earlier.note, (), batches)
+
+    monkeypatch.setattr(audit_recompute, "begun", begun_before)
+    events: list[bytes] = []
+    return record.replay(lambda entry, salt, payload: events.append(entry)), events
 
 
 def filed(report_id: str, *claims: dict[str, Any]) -> Any:
@@ -319,6 +349,20 @@ def test_a_statement_is_refused_for_whatever_it_says_otherwise(
     ):
         with pytest.raises(Refused, match=told):
             check_same(again, replace(again, **changed))
+
+
+def test_a_question_is_as_of_a_position_that_is_covered() -> None:
+    def at(moment: datetime) -> int:
+        assert moment == datetime(1999, 1, 1, tzinfo=UTC)
+        return 4
+
+    assert position_of(records_pb2.AsOf(), 9, at) == 9
+    assert position_of(records_pb2.AsOf(generation=3), 9, at) == 9
+    assert position_of(records_pb2.AsOf(position=0), 9, at) == 0
+    assert position_of(records_pb2.AsOf(position=9), 9, at) == 9
+    assert position_of(moment("1999-01-01"), 9, at) == 4
+    with pytest.raises(FaultyInput, match="--as-of 10 is beyond the 9 events"):
+        position_of(records_pb2.AsOf(position=10), 9, at)
 
 
 def test_a_folder_that_ends_before_the_statement_is_told(
