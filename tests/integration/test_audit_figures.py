@@ -3,6 +3,7 @@ that says anything else is found out, by the field in which it does."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -26,7 +27,7 @@ from incident.ledger.v1.casualty_service_pb2_grpc import CasualtyServiceStub
 from incident.ledger.v1.ceasefire_service_pb2_grpc import CeasefireServiceStub
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from ledger.audit.notes import SignerKey
-from ledger.audit.statements import Compared, Statement, open_statement, sign_statement
+from ledger.audit.statements import NAMES, Compared, Statement, open_statement, sign_statement
 from ledger.cli import audit_recompute, run
 from ledger.cli.audit_recompute import (
     FolderRecord,
@@ -428,6 +429,25 @@ def test_what_cannot_be_done_is_told_before_anything_is_computed(
     written = [" ".join(keys.get(part, part) for part in each.split(" ")) for each in written]
     assert run(["--address", session.address, "audit", *written]) == code
     assert told in capsys.readouterr().err
+
+
+def test_a_statement_is_told_to_machines_with_all_its_lines(
+    stated: dict[str, tuple[Question, Statement]],
+    session: Session,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    statement, file = stated["sochi"][1], tmp_path / "sochi.figure"
+    file.write_text(sign_statement(statement, [AUDITOR]))
+    keys = f"{named_keys(session)[0]} {AUDITOR.verifier()}"
+    assert run(["--address", NOWHERE, "--json", "audit", "verify", str(file), "--key", keys]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["statement"], told["signed_by"]) == ("verified", [str(AUDITOR.verifier())])
+    assert (told["size"], told["root"]) == (statement.checkpoint.size, statement.checkpoint.root.hex())
+    assert (told["question"], told["answer"]) == (statement.question, statement.answer)
+    assert told.keys() - {"statement", "signed_by", "made_at"} == {
+        name for name in NAMES if name not in ("made-at", "checkpoint")
+    }
 
 
 def test_without_a_postgresql_of_this_machine_it_is_told_what_to_install(
