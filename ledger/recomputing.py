@@ -97,7 +97,7 @@ def replica(ledger: str) -> Iterator[Replica]:
     logging.getLogger("projections").addHandler(logging.NullHandler())
     with (
         tempfile.TemporaryDirectory(prefix=FOLDER) as folder,
-        EmbeddedPostgres(Path(folder), durable=False, settings=SETTINGS) as server,
+        EmbeddedPostgres(Path(folder), durable=False, settings=SETTINGS, temporary=True) as server,
     ):
         urls = provision(server.url(), service_password=secrets.token_urlsafe(24))
         install.install(urls.owner_url)

@@ -40,7 +40,7 @@ from ledger.cli.audit_recompute import (
 )
 from ledger.cli.audit_replay import Begun, begun, named_keys
 from ledger.cli.failures import FaultyInput, Refused
-from ledger.cli.figure_kinds import KINDS, Question, check_whole
+from ledger.cli.figure_kinds import KINDS, Question, answered, check_whole
 from ledger.cli.session import Session
 from ledger.cli.trusting import parsed
 from ledger.embedded import BinariesMissingError
@@ -198,12 +198,19 @@ def test_one_agreement_too_many_is_no_page_of_a_longer_list(
     with served.channel() as channel:
         request = ceasefires_pb2.ListCeasefiresRequest(as_of=records_pb2.AsOf(position=statement.checkpoint.size))
         answer = CeasefireServiceStub(channel).ListCeasefires(request, timeout=SECONDS)
-    check_whole(question, answer)
     answer.ceasefires.add(agreement_id="invented")
-    with pytest.raises(FaultyInput, match="more than 2 ceasefires fit"):
-        check_whole(question, answer)
+
+    def page(request: Any) -> Any:
+        given = ceasefires_pb2.ListCeasefiresResponse(next_page_token="more")
+        given.MergeFrom(answer)
+        del given.ceasefires[request.page_size :]
+        return given
+
     with canned_server() as canned, closing(Session(address=canned.address)) as asking:
-        canned.answers["ListCeasefires"] = answer
+        canned.answers["ListCeasefires"] = page
+        ask = asking.stub(CeasefireServiceStub).ListCeasefires
+        with pytest.raises(FaultyInput, match="more than 2 ceasefires fit"):
+            check_whole(question, answered(ask, question, request.as_of, SECONDS))
         with pytest.raises(
             Refused, match=r"ceasefires\[2\]: computed again it is nothing, the server says .*invented"
         ):
@@ -461,20 +468,27 @@ def test_without_a_postgresql_of_this_machine_it_is_told_what_to_install(
     assert "install 'incident-ledger[embedded]'" in capsys.readouterr().err
 
 
-def test_interrupted_it_leaves_neither_files_nor_a_server(session: Session, tmp_path: Path) -> None:
-    """While its database is being made."""
+@pytest.mark.parametrize(
+    ("file", "by", "code"), [("server.log", signal.SIGINT, 130), ("cluster/postmaster.pid", signal.SIGKILL, -9)]
+)
+def test_interrupted_it_leaves_neither_files_nor_a_server(
+    session: Session, tmp_path: Path, file: str, by: signal.Signals, code: int
+) -> None:
+    """While its database is being made, by Ctrl-C; and while it runs, by a kill that leaves no time."""
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     command = [sys.executable, "-m", "ledger", "--address", session.address, "audit", "figure", "casualties"]
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     deadline = time.monotonic() + SECONDS
-    while not (made := list(tmp_path.glob("*/server.log"))) and time.monotonic() < deadline:
+    while not (made := list(tmp_path.glob(f"*/{file}"))) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert made
-    process.send_signal(signal.SIGINT)
+    process.send_signal(by)
     said, _ = process.communicate(timeout=SECONDS)
-    assert (process.returncode, said.strip()) == (130, "")
+    assert (process.returncode, said.strip()) == (code, "")
+    while list(tmp_path.iterdir()) and by is signal.SIGKILL and time.monotonic() < deadline:
+        time.sleep(0.02)  # the server's guardian still ends it
     assert list(tmp_path.iterdir()) == []
     assert not [each for each in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path).encode() in contents(each)]
 
