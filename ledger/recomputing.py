@@ -4,8 +4,10 @@ projections, and asked by the same services. It listens on no port, asks no serv
 import asyncio
 import logging
 import secrets
+import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +30,8 @@ from projections.engine.rebuilds import DONE
 from projections.service import READ_MODELS
 
 FOLDER = "incident-ledger-"
+TRIES, TRY_SECONDS = 100, 0.05
+"""How often a folder is removed in which what was interrupted may still write for a moment."""
 STATEMENT_SECONDS = 3_600
 CONNECTIONS = 2
 SETTINGS = {"max_wal_size": "4GB", "autovacuum": "off"}
@@ -96,11 +100,25 @@ def replica(ledger: str) -> Iterator[Replica]:
     # What fails is told by whoever asked for it.
     logging.getLogger("projections").addHandler(logging.NullHandler())
     with (
-        tempfile.TemporaryDirectory(prefix=FOLDER) as folder,
-        EmbeddedPostgres(Path(folder), durable=False, settings=SETTINGS, temporary=True) as server,
+        _folder() as folder,
+        EmbeddedPostgres(folder, durable=False, settings=SETTINGS, temporary=True) as server,
     ):
         urls = provision(server.url(), service_password=secrets.token_urlsafe(24))
         install.install(urls.owner_url)
         install.create_ledger(urls.service_url, ledger_name(ledger))
         with connect(urls.owner_url, "copy", STATEMENT_SECONDS) as connection:
             yield Replica(ledger, urls.service_url, Copying(connection, ledger))
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A new folder that is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER))
+    try:
+        yield folder
+    finally:
+        for _ in range(TRIES):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
+            time.sleep(TRY_SECONDS)

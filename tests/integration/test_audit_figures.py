@@ -61,6 +61,13 @@ SEEDS = [ROOT / "seeds" / name for name in ("01-actors.yaml", "02-founding-case.
 SOME = 60
 """Rows of the third file."""
 SECONDS = 60
+AS_IN_A_TERMINAL = """
+import signal
+from ledger.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
+"""The command; also where the tests run in the background of a shell, which has interrupts ignored."""
 CASUALTIES, CEASEFIRE, CEASEFIRES = KINDS["casualties"], KINDS["ceasefire"], KINDS["ceasefires"]
 
 
@@ -469,16 +476,22 @@ def test_without_a_postgresql_of_this_machine_it_is_told_what_to_install(
 
 
 @pytest.mark.parametrize(
-    ("file", "by", "code"), [("server.log", signal.SIGINT, 130), ("cluster/postmaster.pid", signal.SIGKILL, -9)]
+    ("file", "by", "code"),
+    [("cluster.new/base/1", signal.SIGINT, 130), ("cluster/postmaster.pid", signal.SIGKILL, -9)],
 )
 def test_interrupted_it_leaves_neither_files_nor_a_server(
     session: Session, tmp_path: Path, file: str, by: signal.Signals, code: int
 ) -> None:
     """While its database is being made, by Ctrl-C; and while it runs, by a kill that leaves no time."""
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    command = [sys.executable, "-m", "ledger", "--address", session.address, "audit", "figure", "casualties"]
+    command = ["--address", session.address, "audit", "figure", "casualties"]
     process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, "-c", AS_IN_A_TERMINAL, *command],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     deadline = time.monotonic() + SECONDS
     while not (made := list(tmp_path.glob(f"*/{file}"))) and time.monotonic() < deadline:
