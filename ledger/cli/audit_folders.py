@@ -1,7 +1,7 @@
 """A ledger in a folder: written while it is verified, and verified again without any server.
 What does not hold is never written as if it did: the manifest comes last."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ledger.audit import exported
@@ -12,11 +12,9 @@ from ledger.audit.notes import VerifierKey
 from ledger.audit.proofs import VERIFICATION_ERRORS
 from ledger.audit.replayed import Replayed
 from ledger.audit.tiles import TILE_WIDTH, TreeState
+from ledger.cli.audit_replay import Keep
 from ledger.cli.failures import FaultyInput, Refused
 from ledger.cli.trusting import opened, parsed, read_text
-
-Keep = Callable[[bytes, bytes, bytes], None]
-"""What is done with an event that fits: its entry, salt and payload."""
 
 
 class Folder:

@@ -23,8 +23,8 @@ from ledger.audit.notes import VerifierKey
 from ledger.audit.replayed import Replayed
 from ledger.audit.statements import Compared, Statement, first_difference
 from ledger.cli import wording
-from ledger.cli.audit_folders import Keep, verify_folder
-from ledger.cli.audit_replay import begun, go_on, take_all
+from ledger.cli.audit_folders import verify_folder
+from ledger.cli.audit_replay import Keep, begun, go_on, take_all
 from ledger.cli.failures import FaultyInput, Refused
 from ledger.cli.figure_kinds import Question, answered, check_whole, question_of, stated_answer, stated_question
 from ledger.cli.session import Session

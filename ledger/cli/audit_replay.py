@@ -1,6 +1,6 @@
 """`audit replay`: all that is recorded, verified event by event on this machine against a signed checkpoint."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,10 +16,12 @@ from ledger.audit.notes import VerifierKey
 from ledger.audit.proofs import VERIFICATION_ERRORS
 from ledger.audit.replayed import Replayed
 from ledger.cli import wording
-from ledger.cli.audit_folders import Keep
 from ledger.cli.failures import Refused
 from ledger.cli.session import Session, connected, example
 from ledger.cli.trusting import FILE, check_continues, key_option, opened, parsed, read_text, whose
+
+Keep = Callable[[bytes, bytes, bytes], None]
+"""What is done with an event that fits: its entry, salt and payload."""
 
 
 @click.command(
