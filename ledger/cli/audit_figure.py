@@ -16,7 +16,7 @@ from ledger.cli.casualties import figure_options, figures_request
 from ledger.cli.ceasefires import ceasefire_options, ceasefire_request, ceasefires_request
 from ledger.cli.failures import FaultyInput
 from ledger.cli.figure_kinds import KINDS, Question
-from ledger.cli.figure_tables import print_statement
+from ledger.cli.figure_tables import COMPUTED, print_statement
 from ledger.cli.session import Session, connected, example
 from ledger.cli.trusting import FILE, KEYS, key_option, parsed, signer, whose, write_text
 
@@ -118,7 +118,7 @@ def _state(
         except NoteError as error:
             raise FaultyInput(str(error)) from error
         write_text(output, note)
-    print_statement(session, statement, "computed")
+    print_statement(session, statement, COMPUTED)
     if not session.as_json:
         session.err.print(whose(keys, statement.checkpoint), style="dim", soft_wrap=True)
         if key is not None:

@@ -11,11 +11,15 @@ from ledger.cli.figure_kinds import answer_of, kind_of
 from ledger.cli.session import Session
 from ledger.cli.tables import print_table, table
 
+COMPUTED, VERIFIED, AGAIN = "computed", "verified", "computed again"
+"""What was done with a statement that is printed."""
+
 
 def print_statement(session: Session, statement: Statement, how: str, signers: Sequence[VerifierKey] = ()) -> None:
-    """Print it; `how` says what was done with it: computed, verified, computed again."""
+    """Print it, and what was done with it."""
     if session.as_json:
-        told = json.dumps({"statement": how} | _told(statement, signers), indent=2, ensure_ascii=False)
+        head = {"verified": "figure", "computed_again": how == AGAIN} if signers else {}
+        told = json.dumps(head | _told(statement, signers), indent=2, ensure_ascii=False)
         session.out.file.write(told + "\n")
         return
     kind_of(statement.figure).show(session.out, answer_of(statement.figure, statement.answer))

@@ -8,7 +8,7 @@ from ledger.audit.proofs import VERIFICATION_ERRORS
 from ledger.audit.statements import open_statement
 from ledger.cli.failures import Refused
 from ledger.cli.figure_kinds import question_of
-from ledger.cli.figure_tables import print_statement
+from ledger.cli.figure_tables import AGAIN, VERIFIED, print_statement
 from ledger.cli.session import Session
 from ledger.cli.trusting import refuse
 
@@ -29,7 +29,7 @@ def verify_statement(
             f"the statement asks the ledger {ledger!r}, and its checkpoint is of {statement.checkpoint.origin}"
         )
     if not again:
-        print_statement(session, statement, "verified", opened.signers)
+        print_statement(session, statement, VERIFIED, opened.signers)
         return
     # What folds takes a while to be imported, and verifying by signatures does without.
     from ledger.cli.audit_recompute import FolderRecord, ServedRecord, check_same, recomputed
@@ -40,7 +40,7 @@ def verify_statement(
         raise Refused(f"the statement asks the ledger {ledger!r}, and the folder holds {record.ledger!r}")
     (found,) = recomputed(session, record, [statement])
     why = check_same(found, statement)
-    print_statement(session, statement, "computed again", opened.signers)
+    print_statement(session, statement, AGAIN, opened.signers)
     if why:
         session.err.print(
             f"The answer is the same; the state cannot be compared: {why}.", style="dim", soft_wrap=True

@@ -456,10 +456,14 @@ def test_a_statement_is_told_to_machines_with_all_its_lines(
     keys = f"{named_keys(session)[0]} {AUDITOR.verifier()}"
     assert run(["--address", NOWHERE, "--json", "audit", "verify", str(file), "--key", keys]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["statement"], told["signed_by"]) == ("verified", [str(AUDITOR.verifier())])
+    assert (told["verified"], told["computed_again"], told["signed_by"]) == (
+        "figure",
+        False,
+        [str(AUDITOR.verifier())],
+    )
     assert (told["size"], told["root"]) == (statement.checkpoint.size, statement.checkpoint.root.hex())
     assert (told["question"], told["answer"]) == (statement.question, statement.answer)
-    assert told.keys() - {"statement", "signed_by", "made_at"} == {
+    assert told.keys() - {"verified", "computed_again", "signed_by", "made_at"} == {
         name for name in NAMES if name not in ("made-at", "checkpoint")
     }
 
