@@ -92,11 +92,12 @@ def _command(place: str) -> click.Command:
     return command
 
 
-def _sections(name: str, command: click.Command) -> Iterator[Iterator[str]]:
-    """The section of a command, and of a group those of its commands below it."""
-    yield _section(name, command, "##")
+def _sections(name: str, command: click.Command, level: str = "##") -> Iterator[Iterator[str]]:
+    """The section of a command, and of a group those of its commands below it, each a level lower."""
+    yield _section(name, command, level)
     if isinstance(command, click.Group):
-        yield from (_section(f"{name} {each}", command.commands[each], "###") for each in command.commands)
+        for each in command.commands:
+            yield from _sections(f"{name} {each}", command.commands[each], f"{level}#")
 
 
 def _section(name: str, command: click.Command, level: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ from ledger.audit.notes import NoteError, SignerKey
 from ledger.audit.proofs import Proof
 from ledger.cli import wording
 from ledger.cli.audit_export import export
+from ledger.cli.audit_figure import figure
 from ledger.cli.audit_replay import replay
 from ledger.cli.audit_verify import print_proven, proven_by, verify
 from ledger.cli.failures import Refused
@@ -165,5 +166,5 @@ def _continues(session: Session, earlier: Checkpoint, found: Checkpoint) -> None
     session.err.print(said, style="dim", soft_wrap=True)
 
 
-for each in (verify, replay, export):
+for each in (verify, replay, export, figure):
     audit.add_command(each)

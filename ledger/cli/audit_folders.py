@@ -16,6 +16,7 @@ from ledger.audit.notes import MAX_NOTE_BYTES, VerifierKey
 from ledger.audit.proofs import VERIFICATION_ERRORS, Proof, verify_proof
 from ledger.audit.replayed import REDACTION, Taken, redacted_event
 from ledger.audit.tiles import TILE_WIDTH
+from ledger.cli.audit_replay import Keep
 from ledger.cli.failures import Refused
 from ledger.cli.trusting import opened
 
@@ -36,13 +37,18 @@ Tell = Callable[[int, int], None]
 """What is told after each bundle: how many events are verified, and how many there are."""
 
 
-def verify_folder(path: Path, trusted: Sequence[VerifierKey], tell: Tell = lambda done, total: None) -> Verified:
+def verify_folder(
+    path: Path,
+    trusted: Sequence[VerifierKey],
+    tell: Tell = lambda done, total: None,
+    keep: Keep = lambda entry, salt, payload: None,
+) -> Verified:
     """Everything in the folder fits together, and gives the root that a trusted key has signed; Refused says what
-    does not, and at which position."""
+    does not, and at which position. `keep` gets each event, before that is known of all of them."""
     if not os.path.lexists(path / exported.MANIFEST):
         raise Refused(f"{path} has no {exported.MANIFEST}: it is no export, or one that did not end")
     try:
-        return _Verification(path, trusted).run(tell)
+        return _Verification(path, trusted, keep).run(tell)
     except OSError as error:
         raise Refused(f"{error.filename} cannot be read: {error.strerror}") from error
     except VERIFICATION_ERRORS as error:
@@ -52,9 +58,10 @@ def verify_folder(path: Path, trusted: Sequence[VerifierKey], tell: Tell = lambd
 class _Verification:
     """Of one folder."""
 
-    def __init__(self, path: Path, trusted: Sequence[VerifierKey]) -> None:
+    def __init__(self, path: Path, trusted: Sequence[VerifierKey], keep: Keep) -> None:
         self._path = path
         self._trusted = trusted
+        self._keep = keep
         self._note = self._text(exported.CHECKPOINT, MAX_NOTE_BYTES)
         self._checkpoint = opened(self._note, trusted)
         size = self._checkpoint.size
@@ -97,6 +104,7 @@ class _Verification:
                 raise ProofError(f"position {place}: its envelope is not the one in the tree")
             payload = _payload(lines, place)
             taken.take(entry, payload.salt, payload.payload)
+            self._keep(entry, payload.salt, payload.payload)
 
     def _entries(self, bundle: int) -> list[bytes]:
         name = exported.tile_path(exported.ENTRIES, bundle, self._covered.width(0, bundle))

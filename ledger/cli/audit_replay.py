@@ -48,7 +48,7 @@ def replay(session: Session, since: Path | None, keys: Sequence[str]) -> None:
     replayed = Replayed(found)
     take_all(session, replayed, found.size, first.batches)
     if replayed.unexplained:  # perhaps by what was recorded meanwhile
-        _go_on(session, replayed, begun(session, trusted, after=replayed.size))
+        go_on(session, replayed, begun(session, trusted, after=replayed.size))
     if session.as_json:
         told = {"origin": found.origin, "size": found.size, "root": found.root.hex(), "redacted": replayed.redacted}
         session.out.print_json(data=told)
@@ -110,8 +110,9 @@ def named_keys(session: Session) -> Sequence[str]:
     return list(answer.verifier_keys)
 
 
-def _go_on(session: Session, replayed: Replayed, later: Begun) -> None:
+def go_on(session: Session, replayed: Replayed, later: Begun, keep: Keep | None = None) -> None:
+    """Go on to a later checkpoint, which has to explain why payloads are gone."""
     replayed.go_on(later.checkpoint)
-    take_all(session, replayed, later.checkpoint.size, later.batches)
+    take_all(session, replayed, later.checkpoint.size, later.batches, keep)
     if replayed.unexplained:
         raise Refused(f"position {replayed.unexplained}: its payload is gone, and no redaction is recorded")

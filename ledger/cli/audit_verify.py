@@ -10,8 +10,10 @@ from rich.progress import Progress
 from ledger.audit.checkpoints import Checkpoint
 from ledger.audit.notes import VerifierKey
 from ledger.audit.proofs import VERIFICATION_ERRORS, Proof, Proven, verify_proof
+from ledger.audit.statements import FORMAT as FIGURE
 from ledger.cli.audit_folders import verify_folder
 from ledger.cli.failures import Refused
+from ledger.cli.figure_verify import verify_statement
 from ledger.cli.session import Session, connected, example
 from ledger.cli.tables import print_table, table
 from ledger.cli.trusting import KEYS, key_option, opened, parsed, read_text, refuse
@@ -21,18 +23,31 @@ from ledger.cli.trusting import KEYS, key_option, opened, parsed, read_text, ref
     epilog=example("incident-ledger audit verify 17.tlog-proof --key ledger.example.org/main+2b5cd4b3+AQ...")
 )
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--recompute", is_flag=True, help="Compute a figure's statement again, from the server's record.")
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="With --recompute: from an exported folder instead.",
+)
 @key_option
 @connected
-def verify(session: Session, file: Path, keys: Sequence[str]) -> None:
-    """Verify a proof file, a checkpoint or an exported folder, without any server.
+def verify(session: Session, file: Path, recompute: bool, folder: Path | None, keys: Sequence[str]) -> None:
+    """Verify a proof file, a checkpoint, an exported folder or a figure's statement, without any server.
 
-    Exit code 1 where something does not fit, with the first position of which that is known.
+    Exit code 1 where something does not fit, with the first position of which that is known. A statement needs the
+    key of whoever made it beside that of the ledger.
     """
     if not keys:
         raise click.UsageError(
             f"give the ledger's verifier key with --key or {KEYS}; the file cannot vouch for itself"
         )
     trusted = parsed(keys)
+    is_figure = not file.is_dir() and read_text(file).startswith(FIGURE)
+    if (recompute or folder is not None) and not (is_figure and recompute):
+        raise click.UsageError("--recompute is for a figure's statement, and --folder goes with it")
+    if is_figure:
+        verify_statement(session, read_text(file), trusted, recompute, folder)
+        return
     if file.is_dir():
         with Progress(console=session.err, disable=session.as_json or not session.err.is_terminal) as progress:
             bar = progress.add_task("verified", total=None)

@@ -27,6 +27,28 @@ def ceasefire_filter_options(function: Callable[..., None]) -> Callable[..., Non
     )
 
 
+def ceasefire_options(function: Callable[..., None]) -> Callable[..., None]:
+    """All that ceasefires are asked with."""
+    for options in (limit_option, as_of_options, window_option, at_option, ceasefire_filter_options):
+        function = options(function)
+    return click.argument("agreement_id", metavar="[ID]", required=False)(function)
+
+
+def ceasefire_request(
+    ledger: str, agreement_id: str, options: dict[str, Any]
+) -> messages.GetCeasefireStatusRequest:
+    """The question about one agreement; takes the options apart."""
+    if options.pop("parties") or options.pop("formal"):
+        raise click.UsageError("--party and --status choose among all agreements; leave them out with an ID")
+    options.pop("formal", None)
+    return messages.GetCeasefireStatusRequest(ledger=ledger, agreement_id=agreement_id, **options)
+
+
+def ceasefires_request(ledger: str, options: dict[str, Any]) -> messages.ListCeasefiresRequest:
+    """The question about all agreements."""
+    return messages.ListCeasefiresRequest(ledger=ledger, **options)
+
+
 @click.command(
     epilog=example(
         "incident-ledger ceasefires",
@@ -34,12 +56,7 @@ def ceasefire_filter_options(function: Callable[..., None]) -> Callable[..., Non
         "incident-ledger ceasefires --party government-of-turkey --status in_force",
     )
 )
-@click.argument("agreement_id", metavar="[ID]", required=False)
-@ceasefire_filter_options
-@at_option
-@window_option
-@as_of_options
-@limit_option
+@ceasefire_options
 @connected
 def ceasefires(session: Session, agreement_id: str | None, limit: int, **options: Any) -> None:
     """Show agreements on two axes: formal status and observance.
@@ -50,7 +67,7 @@ def ceasefires(session: Session, agreement_id: str | None, limit: int, **options
     if agreement_id is not None:
         _one(session, agreement_id, options)
         return
-    request = messages.ListCeasefiresRequest(ledger=session.ledger, **options)
+    request = ceasefires_request(session.ledger, options)
     ask = session.stub(CeasefireServiceStub).ListCeasefires
     answer = whole(ask, request, "ceasefires", limit, session.answer_within)
     if session.as_json:
@@ -60,10 +77,7 @@ def ceasefires(session: Session, agreement_id: str | None, limit: int, **options
 
 
 def _one(session: Session, agreement_id: str, options: dict[str, Any]) -> None:
-    if options.pop("parties") or options.pop("formal"):
-        raise click.UsageError("--party and --status choose among all agreements; leave them out with an ID")
-    options.pop("formal", None)
-    request = messages.GetCeasefireStatusRequest(ledger=session.ledger, agreement_id=agreement_id, **options)
+    request = ceasefire_request(session.ledger, agreement_id, options)
     answer = session.stub(CeasefireServiceStub).GetCeasefireStatus(request, timeout=session.answer_within)
     if session.as_json:
         print_json(session.out, answer)

@@ -112,7 +112,7 @@ def basis_line(basis: Any, *parts: str) -> str:
     else:
         said = ["As of an empty ledger"]
     if basis.projection:
-        said.append(f"{basis.projection} generation {basis.generation}")
+        said.append(f"{basis.projection} generation {basis.generation}" if basis.generation else basis.projection)
     return " · ".join((*said, *(part for part in parts if part)))
 
 

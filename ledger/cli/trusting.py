@@ -1,5 +1,7 @@
-"""Whose signatures an auditor takes: verifier keys from the command line, and what they have signed."""
+"""Whose signatures an auditor takes: verifier keys from the command line, and what they have signed; and the key
+that an auditor signs with."""
 
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -8,13 +10,13 @@ import click
 
 from ledger.audit.checkpoints import Checkpoint, open_checkpoint
 from ledger.audit.merkle import verify_consistency
-from ledger.audit.notes import NoteError, VerifierKey
+from ledger.audit.notes import NoteError, SignerKey, VerifierKey
 from ledger.audit.proofs import VERIFICATION_ERRORS
 from ledger.cli import wording
 from ledger.cli.failures import FaultyInput, Refused
 
 KEYS = "LEDGER_VERIFIER_KEYS"
-
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 """A file to read or to write."""
@@ -35,6 +37,17 @@ def parsed(keys: Iterable[str]) -> list[VerifierKey]:
         except NoteError as error:
             raise click.BadParameter(str(error), param_hint="--key") from error
     return found
+
+
+def signer(path: Path) -> SignerKey:
+    """The one key of a file that nobody else reads."""
+    text = read_text(path)
+    if path.stat().st_mode & OTHERS:
+        raise FaultyInput(f"others can read {path}; take that away with `chmod 600 {path}`")
+    try:
+        return SignerKey.parse(text)
+    except NoteError as error:
+        raise FaultyInput(f"{path} holds no key that signs: {error}") from error
 
 
 def opened(note: str, trusted: Sequence[VerifierKey], ledger: str = "") -> Checkpoint:

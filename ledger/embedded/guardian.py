@@ -37,12 +37,12 @@ CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
 
 
 class Order(TypedDict):
-    """What to run, as whom, and which folder to remove afterwards."""
+    """What to run, as whom, and which folders to remove afterwards."""
 
     command: list[str]
     user: tuple[int, int] | None
     sees_all: bool
-    remove: str | None
+    remove: list[str]
 
 
 def main() -> int:
@@ -61,8 +61,10 @@ def main() -> int:
     os.write(1, b"%d\n" % child)
     os.close(1)
     status = watch(child, woken)
-    if order["remove"]:
-        shutil.rmtree(order["remove"], ignore_errors=True)
+    # An owner that is still there may want to read why the program has ended, and removes them itself.
+    if select.select([0], [], [], 0)[0]:
+        for folder in order["remove"]:
+            shutil.rmtree(folder, ignore_errors=True)
     return os.waitstatus_to_exitcode(status)
 
 

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
@@ -50,11 +50,14 @@ class EmbeddedPostgres:
         settings: Mapping[str, str] = MappingProxyType({}),
         *,
         bin_dir: Path | None = None,
+        temporary: bool = False,
     ) -> None:
+        """A temporary one takes its folder along when it ends, also where its owner was killed."""
         self._folder = DataFolder(data_dir)
         self._durable = durable
         self._settings = {**SETTINGS, **({} if durable else THROW_AWAY), **settings}
         self._bin_dir = bin_dir
+        self._temporary = temporary
         self._lock: int | None = None
         self._guardian: subprocess.Popen[bytes] | None = None
         self._socket_folder: Path | None = None
@@ -131,8 +134,10 @@ class EmbeddedPostgres:
             *([] if self._durable else ["--no-sync"]),
         ]
         offset, process = self._spawn(command, account)
-        process.wait(INITDB_SECONDS)
-        _release(process, STOP_SECONDS)
+        try:
+            process.wait(INITDB_SECONDS)
+        finally:  # whoever interrupts this may remove the folder next
+            _release(process, STOP_SECONDS)
         if process.returncode != 0:
             raise ServerFailedError("initdb failed", folder.path, folder.log_since(offset))
         folder.adopt_cluster()
@@ -147,7 +152,8 @@ class EmbeddedPostgres:
         }
         settings = [f"--{name}={value}" for name, value in {**self._settings, **fixed}.items()]
         command = [str(binaries / "postgres"), "-D", str(self._folder.cluster), *settings]
-        offset, self._guardian = self._spawn(command, account)
+        remove = [self._socket_folder, *([self._folder.path] if self._temporary else [])]
+        offset, self._guardian = self._spawn(command, account, remove)
         assert self._guardian.stdout is not None
         self._pid = int(self._guardian.stdout.readline() or 0)
         deadline = time.monotonic() + START_SECONDS
@@ -164,14 +170,17 @@ class EmbeddedPostgres:
             return False
         return len(lines) > READY_LINE and lines[0] == str(self._pid) and lines[READY_LINE].strip() in READY
 
-    def _spawn(self, command: list[str], account: Account | None) -> tuple[int, subprocess.Popen[bytes]]:
-        """Run a program under a guardian; answer where its log begins, and the guardian."""
+    def _spawn(
+        self, command: list[str], account: Account | None, remove: Sequence[Path] = ()
+    ) -> tuple[int, subprocess.Popen[bytes]]:
+        """Run a program under a guardian, who removes folders afterwards; answer where its log begins, and the
+        guardian."""
         assert self._lock is not None
         order = guardian.Order(
             command=command,
             user=(account.uid, account.gid) if account else None,
             sees_all=account is not None and account.sees_all,
-            remove=str(self._socket_folder) if self._socket_folder else None,
+            remove=list(map(str, remove)),
         )
         log = self._folder.open_log(account)
         try:

@@ -258,6 +258,32 @@ class TestTheOwnersEnd:
             assert not is_running(owner.server)
             assert not (folder / "cluster" / "postmaster.pid").exists()
 
+    def test_a_cluster_that_is_no_longer_wanted_while_it_is_made_is_made_by_nobody(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whoever was interrupted may remove the folder the next moment."""
+        waited, guardians = subprocess.Popen.wait, []
+
+        def interrupted(process: subprocess.Popen[bytes], timeout: float | None = None) -> int:
+            guardians.append(process)
+            monkeypatch.setattr(subprocess.Popen, "wait", waited)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(subprocess.Popen, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            EmbeddedPostgres(folder, durable=False).start()
+        assert [each.poll() is not None for each in guardians] == [True]
+
+    def test_a_temporary_one_takes_its_folder_along_and_keeps_it_for_whoever_asks_why_it_failed(
+        self, folder: Path
+    ) -> None:
+        with EmbeddedPostgres(folder, durable=False, temporary=True) as server:
+            write(server.url(), "committed")
+        assert not folder.exists()
+        faulty = EmbeddedPostgres(folder, durable=False, temporary=True, settings={"no_such_setting": "1"})
+        with pytest.raises(ServerFailedError, match="no_such_setting"):
+            faulty.start()
+
     def test_a_clean_stop_can_be_repeated_and_undone(self, folder: Path) -> None:
         server = EmbeddedPostgres(folder, durable=False)
         server.stop()

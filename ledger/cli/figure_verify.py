@@ -1,0 +1,47 @@
+"""A figure's statement, verified by its signatures alone, or by computing the figure again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ledger.audit.notes import VerifierKey
+from ledger.audit.proofs import VERIFICATION_ERRORS
+from ledger.audit.statements import open_statement
+from ledger.cli.failures import Refused
+from ledger.cli.figure_kinds import question_of
+from ledger.cli.figure_tables import AGAIN, VERIFIED, print_statement
+from ledger.cli.session import Session
+from ledger.cli.trusting import refuse
+
+
+def verify_statement(
+    session: Session, text: str, trusted: Sequence[VerifierKey], again: bool, folder: Path | None
+) -> None:
+    """Print what a statement says, who signed it, and for which ledger; `again` computes it from a server's record,
+    or from a folder. Refused says what does not hold."""
+    try:
+        opened = open_statement(text, trusted)
+    except VERIFICATION_ERRORS as error:
+        refuse("the statement", error)
+    statement = opened.statement
+    ledger = question_of(statement.figure, statement.question).request.ledger
+    if not statement.checkpoint.origin.endswith(f"/{ledger}"):
+        raise Refused(
+            f"the statement asks the ledger {ledger!r}, and its checkpoint is of {statement.checkpoint.origin}"
+        )
+    if not again:
+        print_statement(session, statement, VERIFIED, opened.signers)
+        return
+    # What folds takes a while to be imported, and verifying by signatures does without.
+    from ledger.cli.audit_recompute import FolderRecord, ServedRecord, check_same, recomputed
+
+    session.ledger = ledger
+    record = FolderRecord(session, trusted, folder) if folder is not None else ServedRecord(session, trusted)
+    if record.ledger != ledger:
+        raise Refused(f"the statement asks the ledger {ledger!r}, and the folder holds {record.ledger!r}")
+    (found,) = recomputed(session, record, [statement])
+    why = check_same(found, statement)
+    print_statement(session, statement, AGAIN, opened.signers)
+    if why:
+        session.err.print(
+            f"The answer is the same; the state cannot be compared: {why}.", style="dim", soft_wrap=True
+        )
