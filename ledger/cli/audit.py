@@ -12,6 +12,7 @@ from incident.ledger.v1 import ledger_service_pb2, records_pb2
 from incident.ledger.v1.audit_service_pb2_grpc import AuditServiceStub
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from ledger.audit.checkpoints import Checkpoint
+from ledger.audit.cosignatures import CosigningKey
 from ledger.audit.notes import NoteError, SignerKey
 from ledger.audit.proofs import Proof
 from ledger.cli import wording
@@ -105,13 +106,14 @@ def prove(session: Session, position: int, output: Path | None, without_payload:
 
 @audit.command("new-key", epilog=example("incident-ledger audit new-key ledger.example.org"))
 @click.argument("name")
-def new_key(name: str) -> None:
+@click.option("--witness", is_flag=True, help="For `incident-ledger witness` instead; its file is `witness.key`.")
+def new_key(name: str, witness: bool) -> None:
     """Make a key that signs checkpoints, for an installation of this name, and print it. It is a secret.
 
     To rotate keys, put it in front of the old one in the service's `checkpoint.key`, with the same name.
     """
     try:
-        click.echo(SignerKey.generate(name).secret())
+        click.echo((CosigningKey if witness else SignerKey).generate(name).secret())
     except NoteError as error:
         raise click.BadParameter(str(error), param_hint="NAME") from error
 

@@ -2,6 +2,8 @@
 Nothing is cosigned before it is on disk, and nothing where what is on disk cannot be read."""
 
 import logging
+import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -24,11 +26,13 @@ from ledger.audit.witnessing import (
     check_continues,
     signed_checkpoint,
 )
+from ledger.errors import NotPossibleError
 from ledger.persistence.durable import LockedError, make_folder, take_lock, write_whole
 
 log = logging.getLogger(__name__)
 
-STATE, FORKS = "cosigned", "forks"
+STATE, FORKS, KEY_FILE = "cosigned", "forks", "witness.key"
+NAME_BYTES = 6
 BROKEN, BUSY = 500, 503
 PLAIN = "text/plain"
 MAX_CASES = 1_000
@@ -119,6 +123,27 @@ class Witness:
         for what, text in (("cosigned", seen.note), ("sent", sent), ("why", f"{why}\n")):
             write_whole(cases / name / what, text)
         log.error("evidence is kept in %s", cases / name)
+
+
+def witness_key(folder: Path, name: str | None) -> CosigningKey:
+    """The key in a witness's folder, made under a name where there is none yet; NotPossibleError."""
+    path = folder / KEY_FILE
+    try:
+        make_folder(folder)
+        if not path.exists():
+            made = CosigningKey.generate(name or f"incident-ledger-witness-{secrets.token_hex(NAME_BYTES)}")
+            write_whole(path, f"{made.secret()}\n", only_new=True)
+            log.info("made a key, %s; publish its verifier key, and keep the file", path)
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise NotPossibleError(why=f"others can read {path}; take that away with `chmod 600`")
+        key = CosigningKey.parse(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise NotPossibleError(why=f"{folder} cannot hold what a witness keeps ({error}); name another") from error
+    except (NoteError, UnicodeDecodeError) as error:
+        raise NotPossibleError(why=f"{path} holds no key of a witness: {error}") from error
+    if name and name != key.name:
+        raise NotPossibleError(why=f"the key in {path} is of {key.name}, not of {name}; leave the name out")
+    return key
 
 
 def _seen(file: Path, origin: str) -> Seen:
