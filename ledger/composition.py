@@ -24,13 +24,16 @@ from ledger.api.ledgers import Ledgers
 from ledger.api.memory import collect_seldom, keep_freed
 from ledger.api.requests import DEFAULT_LEDGER
 from ledger.api.server import Server
+from ledger.api.witnesses import Witnesses
+from ledger.audit import policies
+from ledger.audit.policies import PolicyError
 from ledger.embedded import EmbeddedPostgres
 from ledger.errors import LedgerError
 from ledger.persistence import install
 from ledger.persistence.connecting import connect
 from ledger.persistence.provision import provision
 from ledger.persistence.signing import Signing
-from ledger.settings import Role, Settings
+from ledger.settings import Role, Settings, SettingsError
 from projections.engine.databases import Databases
 from projections.service import ReadingService
 
@@ -67,6 +70,23 @@ def signing_of(settings: Settings) -> Signing:
     return signing
 
 
+def witnesses_of(settings: Settings) -> Witnesses | None:
+    """Who is asked to cosign checkpoints; none where no policy says so. SettingsError."""
+    file = settings.witness_policy
+    if file is None:
+        return None
+    try:
+        policy = policies.parse(file.read_bytes().decode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise SettingsError(f"LEDGER_WITNESS_POLICY: {file} cannot be read: {error.strerror}") from error
+    except PolicyError as error:
+        raise SettingsError(f"LEDGER_WITNESS_POLICY: {file}: {error}") from error
+    if unreachable := [each.name for each in policy.witnesses if not each.url]:
+        what = f"{', '.join(unreachable)} has no URL; add it behind the key, so that it can be asked"
+        raise SettingsError(f"LEDGER_WITNESS_POLICY: {file}: {what}")
+    return Witnesses(policy, settings.data_dir, must_meet=settings.witness_fail == "closed")
+
+
 @dataclass
 class Service:
     """One running process's parts."""
@@ -75,14 +95,15 @@ class Service:
     settings: Settings
     server: Server
     ledgers: Ledgers
+    checkpoints: Checkpoints | None
     reading: ReadingService | None
 
     @classmethod
     def composed(cls, url: str, settings: Settings) -> "Service":
         """Puts the parts together; nothing runs yet."""
-        server, ledgers = Server(settings), Ledgers(url, settings)
+        server, ledgers, checkpoints = Server(settings), Ledgers(url, settings), None
         if settings.role is not Role.READ:
-            checkpoints = Checkpoints(ledgers, signing_of(settings))
+            checkpoints = Checkpoints(ledgers, signing_of(settings), witnesses_of(settings))
             recording = LedgerServicer(ledgers, checkpoints)
             ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(recording, server.registry)
             server.offers(ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"])
@@ -95,7 +116,7 @@ class Service:
             reading = ReadingService(databases, settings.park or ())
             for service in reading.register(server.registry):
                 server.offers(service)
-        return cls(url, settings, server, ledgers, reading)
+        return cls(url, settings, server, ledgers, checkpoints, reading)
 
     async def run(self, ready: Ready, stopping: asyncio.Event) -> None:
         """Serves until told to stop. The database may be away at first: calls are UNAVAILABLE until it is there."""
@@ -112,6 +133,8 @@ class Service:
             await self.server.stop()
             if self.reading is not None:
                 await self.reading.stop()
+            if self.checkpoints is not None:
+                await self.checkpoints.close()
             await self.ledgers.close()
             log.info("stopped")
 

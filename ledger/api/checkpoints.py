@@ -2,8 +2,10 @@
 and covers all that was recorded when it began."""
 
 import asyncio
+from functools import partial
 
 from ledger.api.ledgers import Ledgers, OpenLedger
+from ledger.api.witnesses import Witnesses
 from ledger.errors import NotContinuedError
 from ledger.persistence.signing import Issued, Signing
 
@@ -11,14 +13,20 @@ from ledger.persistence.signing import Issued, Signing
 class Checkpoints:
     """What this process signs."""
 
-    def __init__(self, ledgers: Ledgers, signing: Signing) -> None:
+    def __init__(self, ledgers: Ledgers, signing: Signing, witnesses: Witnesses | None = None) -> None:
         self._ledgers = ledgers
         self._signing = signing
+        self._witnesses = witnesses
         self._signed: dict[OpenLedger, asyncio.Task[Issued]] = {}
 
     async def check(self) -> None:
         """Refuse to promise a checkpoint where there is no key; NotPossibleError."""
         await self._ledgers.run(self._signing.keys)
+
+    async def close(self) -> None:
+        """Let go of the witnesses."""
+        if self._witnesses is not None:
+            await self._witnesses.close()
 
     async def newest(self, ledger: OpenLedger) -> tuple[Issued, list[str]]:
         """One that covers all that is recorded, and the keys that have signed it."""
@@ -42,11 +50,20 @@ class Checkpoints:
     def _being_signed(self, ledger: OpenLedger) -> asyncio.Task[Issued]:
         task = self._signed.get(ledger)
         if task is None or task.done():
-            # Not in the threads that read: it may wait for another process.
-            task = asyncio.create_task(asyncio.to_thread(self._issue, ledger))
+            task = asyncio.create_task(self._issued(ledger))
             task.add_done_callback(lambda done: done.cancelled() or done.exception())  # told to those who wait
             self._signed[ledger] = task
         return task
+
+    async def _issued(self, ledger: OpenLedger) -> Issued:
+        if self._witnesses is None:
+            return await self._signed_alone(ledger)
+        prove = partial(self._ledgers.run, ledger.consistency)
+        return await self._witnesses.cosigned(ledger.log.ledger, partial(self._signed_alone, ledger), prove)
+
+    async def _signed_alone(self, ledger: OpenLedger) -> Issued:
+        # Not in the threads that read: it may wait for another process.
+        return await asyncio.to_thread(self._issue, ledger)
 
     def _issue(self, ledger: OpenLedger) -> Issued:
         return self._signing.issue(ledger.log.ledger, ledger.consistency)
