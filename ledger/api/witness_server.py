@@ -70,6 +70,8 @@ class WitnessServer:
         self._threads.shutdown(wait=True)
 
     async def _add_checkpoint(self, request: web.Request) -> web.Response:
+        if (request.content_length or 0) > MAX_REQUEST_BYTES:
+            raise web.HTTPRequestEntityTooLarge(MAX_REQUEST_BYTES, request.content_length or 0)
         connection = request.protocol
         self._busy.add(connection)
         try:
