@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from ledger.audit.witnessing import ADD_CHECKPOINT, MAX_REQUEST_BYTES
-from ledger.errors import UnavailableError
+from ledger.errors import NotPossibleError
 from ledger.persistence.witnessed import Witness
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class WitnessServer:
         self._busy: set[asyncio.BaseProtocol] = set()
 
     async def start(self, listen: str) -> str:
-        """Begins to listen on HOST:PORT; gives the address with its real port. UnavailableError."""
+        """Begins to listen on HOST:PORT; gives the address with its real port. NotPossibleError."""
         host, _, port = listen.rpartition(":")
         await self._runner.setup()
         try:
@@ -56,7 +56,8 @@ class WitnessServer:
             self._listening = await loop.create_server(self._protocol, host.strip("[]"), int(port))
         except OSError as error:
             await self._runner.cleanup()
-            raise UnavailableError(why=f"cannot listen on {listen} ({error}); choose another address") from error
+            why = f"cannot listen on {listen} ({error.strerror}); choose another address"
+            raise NotPossibleError(why=why) from error
         self._sweeping = asyncio.create_task(self._sweep())
         return f"{host}:{self._listening.sockets[0].getsockname()[1]}"
 

@@ -11,7 +11,7 @@ from ledger.cli.audit_folders import Folder
 from ledger.cli.audit_replay import begun, named_keys, take_all
 from ledger.cli.failures import FaultyInput, Refused
 from ledger.cli.session import Session, connected, example
-from ledger.cli.trusting import key_option, parsed, whose
+from ledger.cli.trusting import key_option, parsed, tell_witnesses, whose
 
 
 @click.command(epilog=example("incident-ledger audit export november --key ledger.example.org/main+2b5cd4b3+A…"))
@@ -24,7 +24,8 @@ def export(session: Session, folder: Path, keys: Sequence[str]) -> None:
     Entries and tiles are cut and named as C2SP tlog-tiles says; payloads are JSON lines, and a manifest comes last.
     """
     named = list(keys or named_keys(session))
-    first = begun(session, parsed(named))
+    trusted = parsed(keys or named)
+    first = begun(session, trusted)
     written, replayed = Folder(folder), Replayed(first.checkpoint)
     try:
         written.begin(first.note, named)
@@ -40,3 +41,4 @@ def export(session: Session, folder: Path, keys: Sequence[str]) -> None:
         return
     session.out.print(f"{folder} holds {wording.number(replayed.size)} events, each verified.")
     session.out.print(whose(keys, first.checkpoint), style="dim", soft_wrap=True)
+    tell_witnesses(session, first.note, trusted)

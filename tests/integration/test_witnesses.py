@@ -223,6 +223,10 @@ async def signing_as_another_witness(request: web.Request) -> web.StreamResponse
     return web.Response(text=await cosigning(request, KEYS["two"]) + "\n")
 
 
+async def signing_under_another_name(request: web.Request) -> web.StreamResponse:
+    return web.Response(text=await cosigning(request, CosigningKey("another", KEYS["one"].seed)) + "\n")
+
+
 async def signing_as_the_log(request: web.Request) -> web.StreamResponse:
     sent = Request.parse(await request.read())
     return web.Response(text=LOG.signature(sent.note.rpartition("\n\n")[0] + "\n") + "\n")
@@ -258,6 +262,7 @@ async def changing_its_mind(request: web.Request) -> web.StreamResponse:
         (signing_another_text, "without a cosignature of its own key"),
         (signing_with_another_key, "without a cosignature of its own key"),
         (signing_as_another_witness, "without a cosignature of its own key"),
+        (signing_under_another_name, "without a cosignature of its own key"),
         (signing_as_the_log, "without a cosignature of its own key"),
         (signing_in_the_future, "one of the future"),
         (conflicting_without_a_size, "not with another size"),
@@ -453,6 +458,7 @@ async def test_a_witness_bounds_what_it_takes(panel: Panel, monkeypatch: Any) ->
     idle[1][1].write(half)
     full, writer = await asyncio.open_connection(host, int(port))
     assert await full.read() == b""
+    assert not idle[0][0].at_eof()
     writer.close()
     async with asyncio.timeout(5):
         assert await idle[0][0].read() == b""
