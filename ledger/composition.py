@@ -8,6 +8,7 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -24,7 +25,6 @@ from ledger.api.ledgers import Ledgers
 from ledger.api.memory import collect_seldom, keep_freed
 from ledger.api.requests import DEFAULT_LEDGER
 from ledger.api.server import Server
-from ledger.api.witnesses import Witnesses
 from ledger.audit import policies
 from ledger.audit.policies import PolicyError
 from ledger.embedded import EmbeddedPostgres
@@ -36,6 +36,9 @@ from ledger.persistence.signing import Signing
 from ledger.settings import Role, Settings, SettingsError
 from projections.engine.databases import Databases
 from projections.service import ReadingService
+
+if TYPE_CHECKING:
+    from ledger.api.witnesses import Witnesses
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +73,7 @@ def signing_of(settings: Settings) -> Signing:
     return signing
 
 
-def witnesses_of(settings: Settings) -> Witnesses | None:
+def witnesses_of(settings: Settings) -> "Witnesses | None":
     """Who is asked to cosign checkpoints; none where no policy says so. SettingsError."""
     file = settings.witness_policy
     if file is None:
@@ -84,6 +87,9 @@ def witnesses_of(settings: Settings) -> Witnesses | None:
     if unreachable := [each.name for each in policy.witnesses if not each.url]:
         what = f"{', '.join(unreachable)} has no URL; add it behind the key, so that it can be asked"
         raise SettingsError(f"LEDGER_WITNESS_POLICY: {file}: {what}")
+    # Now, and not with the others: it brings an HTTP library, which takes a tenth of a second and some memory.
+    from ledger.api.witnesses import Witnesses
+
     return Witnesses(policy, settings.data_dir, must_meet=settings.witness_fail == "closed")
 
 

@@ -3,17 +3,20 @@ and covers all that was recorded when it began."""
 
 import asyncio
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ledger.api.ledgers import Ledgers, OpenLedger
-from ledger.api.witnesses import Witnesses
 from ledger.errors import NotContinuedError
 from ledger.persistence.signing import Issued, Signing
+
+if TYPE_CHECKING:
+    from ledger.api.witnesses import Witnesses
 
 
 class Checkpoints:
     """What this process signs."""
 
-    def __init__(self, ledgers: Ledgers, signing: Signing, witnesses: Witnesses | None = None) -> None:
+    def __init__(self, ledgers: Ledgers, signing: Signing, witnesses: "Witnesses | None" = None) -> None:
         self._ledgers = ledgers
         self._signing = signing
         self._witnesses = witnesses

@@ -38,6 +38,8 @@ PLAIN = "text/plain"
 MAX_CASES = 1_000
 """Of evidence that is kept; beyond them it is logged only."""
 CASE_DIGITS = 16
+MAX_SHOWN = 200
+"""Characters of a reason."""
 
 
 class Answer(NamedTuple):
@@ -62,8 +64,8 @@ class Witness:
             request = Request.parse(body)
             checkpoint = signed_checkpoint(request, self._logs)
         except RefusedError as refused:
-            log.info("refused (%d): %s", refused.status, refused)
-            return Answer(refused.status, f"{refused}\n")
+            log.info("refused (%d): %s", refused.status, _shown(refused))
+            return Answer(refused.status, f"{_shown(refused)}\n")
         called = f"{checkpoint.origin} at {checkpoint.size}"
         try:
             line = self._cosigned(request, checkpoint, now)
@@ -123,6 +125,12 @@ class Witness:
         for what, text in (("cosigned", seen.note), ("sent", sent), ("why", f"{why}\n")):
             write_whole(cases / name / what, text)
         log.error("evidence is kept in %s", cases / name)
+
+
+def _shown(refused: RefusedError) -> str:
+    """A reason, in which is what somebody sent, as one line of a log."""
+    text = str(refused)[:MAX_SHOWN]
+    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def witness_key(folder: Path, name: str | None) -> CosigningKey:

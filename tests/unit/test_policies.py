@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 
 import pytest
@@ -133,3 +134,16 @@ def test_thirty_two_of_each_are_taken_and_their_number_is_bounded() -> None:
     assert len(parse(policy(MAX_OF_EACH)).logs) == MAX_OF_EACH
     with pytest.raises(PolicyError, match="more than"):
         parse(policy(MAX_OF_EACH + 1))
+
+
+@given(
+    words=st.lists(
+        st.sampled_from(["log", "witness", "group", "quorum", "any", "2", "A", "B", "\n", "#", str(LOG)])
+    )
+)
+def test_whatever_is_written_is_a_policy_or_told(words: list[str]) -> None:
+    text = " ".join([*words, str(KEYS["A"])])
+    with contextlib.suppress(PolicyError):
+        parse(text).shortfall(set())
+    with contextlib.suppress(PolicyError):
+        parse(text + "\nquorum none")

@@ -4,15 +4,19 @@ processes that share its files cosign one history."""
 from __future__ import annotations
 
 import fcntl
+import logging
 import multiprocessing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ledger.audit.checkpoints import Checkpoint, open_checkpoint, sign_checkpoint
 from ledger.audit.cosignatures import CosigningKey, cosignatures, cosigned
 from ledger.audit.merkle import EMPTY_ROOT
-from ledger.audit.notes import SignerKey, VerifierKey
+from ledger.audit.notes import SignerKey, VerifierKey, sign
 from ledger.audit.witnessing import MAX_HASHES, MAX_REQUEST_BYTES, Request, known_logs
 from ledger.persistence import durable, witnessed
 from ledger.persistence.witnessed import Answer, Witness
@@ -144,6 +148,22 @@ def test_what_is_refused_has_the_status_of_its_reason(witness: Witness) -> None:
 def test_what_is_no_request_is_400(witness: Witness, tmp_path: Path, body: bytes) -> None:
     assert witness.add_checkpoint(body, NOW).status == 400
     assert list(tmp_path.iterdir()) == []
+
+
+@given(body=st.binary(max_size=400))
+def test_whatever_comes_is_answered(body: bytes) -> None:
+    for sent in (body, b"old 0\n\n" + body, request(0, 3).text().encode()[:-20] + body):
+        with TemporaryDirectory() as folder:
+            assert Witness(Path(folder), KEY, LOGS).add_checkpoint(sent, NOW).status in (200, 400, 403)
+
+
+def test_a_reason_is_one_short_line_whatever_was_sent(witness: Witness, caplog: pytest.LogCaptureFixture) -> None:
+    origin = "x\x85\u2028\x9b2J" * 2_000
+    note = sign(Checkpoint(origin, 0, EMPTY_ROOT).text(), [OTHER])
+    with caplog.at_level(logging.INFO):
+        answer = witness.add_checkpoint(Request(0, (), note).text().encode(), NOW)
+    assert (answer.status, len(answer.body) < 300, answer.body.rstrip().isprintable()) == (404, True, True)
+    assert len(caplog.records[0].getMessage()) < 300
 
 
 def test_of_a_fork_one_history_is_cosigned_and_both_are_kept(witness: Witness, tmp_path: Path) -> None:
