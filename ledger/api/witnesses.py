@@ -126,8 +126,9 @@ class Witnesses:
             for task in pending:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
-        for task in pending:
-            gathered.faults[asked[task].name] = NotCosignedByError("does not answer in time")
+        if self._policy.shortfall(gathered.lines):
+            for task in pending:
+                gathered.faults[asked[task].name] = NotCosignedByError("does not answer in time")
         _tell(gathered, ledger, issued)
         if sizes != before:
             await self._written(self._files.remember, ledger, sizes)

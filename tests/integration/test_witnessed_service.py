@@ -199,6 +199,20 @@ def test_a_policy_that_cannot_be_read_is_faulty_input(
         assert why in capsys.readouterr().err
 
 
+def test_a_policy_without_ledgers_goes_with_a_key(
+    client: Client, witnessed: Witnessed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.append("one", wait=WAIT)
+    policy, file = tmp_path / "policy", tmp_path / "checkpoint"
+    file.write_text(checkpoint(client).checkpoint)
+    for needed, code in ((2, 0), (3, len(witnessed.seen_by(file.read_text())) < 3)):
+        policy.write_text(witnessed.panel.policy(needed))
+        assert run(["audit", "verify", str(file), "--policy", str(policy), "--key", str(VERIFIER)]) == code
+    file.write_text("\n".join(file.read_text().split("\n")[:5]) + "\n")
+    assert run(["audit", "verify", str(file), "--policy", str(policy), "--key", str(VERIFIER)]) == 1
+    assert "missing: one, two, three" in capsys.readouterr().err
+
+
 def test_without_a_quorum_it_is_unavailable_or_said(
     client: Client, witnessed: Witnessed, capsys: pytest.CaptureFixture[str]
 ) -> None:

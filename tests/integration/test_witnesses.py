@@ -298,7 +298,9 @@ async def test_lines_of_others_beside_its_own_are_left_out(panel: Panel, data: P
     assert "stranger" not in told.note
 
 
-async def test_who_hangs_holds_up_a_quorum_only_shortly(panel: Panel, data: Path, monkeypatch: Any) -> None:
+async def test_who_hangs_holds_up_a_quorum_only_shortly(
+    panel: Panel, data: Path, monkeypatch: Any, caplog: Any
+) -> None:
     monkeypatch.setattr(witnesses, "ANSWER_SECONDS", 20.0)
     monkeypatch.setattr(witness_client, "ANSWER_SECONDS", 20.0)
     await panel.start("two", "three")
@@ -306,6 +308,7 @@ async def test_who_hangs_holds_up_a_quorum_only_shortly(panel: Panel, data: Path
     began = time.monotonic()
     assert names_of(await cosigned(panel.asking(data), Ledger())) == {"two", "three"}
     assert time.monotonic() - began < 5
+    assert [each for each in caplog.records if each.name == witnesses.__name__] == []
 
 
 async def counted(panel: Panel) -> None:
