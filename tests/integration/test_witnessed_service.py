@@ -118,6 +118,11 @@ def test_files_are_verified_with_the_policy_and_without_the_service(
     assert asked(witnessed.service, "export", folder, "--policy", policy) == 0
     assert asked(witnessed.service, "replay", "--policy", policy, "--since", file) == 0
     assert "cosigned by witness.example/" in capsys.readouterr().err
+    earlier = tmp_path / "kept-before-there-were-witnesses"
+    earlier.write_text("\n".join(note.split("\n")[:5]) + "\n")
+    for command in ("checkpoint", "replay"):
+        assert asked(witnessed.service, command, "--policy", policy, "--since", earlier) == 0
+    capsys.readouterr()
     for carried in (
         file.read_text(),
         Proof.parse(proof.read_text()).checkpoint,
