@@ -35,7 +35,7 @@ class CosignerKey(PublicKey):
         if len(signature) != TIME_BYTES + SIGNATURE_BYTES:
             return None
         at = int.from_bytes(signature[:TIME_BYTES], "big")
-        return at if at <= MAX_TIME and self.has_made(signature[TIME_BYTES:], _message(text, at)) else None
+        return at if at <= MAX_TIME and self.has_signed(_message(text, at), signature[TIME_BYTES:]) else None
 
 
 @dataclass(frozen=True, slots=True)

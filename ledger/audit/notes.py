@@ -73,10 +73,10 @@ class PublicKey:
     def __str__(self) -> str:
         return f"{self.name}+{self.id.hex()}+{_encoded(self.KIND + self.public)}"
 
-    def has_made(self, signature: bytes, message: str) -> bool:
-        """Whether this Ed25519 signature of a message is the key's."""
+    def has_signed(self, text: str, signature: bytes) -> bool:
+        """Whether this Ed25519 signature of the text is the key's."""
         try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message.encode())
+            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text.encode())
         except InvalidSignature:
             return False
         return True
@@ -198,7 +198,7 @@ def open_note(note: str, trusted: Iterable[VerifierKey]) -> OpenedNote:
         key = known.get((each.name, each.key_id))
         if key is None:
             continue
-        if len(each.signature) != SIGNATURE_BYTES or not key.has_made(each.signature, text):
+        if len(each.signature) != SIGNATURE_BYTES or not key.has_signed(text, each.signature):
             raise NoteError(f"the signature of {each.name} does not fit the text")
         signers[key] = None
     if not signers:
