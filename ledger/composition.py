@@ -8,6 +8,7 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -24,15 +25,20 @@ from ledger.api.ledgers import Ledgers
 from ledger.api.memory import collect_seldom, keep_freed
 from ledger.api.requests import DEFAULT_LEDGER
 from ledger.api.server import Server
+from ledger.audit import policies
+from ledger.audit.policies import PolicyError
 from ledger.embedded import EmbeddedPostgres
 from ledger.errors import LedgerError
 from ledger.persistence import install
 from ledger.persistence.connecting import connect
 from ledger.persistence.provision import provision
 from ledger.persistence.signing import Signing
-from ledger.settings import Role, Settings
+from ledger.settings import Role, Settings, SettingsError
 from projections.engine.databases import Databases
 from projections.service import ReadingService
+
+if TYPE_CHECKING:
+    from ledger.api.witnesses import Witnesses
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +73,26 @@ def signing_of(settings: Settings) -> Signing:
     return signing
 
 
+def witnesses_of(settings: Settings) -> "Witnesses | None":
+    """Who is asked to cosign checkpoints; none where no policy says so. SettingsError."""
+    file = settings.witness_policy
+    if file is None:
+        return None
+    try:
+        policy = policies.parse(file.read_bytes().decode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise SettingsError(f"LEDGER_WITNESS_POLICY: {file} cannot be read: {error.strerror}") from error
+    except PolicyError as error:
+        raise SettingsError(f"LEDGER_WITNESS_POLICY: {file}: {error}") from error
+    if unreachable := [each.name for each in policy.witnesses if not each.url]:
+        what = f"{', '.join(unreachable)} has no URL; add it behind the key, so that it can be asked"
+        raise SettingsError(f"LEDGER_WITNESS_POLICY: {file}: {what}")
+    # Now, and not with the others: it brings an HTTP library, which takes a tenth of a second and some memory.
+    from ledger.api.witnesses import Witnesses
+
+    return Witnesses(policy, settings.data_dir, must_meet=settings.witness_fail == "closed")
+
+
 @dataclass
 class Service:
     """One running process's parts."""
@@ -81,10 +107,9 @@ class Service:
     @classmethod
     def composed(cls, url: str, settings: Settings) -> "Service":
         """Puts the parts together; nothing runs yet."""
-        server, ledgers = Server(settings), Ledgers(url, settings)
-        checkpoints = None
+        server, ledgers, checkpoints = Server(settings), Ledgers(url, settings), None
         if settings.role is not Role.READ:
-            checkpoints = Checkpoints(ledgers, signing_of(settings))
+            checkpoints = Checkpoints(ledgers, signing_of(settings), witnesses_of(settings))
             recording = LedgerServicer(ledgers, checkpoints)
             ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(recording, server.registry)
             server.offers(ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"])
@@ -114,6 +139,8 @@ class Service:
             await self.server.stop()
             if self.reading is not None:
                 await self.reading.stop()
+            if self.checkpoints is not None:
+                await self.checkpoints.close()
             await self.ledgers.close()
             log.info("stopped")
 

@@ -10,6 +10,7 @@
 # │   └── ProjectionHaltedError    the read model has stopped before `min_position`
 # ├── OverloadedError              a queue or quota is full
 # ├── UnavailableError             starting, stopping, or the database is away
+# │   └── NotCosignedError         too few witnesses have cosigned a checkpoint
 # ├── DeadlineError                not done in time
 # │   └── PositionNotReachedError  the read model is behind `min_position`
 # ├── CorruptionError              the stored record contradicts itself
@@ -97,6 +98,10 @@ class OverloadedError(LedgerError):
 
 class UnavailableError(LedgerError):
     """The ledger cannot answer now: {why}."""
+
+
+class NotCosignedError(UnavailableError):
+    """The checkpoint of {ledger!r} at {size} is not cosigned by a quorum of witnesses: {why}."""
 
 
 class DeadlineError(LedgerError):

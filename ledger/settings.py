@@ -89,6 +89,10 @@ class Settings(Limits, BaseSettings):
     Checkpoints are signed under it. It goes into the key that the first start makes; none means a random one."""
     checkpoint_key: SecretStr | None = None
     """Keys that sign checkpoints, instead of those of the file `checkpoint.key`; with spaces between."""
+    witness_policy: Path | None = None
+    """A policy file (C2SP tlog-policy) whose witnesses, each with its URL, are asked to cosign checkpoints."""
+    witness_fail: Literal["closed", "open"] = "closed"
+    """What is done without the policy's quorum: `closed` gives no checkpoint, `open` gives it and says so."""
     role: Role = Role.ALL
     """`write` records only, `read` answers only."""
     park: Annotated[tuple[str, ...] | None, NoDecode] = None

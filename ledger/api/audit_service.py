@@ -28,7 +28,12 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
     async def GetCheckpoint(self, request: pb.GetCheckpointRequest, context: Context) -> pb.GetCheckpointResponse:
         ledger = await self._ledgers.get(ledger_name(request.ledger))
         issued, keys = await self._checkpoints.newest(ledger)
-        return pb.GetCheckpointResponse(checkpoint=issued.note, verifier_keys=keys)
+        return pb.GetCheckpointResponse(
+            checkpoint=issued.note,
+            verifier_keys=keys,
+            cosigned_by=issued.cosigned_by,
+            witness_shortfall=issued.shortfall,
+        )
 
     async def GetInclusionProof(
         self, request: pb.GetInclusionProofRequest, context: Context

@@ -6,16 +6,21 @@ Keys are written as Go's `sumdb/note` writes them, so that other tools can take 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from types import MappingProxyType
+from typing import ClassVar, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-ED25519 = b"\x01"
+ED25519, COSIGNATURE = b"\x01", b"\x04"
+KINDS = MappingProxyType({ED25519: "signatures of notes", COSIGNATURE: "cosignatures of witnesses"})
+"""What a key signs, by the byte that its text begins with."""
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64
 ID_BYTES = 4
@@ -35,8 +40,12 @@ class NoteError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class VerifierKey:
-    """A public key with its name; together they say whose signature to take."""
+class PublicKey:
+    """A public Ed25519 key with its name. What it signs of a text, its kind says."""
+
+    KIND: ClassVar[bytes]
+    """The byte by which the id and the text of a key say what its signatures are (C2SP signed-note)."""
+    CALLED: ClassVar[str]
 
     name: str
     public: bytes
@@ -49,23 +58,23 @@ class VerifierKey:
     @property
     def id(self) -> bytes:
         """Four bytes by which a signature says which key of the name made it."""
-        return sha256(self.name.encode() + b"\n" + ED25519 + self.public).digest()[:ID_BYTES]
+        return sha256(self.name.encode() + b"\n" + self.KIND + self.public).digest()[:ID_BYTES]
 
     @classmethod
-    def parse(cls, text: str) -> VerifierKey:
-        """A key from `NAME+ID+KEY`, as `str` writes it; NoteError."""
+    def parse(cls, text: str) -> Self:
+        """A key from `NAME+ID+KEY`, as `str` writes it; NoteError, also where the key is of another kind."""
         name, _, rest = text.strip().partition("+")
         key_id, _, encoded = rest.partition("+")
-        key = cls(name, _key_bytes(encoded, "verifier key"))
+        key = cls(name, _key_bytes(encoded, cls.KIND, cls.CALLED))
         if not _ID.fullmatch(key_id) or key.id.hex() != key_id:
             raise NoteError(f"the id of the key of {name} is {key.id.hex()}, not {key_id}")
         return key
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.id.hex()}+{_encoded(ED25519 + self.public)}"
+        return f"{self.name}+{self.id.hex()}+{_encoded(self.KIND + self.public)}"
 
     def has_signed(self, text: str, signature: bytes) -> bool:
-        """Whether this signature of the text is the key's."""
+        """Whether this Ed25519 signature of the text is the key's."""
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text.encode())
         except InvalidSignature:
@@ -74,33 +83,67 @@ class VerifierKey:
 
 
 @dataclass(frozen=True, slots=True)
-class SignerKey:
-    """A private key with its name. Its text is a secret; neither `str` nor `repr` shows it."""
+class VerifierKey(PublicKey):
+    """A public key that signs notes; with its name it says whose signature to take."""
+
+    KIND: ClassVar[bytes] = ED25519
+    CALLED: ClassVar[str] = "verifier key"
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateKey(ABC):
+    """A private Ed25519 key with its name. Its text is a secret; neither `str` nor `repr` shows it."""
+
+    KIND: ClassVar[bytes]
+    CALLED: ClassVar[str]
 
     name: str
     seed: bytes = field(repr=False)
 
     @classmethod
-    def generate(cls, name: str) -> SignerKey:
+    def generate(cls, name: str) -> Self:
         """A new key."""
         return cls(check_name(name), Ed25519PrivateKey.generate().private_bytes_raw())
 
     @classmethod
-    def parse(cls, secret: str) -> SignerKey:
+    def parse(cls, secret: str) -> Self:
         """A key from its secret text; NoteError, which does not repeat it."""
         text = secret.strip()
         if not text.startswith(PRIVATE):
-            raise NoteError(f"a signing key begins with {PRIVATE}")
+            raise NoteError(f"a {cls.CALLED} begins with {PRIVATE}")
         name, _, rest = text.removeprefix(PRIVATE).partition("+")
         key_id, _, encoded = rest.partition("+")
-        key = cls(check_name(name), _key_bytes(encoded, "signing key"))
+        key = cls(check_name(name), _key_bytes(encoded, cls.KIND, cls.CALLED))
         if key.verifier().id.hex() != key_id:
-            raise NoteError(f"the signing key of {name} does not have the id that it states")
+            raise NoteError(f"the {cls.CALLED} of {name} does not have the id that it states")
         return key
 
     def secret(self) -> str:
         """The text to keep where nobody else reads it: `PRIVATE+KEY+NAME+ID+KEY`."""
-        return f"{PRIVATE}{self.name}+{self.verifier().id.hex()}+{_encoded(ED25519 + self.seed)}"
+        return f"{PRIVATE}{self.name}+{self.verifier().id.hex()}+{_encoded(self.KIND + self.seed)}"
+
+    @abstractmethod
+    def verifier(self) -> PublicKey:
+        """The public key."""
+
+    def public_bytes(self) -> bytes:
+        """The public key without its name."""
+        return self._private().public_key().public_bytes_raw()
+
+    def made(self, message: str) -> bytes:
+        """The Ed25519 signature of a message."""
+        return self._private().sign(message.encode())
+
+    def _private(self) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(self.seed)
+
+
+@dataclass(frozen=True, slots=True)
+class SignerKey(PrivateKey):
+    """A private key that signs notes."""
+
+    KIND: ClassVar[bytes] = ED25519
+    CALLED: ClassVar[str] = "signing key"
 
     def named(self, name: str) -> SignerKey:
         """The same key under another name; its id is another one too."""
@@ -108,14 +151,21 @@ class SignerKey:
 
     def verifier(self) -> VerifierKey:
         """The public key."""
-        return VerifierKey(self.name, self._private().public_key().public_bytes_raw())
+        return VerifierKey(self.name, self.public_bytes())
 
     def signature(self, text: str) -> str:
         """The line, without its end, that signs a text."""
-        return f"{MARK}{self.name} {_encoded(self.verifier().id + self._private().sign(text.encode()))}"
+        return signature_line(self.verifier(), self.made(text))
 
-    def _private(self) -> Ed25519PrivateKey:
-        return Ed25519PrivateKey.from_private_bytes(self.seed)
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A line with a signature; nothing of it is verified."""
+
+    name: str
+    key_id: bytes
+    signature: bytes
+    """What the kind of the key says that it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,19 +191,19 @@ def open_note(note: str, trusted: Iterable[VerifierKey]) -> OpenedNote:
 
     Signatures of unknown keys are passed over. One that says it is of a trusted key and is not refuses the note.
     """
-    text, lines = _parts(note)
+    text, signatures = parts(note)
     known = {(each.name, each.id): each for each in trusted}
     signers: dict[VerifierKey, None] = {}
-    for line in lines:
-        name, key_id, signature = _signature(line)
-        key = known.get((name, key_id))
+    for each in signatures:
+        key = known.get((each.name, each.key_id))
         if key is None:
             continue
-        if len(signature) != SIGNATURE_BYTES or not key.has_signed(text, signature):
-            raise NoteError(f"the signature of {name} does not fit the text")
+        if len(each.signature) != SIGNATURE_BYTES or not key.has_signed(text, each.signature):
+            raise NoteError(f"the signature of {each.name} does not fit the text")
         signers[key] = None
     if not signers:
-        raise NoteError("no trusted key has signed the note" + _who(lines))
+        names = ", ".join(sorted({each.name for each in signatures}))
+        raise NoteError(f"no trusted key has signed the note; it is signed by {names}, or says so")
     return OpenedNote(text, tuple(signers))
 
 
@@ -166,7 +216,8 @@ def check_name(name: str) -> str:
     return name
 
 
-def _parts(note: str) -> tuple[str, list[str]]:
+def parts(note: str) -> tuple[str, list[Signature]]:
+    """The text of a note and its signatures, nothing of them verified; NoteError where it is no note."""
     if len(note.encode("utf-8", "surrogatepass")) > MAX_NOTE_BYTES:
         raise NoteError(f"a note is longer than {MAX_NOTE_BYTES} bytes")
     text, blank, rest = note.rpartition("\n\n")
@@ -174,29 +225,36 @@ def _parts(note: str) -> tuple[str, list[str]]:
         raise NoteError("a note is a text, an empty line, and lines with signatures, each ended by a line feed")
     if _FORBIDDEN.search(note):
         raise NoteError("a note has no control characters but line feeds")
-    lines = rest.removesuffix("\n").split("\n")
-    if len(lines) > MAX_SIGNATURES:
+    return text + "\n", signatures(rest)
+
+
+def signatures(lines: str) -> list[Signature]:
+    """What stands below a note's text: lines with signatures, each ended by a line feed; NoteError."""
+    split = lines.removesuffix("\n").split("\n")
+    if len(split) > MAX_SIGNATURES:
         raise NoteError(f"a note with more than {MAX_SIGNATURES} signatures is not looked at")
-    return text + "\n", lines
+    return list(map(_signature, split))
 
 
-def _signature(line: str) -> tuple[str, bytes, bytes]:
+def signature_line(key: PublicKey, signature: bytes) -> str:
+    """The line, without its end, in which a key's signature stands."""
+    return f"{MARK}{key.name} {_encoded(key.id + signature)}"
+
+
+def _signature(line: str) -> Signature:
     name, _, encoded = line.removeprefix(MARK).partition(" ")
     decoded = _decoded(encoded)
     if not line.startswith(MARK) or not _NAME.fullmatch(name) or decoded is None or len(decoded) <= ID_BYTES:
         raise NoteError(f"this line is no signature: {line[:80]!r}")
-    return name, decoded[:ID_BYTES], decoded[ID_BYTES:]
+    return Signature(name, decoded[:ID_BYTES], decoded[ID_BYTES:])
 
 
-def _who(lines: Sequence[str]) -> str:
-    names = sorted({_signature(line)[0] for line in lines})
-    return f"; it is signed by {', '.join(names)}, or says so"
-
-
-def _key_bytes(encoded: str, what: str) -> bytes:
+def _key_bytes(encoded: str, kind: bytes, called: str) -> bytes:
     decoded = _decoded(encoded)
-    if decoded is None or decoded[:1] != ED25519 or len(decoded) != 1 + KEY_BYTES:
-        raise NoteError(f"this {what} is not an Ed25519 key")
+    if decoded is None or decoded[:1] not in KINDS or len(decoded) != 1 + KEY_BYTES:
+        raise NoteError(f"this {called} is not an Ed25519 key")
+    if decoded[:1] != kind:
+        raise NoteError(f"this is a key for {KINDS[decoded[:1]]}, and what is wanted is one for {KINDS[kind]}")
     return decoded[1:]
 
 

@@ -43,6 +43,7 @@ COMMANDS = MappingProxyType(
         "projections": "ledger.cli.projections:projections",
         "rebuild": "ledger.cli.rebuilds:rebuild",
         "audit": "ledger.cli.audit:audit",
+        "witness": "ledger.cli.witness:witness",
         "health": "ledger.cli.health:health",
     }
 )

@@ -12,18 +12,29 @@ from incident.ledger.v1 import ledger_service_pb2, records_pb2
 from incident.ledger.v1.audit_service_pb2_grpc import AuditServiceStub
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from ledger.audit.checkpoints import Checkpoint
+from ledger.audit.cosignatures import CosigningKey
 from ledger.audit.notes import NoteError, SignerKey
 from ledger.audit.proofs import Proof
 from ledger.cli import wording
 from ledger.cli.audit_export import export
 from ledger.cli.audit_figure import figure
 from ledger.cli.audit_replay import replay
-from ledger.cli.audit_verify import print_proven, proven_by, verify
+from ledger.cli.audit_verify import print_proven, proven_by, verify, witness_rows
 from ledger.cli.failures import Refused
 from ledger.cli.parameters import position_from
 from ledger.cli.session import Session, connected, example
 from ledger.cli.tables import print_json
-from ledger.cli.trusting import FILE, check_continues, key_option, opened, parsed, read_text, whose, write_text
+from ledger.cli.trusting import (
+    FILE,
+    check_continues,
+    key_option,
+    opened,
+    parsed,
+    read_text,
+    tell_witnesses,
+    whose,
+    write_text,
+)
 
 
 @click.group(
@@ -61,7 +72,8 @@ def checkpoint(session: Session, since: Path | None, output: Path | None, keys: 
     trusted = parsed(keys or answer.verifier_keys)
     found = opened(answer.checkpoint, trusted, session.ledger)
     if since is not None:
-        _continues(session, opened(read_text(since), trusted), found)
+        # What somebody has kept needs no witnesses: it is compared with what has.
+        _continues(session, opened(read_text(since), tuple(trusted)), found)
     if output is not None:
         write_text(output, answer.checkpoint)
     if session.as_json:
@@ -72,6 +84,10 @@ def checkpoint(session: Session, since: Path | None, output: Path | None, keys: 
     for each in answer.verifier_keys:
         session.err.print(f"key: {wording.visible(each)}", style="dim", soft_wrap=True)
     session.err.print(whose(keys, found), style="dim", soft_wrap=True)
+    tell_witnesses(session, answer.checkpoint, trusted)
+    if answer.witness_shortfall:
+        said = f"not cosigned by the quorum that the server asks for: {answer.witness_shortfall}"
+        session.err.print(wording.visible(said), style="dim", soft_wrap=True)
 
 
 @audit.command(epilog=example("incident-ledger audit prove 17 --output 17.tlog-proof"))
@@ -99,20 +115,21 @@ def prove(session: Session, position: int, output: Path | None, without_payload:
     if output is not None:
         write_text(output, proof.text())
     if output is not None or session.as_json:
-        print_proven(session, proven)
+        print_proven(session, proven, witness_rows(signed.checkpoint, trusted))
     else:
         session.out.print(proof.text(), end="", soft_wrap=True)
 
 
 @audit.command("new-key", epilog=example("incident-ledger audit new-key ledger.example.org"))
 @click.argument("name")
-def new_key(name: str) -> None:
+@click.option("--witness", is_flag=True, help="For `incident-ledger witness` instead; its file is `witness.key`.")
+def new_key(name: str, witness: bool) -> None:
     """Make a key that signs checkpoints, for an installation of this name, and print it. It is a secret.
 
     To rotate keys, put it in front of the old one in the service's `checkpoint.key`, with the same name.
     """
     try:
-        click.echo(SignerKey.generate(name).secret())
+        click.echo((CosigningKey if witness else SignerKey).generate(name).secret())
     except NoteError as error:
         raise click.BadParameter(str(error), param_hint="NAME") from error
 

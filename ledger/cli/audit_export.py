@@ -19,7 +19,7 @@ from ledger.cli.audit_writing import Folder, Growing, Proving
 from ledger.cli.failures import FaultyInput, Refused
 from ledger.cli.parameters import position_from
 from ledger.cli.session import Session, connected, example
-from ledger.cli.trusting import key_option, parsed, whose
+from ledger.cli.trusting import key_option, parsed, tell_witnesses, whose
 
 
 @click.command(
@@ -52,6 +52,7 @@ def export(session: Session, folder: Path, first: int | None, last: int | None, 
     _tell(session, folder, covered, taken, begin.checkpoint)
     if not session.as_json:
         session.out.print(whose(keys, begin.checkpoint), style="dim", soft_wrap=True)
+        tell_witnesses(session, begin.note, trusted)
 
 
 Written = tuple[Coverage, Taken, Begun]

@@ -18,7 +18,7 @@ from ledger.cli.failures import FaultyInput
 from ledger.cli.figure_kinds import KINDS, Question
 from ledger.cli.figure_tables import COMPUTED, print_statement
 from ledger.cli.session import Session, connected, example
-from ledger.cli.trusting import FILE, KEYS, key_option, parsed, signer, whose, write_text
+from ledger.cli.trusting import FILE, KEYS, key_option, parsed, signer, tell_witnesses, whose, write_text
 
 Command = Callable[..., None]
 FOLDER = click.Path(file_okay=False, exists=True, path_type=Path)
@@ -121,6 +121,7 @@ def _state(
     print_statement(session, statement, COMPUTED)
     if not session.as_json:
         session.err.print(whose(keys, statement.checkpoint), style="dim", soft_wrap=True)
+        tell_witnesses(session, statement.note, trusted)
         if key is not None:
             said = f"signed by: {wording.visible(str(key.verifier()))}"
             session.err.print(said, style="dim", soft_wrap=True)

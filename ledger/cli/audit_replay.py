@@ -18,7 +18,7 @@ from ledger.audit.replayed import Replayed, Taken
 from ledger.cli import wording
 from ledger.cli.failures import Refused
 from ledger.cli.session import Session, connected, example
-from ledger.cli.trusting import FILE, check_continues, key_option, opened, parsed, read_text, whose
+from ledger.cli.trusting import FILE, check_continues, key_option, opened, parsed, read_text, tell_witnesses, whose
 
 Keep = Callable[[bytes, bytes, bytes], None]
 """What is done with an event that fits: its entry, salt and payload."""
@@ -40,7 +40,8 @@ def replay(session: Session, since: Path | None, keys: Sequence[str]) -> None:
     first position that does not fit.
     """
     trusted = parsed(keys or named_keys(session))
-    earlier = opened(read_text(since), trusted) if since is not None else None
+    # What somebody has kept needs no witnesses: it is compared with what has.
+    earlier = opened(read_text(since), tuple(trusted)) if since is not None else None
     first = begun(session, trusted, known=earlier.size if earlier is not None else 0)
     found = first.checkpoint
     if earlier is not None:
@@ -57,6 +58,7 @@ def replay(session: Session, since: Path | None, keys: Sequence[str]) -> None:
     if replayed.redacted:
         session.out.print(f"Of them {wording.number(replayed.redacted)} are redacted: their payloads are gone.")
     session.out.print(whose(keys, found), style="dim", soft_wrap=True)
+    tell_witnesses(session, first.note, trusted)
 
 
 class Begun(NamedTuple):

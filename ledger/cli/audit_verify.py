@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from ledger.audit import exported
 from ledger.audit.checkpoints import Checkpoint
 from ledger.audit.notes import VerifierKey
 from ledger.audit.proofs import VERIFICATION_ERRORS, Proof, Proven, verify_proof
@@ -16,7 +17,10 @@ from ledger.cli.failures import Refused
 from ledger.cli.figure_verify import verify_statement
 from ledger.cli.session import Session, connected, example
 from ledger.cli.tables import print_table, table
-from ledger.cli.trusting import KEYS, key_option, opened, parsed, read_text, refuse
+from ledger.cli.trusting import KEYS, key_option, opened, parsed, read_text, refuse, witnessed
+
+Rows = dict[str, str | list[str]]
+"""What was verified, by name."""
 
 
 @click.command(
@@ -39,7 +43,7 @@ def verify(session: Session, file: Path, recompute: bool, folder: Path | None, k
     """
     if not keys:
         raise click.UsageError(
-            f"give the ledger's verifier key with --key or {KEYS}; the file cannot vouch for itself"
+            f"give the ledger's verifier key with --key, {KEYS} or a policy; the file cannot vouch for itself"
         )
     trusted = parsed(keys)
     is_figure = not file.is_dir() and read_text(file).startswith(FIGURE)
@@ -54,10 +58,11 @@ def verify(session: Session, file: Path, recompute: bool, folder: Path | None, k
             found = verify_folder(
                 file, trusted, lambda done, total: progress.update(bar, completed=done, total=total)
             )
-        told = {"events": str(found.covered.events), "of them redacted": str(found.redacted)}
+        told: Rows = {"events": str(found.covered.events), "of them redacted": str(found.redacted)}
         if found.of_range:
             told |= {"from position": str(found.covered.after + 1), "to position": str(found.covered.through)}
-        _print_rows(session, "export", told | _checkpoint_rows(found.checkpoint))
+        seen = witness_rows(read_text(file / exported.CHECKPOINT), trusted)
+        _print_rows(session, "export", told | _checkpoint_rows(found.checkpoint) | seen)
         return
     text = read_text(file)
     if text.startswith("c2sp.org/tlog-proof"):
@@ -65,23 +70,25 @@ def verify(session: Session, file: Path, recompute: bool, folder: Path | None, k
             proof = Proof.parse(text)
         except VERIFICATION_ERRORS as error:
             raise Refused(str(error)) from error
-        print_proven(session, proven_by(proof, trusted))
+        print_proven(session, proven_by(proof, trusted), witness_rows(proof.checkpoint, trusted))
         return
-    _print_rows(session, "checkpoint", _checkpoint_rows(opened(text, trusted)))
+    signed = opened(text, trusted)
+    _print_rows(session, "checkpoint", _checkpoint_rows(signed) | witness_rows(text, trusted))
 
 
 def proven_by(proof: Proof, trusted: Sequence[VerifierKey]) -> Proven:
     """What a proof shows; Refused where it does not hold."""
+    opened(proof.checkpoint, trusted)
     try:
         return verify_proof(proof, trusted)
     except VERIFICATION_ERRORS as error:
         refuse("the proof", error)
 
 
-def print_proven(session: Session, proven: Proven) -> None:
-    """Print what was proven."""
+def print_proven(session: Session, proven: Proven, seen: Rows) -> None:
+    """Print what was proven, and which witnesses have seen it."""
     envelope, payload = proven.envelope, proven.payload
-    rows = {
+    rows: Rows = {
         "position": str(envelope.position),
         "type": envelope.type,
         "report": envelope.report_id,
@@ -90,14 +97,20 @@ def print_proven(session: Session, proven: Proven) -> None:
         "stream": f"{envelope.stream}, revision {envelope.revision}",
         "payload": payload.decode(errors="replace") if payload is not None else "not shown",
     }
-    _print_rows(session, "proven", rows | _checkpoint_rows(proven.checkpoint))
+    _print_rows(session, "proven", rows | _checkpoint_rows(proven.checkpoint) | seen)
 
 
-def _checkpoint_rows(found: Checkpoint) -> dict[str, str]:
+def witness_rows(note: str, trusted: Sequence[VerifierKey]) -> Rows:
+    """Who has cosigned a checkpoint, of those who were asked for."""
+    seen = witnessed(note, trusted)
+    return {"cosigned by": seen} if seen else {}
+
+
+def _checkpoint_rows(found: Checkpoint) -> Rows:
     return {"origin": found.origin, "size": str(found.size), "root": found.root.hex()}
 
 
-def _print_rows(session: Session, title: str, rows: dict[str, str]) -> None:
+def _print_rows(session: Session, title: str, rows: Rows) -> None:
     console: Console = session.out
     if session.as_json:
         console.print_json(
@@ -106,5 +119,5 @@ def _print_rows(session: Session, title: str, rows: dict[str, str]) -> None:
         return
     made = table(title, "")
     for name, value in rows.items():
-        made.add_row(name, value)
+        made.add_row(name, value if isinstance(value, str) else "\n".join(value))
     print_table(console, made, "")

@@ -10,7 +10,7 @@ from ledger.cli.failures import Refused
 from ledger.cli.figure_kinds import question_of
 from ledger.cli.figure_tables import AGAIN, VERIFIED, print_statement
 from ledger.cli.session import Session
-from ledger.cli.trusting import refuse
+from ledger.cli.trusting import opened, refuse, tell_witnesses
 
 
 def verify_statement(
@@ -19,17 +19,19 @@ def verify_statement(
     """Print what a statement says, who signed it, and for which ledger; `again` computes it from a server's record,
     or from a folder. Refused says what does not hold."""
     try:
-        opened = open_statement(text, trusted)
+        found = open_statement(text, trusted)
     except VERIFICATION_ERRORS as error:
         refuse("the statement", error)
-    statement = opened.statement
+    statement = found.statement
+    opened(statement.note, trusted)  # by the witnesses too, where a policy asks for them
     ledger = question_of(statement.figure, statement.question).request.ledger
     if not statement.checkpoint.origin.endswith(f"/{ledger}"):
         raise Refused(
             f"the statement asks the ledger {ledger!r}, and its checkpoint is of {statement.checkpoint.origin}"
         )
     if not again:
-        print_statement(session, statement, VERIFIED, opened.signers)
+        print_statement(session, statement, VERIFIED, found.signers)
+        tell_witnesses(session, statement.note, trusted)
         return
     # What folds takes a while to be imported, and verifying by signatures does without.
     from ledger.cli.audit_recompute import FolderRecord, ServedRecord, check_same, recomputed
@@ -38,9 +40,10 @@ def verify_statement(
     record = FolderRecord(session, trusted, folder) if folder is not None else ServedRecord(session, trusted)
     if record.ledger != ledger:
         raise Refused(f"the statement asks the ledger {ledger!r}, and the folder holds {record.ledger!r}")
-    (found,) = recomputed(session, record, [statement])
-    why = check_same(found, statement)
-    print_statement(session, statement, AGAIN, opened.signers)
+    (computed,) = recomputed(session, record, [statement])
+    why = check_same(computed, statement)
+    print_statement(session, statement, AGAIN, found.signers)
+    tell_witnesses(session, statement.note, trusted)
     if why:
         session.err.print(
             f"The answer is the same; the state cannot be compared: {why}.", style="dim", soft_wrap=True

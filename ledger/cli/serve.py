@@ -14,11 +14,10 @@ from ledger import composition
 from ledger.cli.append import seed_files
 from ledger.cli.appending import append_files
 from ledger.cli.report_files import read_report_files
-from ledger.cli.session import DEFAULT_TIMEOUT_SECONDS, Session, example
+from ledger.cli.session import DEFAULT_TIMEOUT_SECONDS, LOG_FORMAT, Session, example
 from ledger.cli.views import show_views
 from ledger.settings import Role, Settings
 
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 NEXT_COMMANDS = (
     "casualties --group-by party --group-by month --outcome killed",
     "incident idlib-2020-02-retaliation",

@@ -20,6 +20,7 @@ DEFAULT_TIMEOUT_SECONDS = 30.0
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MIN_RECONNECT_MILLISECONDS = 100
 MAX_RECONNECT_MILLISECONDS = 2_000
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 PLAIN_WIDTH = 100
 """Columns where the output is no terminal."""
 

@@ -1,34 +1,84 @@
-"""Whose signatures an auditor takes: verifier keys from the command line, and what they have signed; and the key
-that an auditor signs with."""
+"""Whose signatures an auditor takes: verifier keys and a policy of witnesses from the command line, and what they
+have signed; and the key that an auditor signs with. A policy goes where the keys go, so that nothing is verified
+with the one and not the other."""
 
 import stat
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
+from ledger.audit import policies
 from ledger.audit.checkpoints import Checkpoint, open_checkpoint
+from ledger.audit.cosignatures import Cosignature, cosignatures
 from ledger.audit.merkle import verify_consistency
 from ledger.audit.notes import NoteError, SignerKey, VerifierKey
+from ledger.audit.policies import Policy, PolicyError
 from ledger.audit.proofs import VERIFICATION_ERRORS
 from ledger.cli import wording
 from ledger.cli.failures import FaultyInput, Refused
+from ledger.cli.session import Session
 
 KEYS = "LEDGER_VERIFIER_KEYS"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
+POLICY = "LEDGER_POLICY"
+MAX_SHOWN = 253_402_300_799
+"""The last second of the year 9999: what is later is no date."""
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 """A file to read or to write."""
 
 
+class Keys(tuple[str, ...]):
+    """Verifier keys as they are given, with the policy that is given beside them."""
+
+    policy: Policy | None = None
+
+
+class Trusted(tuple[VerifierKey, ...]):
+    """Keys of the ledger, with the policy that says which witnesses have to have cosigned."""
+
+    policy: Policy | None = None
+
+
 def key_option(function: Any) -> Any:
-    """Whom to trust."""
+    """Whom to trust: the function gets it as `keys`."""
+
+    @wraps(function)
+    def command(*arguments: Any, keys: Sequence[str], policy_file: Path | None, **options: Any) -> None:
+        function(*arguments, keys=_given(keys, policy_file), **options)
+
+    said = f"A policy file: which witnesses have to have cosigned; its `log` lines stand in for --key [${POLICY}]."
+    command = click.option("--witness-policy", "policy_file", type=FILE, envvar=POLICY, help=said)(command)
     said = f"A verifier key of the ledger, as its operator publishes it; may be repeated [${KEYS}]."
-    return click.option("--key", "keys", multiple=True, metavar="KEY", envvar=KEYS, help=said)(function)
+    return click.option("--key", "keys", multiple=True, metavar="KEY", envvar=KEYS, help=said)(command)
 
 
-def parsed(keys: Iterable[str]) -> list[VerifierKey]:
+def _given(keys: Sequence[str], policy_file: Path | None) -> Keys:
+    if policy_file is None:
+        return Keys(keys)
+    policy = read_policy(policy_file)
+    given = Keys(keys or map(str, policy.log_keys))
+    if not given:
+        raise click.UsageError(f"{policy_file} has no `log` line; add one, or give the ledger's key with --key")
+    given.policy = policy
+    return given
+
+
+def read_policy(path: Path) -> Policy:
+    """The policy in a file."""
+    try:
+        return policies.parse(path.read_bytes().decode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise FaultyInput(f"{path} cannot be read: {error.strerror}") from error
+    except PolicyError as error:
+        raise FaultyInput(f"{path}: {error}") from error
+
+
+def parsed(keys: Iterable[str]) -> Trusted:
     """Keys as they are given, several of them with spaces between."""
     found = []
     for each in (part for key in keys for part in key.split()):
@@ -36,7 +86,9 @@ def parsed(keys: Iterable[str]) -> list[VerifierKey]:
             found.append(VerifierKey.parse(each))
         except NoteError as error:
             raise click.BadParameter(str(error), param_hint="--key") from error
-    return found
+    trusted = Trusted(found)
+    trusted.policy = keys.policy if isinstance(keys, Keys) else None
+    return trusted
 
 
 def signer(path: Path) -> SignerKey:
@@ -51,14 +103,41 @@ def signer(path: Path) -> SignerKey:
 
 
 def opened(note: str, trusted: Sequence[VerifierKey], ledger: str = "") -> Checkpoint:
-    """The checkpoint that one of the keys has signed; of the ledger of this name, where one is given."""
+    """The checkpoint that one of the keys has signed, and a quorum of the witnesses where a policy asks for it; of
+    the ledger of this name, where one is given."""
     try:
         found = open_checkpoint(note, trusted)
+        seen = _cosignatures(note, trusted)
     except VERIFICATION_ERRORS as error:
         refuse("the checkpoint", error)
+    if isinstance(trusted, Trusted) and trusted.policy is not None:
+        lacking = trusted.policy.shortfall({each.key for each in seen})
+        if lacking:
+            raise Refused(f"the checkpoint of {found.size} events is not cosigned by a quorum: {lacking}")
     if ledger and found.origin.rpartition("/")[2] != ledger:
         raise Refused(f"the checkpoint is of {found.origin}, not of the ledger {ledger}")
     return found
+
+
+def witnessed(note: str, trusted: Sequence[VerifierKey]) -> list[str]:
+    """Which witnesses of the policy have cosigned a checkpoint that was opened, each with its time."""
+    return [
+        f"{each.key.name} at {datetime.fromtimestamp(each.at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        if each.at <= MAX_SHOWN
+        else f"{each.key.name} at {each.at} s"
+        for each in _cosignatures(note, trusted)
+    ]
+
+
+def _cosignatures(note: str, trusted: Sequence[VerifierKey]) -> list[Cosignature]:
+    policy = trusted.policy if isinstance(trusted, Trusted) else None
+    return cosignatures(note, policy.witness_keys) if policy is not None else []
+
+
+def tell_witnesses(session: Session, note: str, trusted: Sequence[VerifierKey]) -> None:
+    """Print who has cosigned."""
+    for each in witnessed(note, trusted):
+        session.err.print(f"cosigned by {wording.visible(each)}", style="dim", soft_wrap=True)
 
 
 def refuse(what: str, error: Exception) -> NoReturn:

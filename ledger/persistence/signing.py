@@ -36,6 +36,10 @@ class Issued(NamedTuple):
 
     note: str
     size: int
+    cosigned_by: tuple[str, ...] = ()
+    """Names of the keys of witnesses whose cosignatures the note carries."""
+    shortfall: str = ""
+    """Why they are no quorum; empty where they are, or where none is asked for."""
 
 
 class Signing:

@@ -130,7 +130,8 @@ def test_help_has_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in (*COMMANDS, *WITHIN_GROUPS) if name not in ("serve", "provision", "export")]
+    "name",
+    [name for name in (*COMMANDS, *WITHIN_GROUPS) if name not in ("serve", "provision", "export", "witness")],
 )
 def test_a_command_takes_the_shared_options(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     run([*name.split(), "--help"])

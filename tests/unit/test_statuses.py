@@ -116,6 +116,11 @@ ALL_ERRORS: list[tuple[errors.LedgerError, grpc.StatusCode, str]] = [
     ),
     (errors.OverloadedError(what="queue", retry_seconds=1.5), grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"),
     (errors.UnavailableError(why="stopping"), grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE"),
+    (
+        errors.NotCosignedError(ledger="main", size=3, why="w has not cosigned"),
+        grpc.StatusCode.UNAVAILABLE,
+        "NOT_COSIGNED",
+    ),
     (errors.DeadlineError(), grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE"),
     (
         errors.PositionNotReachedError(reached=7, min_position=9),

@@ -46,12 +46,22 @@ class GetCheckpointResponse(message.Message):
 
     CHECKPOINT_FIELD_NUMBER: builtins.int
     VERIFIER_KEYS_FIELD_NUMBER: builtins.int
+    COSIGNED_BY_FIELD_NUMBER: builtins.int
+    WITNESS_SHORTFALL_FIELD_NUMBER: builtins.int
     checkpoint: builtins.str
     """The checkpoint: a C2SP signed note."""
+    witness_shortfall: builtins.str
+    """Why these are fewer than the service was told to ask for; empty where they are enough, or where none are asked for."""
     @builtins.property
     def verifier_keys(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """The keys that have signed it, each as `NAME+ID+KEY`. Compare them with those that the ledger's operator has published
         elsewhere: a server that lies about the record would lie about its keys too.
+        """
+
+    @builtins.property
+    def cosigned_by(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Names of the keys of witnesses that have cosigned it; the checkpoint carries their cosignatures. Of those alone that the
+        service was told to ask, each verified by the service.
         """
 
     def __init__(
@@ -59,10 +69,12 @@ class GetCheckpointResponse(message.Message):
         *,
         checkpoint: builtins.str = ...,
         verifier_keys: abc.Iterable[builtins.str] | None = ...,
+        cosigned_by: abc.Iterable[builtins.str] | None = ...,
+        witness_shortfall: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["checkpoint", b"checkpoint", "verifier_keys", b"verifier_keys"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["checkpoint", b"checkpoint", "cosigned_by", b"cosigned_by", "verifier_keys", b"verifier_keys", "witness_shortfall", b"witness_shortfall"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
