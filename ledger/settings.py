@@ -89,6 +89,10 @@ class Settings(Limits, BaseSettings):
     Checkpoints are signed under it. It goes into the key that the first start makes; none means a random one."""
     checkpoint_key: SecretStr | None = None
     """Keys that sign checkpoints, instead of those of the file `checkpoint.key`; with spaces between."""
+    checkpoint_seconds: Annotated[float, Field(ge=0, le=86_400)] = 60.0
+    """Between two checkpoints that are signed unasked, where something was recorded; 0 means none."""
+    check_events_per_second: Annotated[int, Field(ge=0, le=1_000_000)] = 1_000
+    """At most, that are read again and checked in the background; 0 means none."""
     role: Role = Role.ALL
     """`write` records only, `read` answers only."""
     park: Annotated[tuple[str, ...] | None, NoDecode] = None

@@ -15,6 +15,7 @@ from incident.ledger.v1 import (
     projection_service_pb2,
     projection_service_pb2_grpc,
 )
+from ledger.persistence.guarding import Admit
 from ledger.settings import SettingsError
 from projections.api.casualty_service import CasualtyServicer
 from projections.api.ceasefire_service import CeasefireServicer
@@ -45,8 +46,12 @@ def with_rules(parking: Collection[str]) -> list[Projection]:
 class ReadingService:
     """Follows every ledger of a database and answers from its read models."""
 
-    def __init__(self, databases: Databases, parking: Collection[str] = ()) -> None:
-        """Those named by `parking` put aside what they cannot take; SettingsError where one has no such name."""
+    def __init__(
+        self, databases: Databases, parking: Collection[str] = (), admit: Admit = lambda ledger: None
+    ) -> None:
+        """Those named by `parking` put aside what they cannot take; SettingsError where one has no such name.
+        `admit` raises for a ledger of which nothing is to be answered."""
+        self._admit = admit
         self._pool = read_pool(databases.read_models, MAX_QUERY_CONNECTIONS)
         self._ledgers = read_pool(databases.ledgers, MAX_QUERY_CONNECTIONS) if databases.apart else None
         self._engine = Engine(databases, with_rules(parking))
@@ -54,7 +59,7 @@ class ReadingService:
 
     def register(self, registry: grpc.aio.Server) -> Sequence[ServiceDescriptor]:
         """Adds the services to a server; gives their descriptors."""
-        read_side = ReadSide(self._pool, READ_MODELS, self._ledgers)
+        read_side = ReadSide(self._pool, READ_MODELS, self._ledgers, self._admit)
         casualty_service_pb2_grpc.add_CasualtyServiceServicer_to_server(CasualtyServicer(read_side), registry)
         ceasefire_service_pb2_grpc.add_CeasefireServiceServicer_to_server(CeasefireServicer(read_side), registry)
         projections = ProjectionServicer(self._engine)

@@ -2,9 +2,10 @@
 Blocking work on them runs in threads of its own, bounded in number."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TypeVar
 
 import psycopg
@@ -13,13 +14,24 @@ from ledger.api.heads import Heads
 from ledger.api.mailbox import Mailbox
 from ledger.api.pages import SharedPages
 from ledger.application import LedgerApplication
-from ledger.errors import NotFoundError, OverloadedError, UnavailableError
+from ledger.errors import (
+    CorruptionError,
+    LedgerError,
+    NotContinuedError,
+    NotFoundError,
+    NotPossibleError,
+    OverloadedError,
+    UnavailableError,
+)
 from ledger.persistence import install
 from ledger.persistence.connecting import connect
+from ledger.persistence.issued import IssuedCheckpoints, not_continued
 from ledger.persistence.log import Connection
 from ledger.persistence.notices import sizes
 from ledger.persistence.tree import Consistency, Inclusion, Proofs
 from ledger.settings import DEFAULT_LIMITS, Limits
+
+log = logging.getLogger(__name__)
 
 READ_THREADS = 8
 CONNECTION_SECONDS = 5.0
@@ -35,6 +47,7 @@ class OpenLedger:
     def __init__(self, application: LedgerApplication, url: str, loop: asyncio.AbstractEventLoop) -> None:
         self.application = application
         self.recorder = application.ledger_recorder
+        self.guard = self.recorder.guard
         self.log = self.recorder.log
         self._proofs = Proofs(self.log)
         self.pages = SharedPages()
@@ -56,6 +69,11 @@ class OpenLedger:
         with self.reading() as connection:
             return self._proofs.consistency(connection, first, second)
 
+    def look(self) -> None:
+        """Compare what is recorded with what was issued and seen of it; the guard keeps what came of it."""
+        with suppress(CorruptionError, NotPossibleError), self.reading() as connection:
+            self.guard.tip(connection)
+
     def read_head(self) -> int:
         """The size as the database has it."""
         with self.reading() as connection:
@@ -65,8 +83,12 @@ class OpenLedger:
 class Ledgers:
     """The open ledgers by name."""
 
-    def __init__(self, url: str, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, url: str, limits: Limits = DEFAULT_LIMITS, issued: IssuedCheckpoints | None = None) -> None:
+        """What was issued of a ledger its record has to continue, else it is refused."""
         self._url = url
+        self._issued = issued
+        self._gone: dict[str, LedgerError] = {}
+        """Ledgers that are not in the database although checkpoints of them were issued."""
         self.limits = limits
         self._subscriptions = 0
         self._open: dict[str, OpenLedger] = {}
@@ -75,7 +97,14 @@ class Ledgers:
         self._stopping = False
 
     async def get(self, name: str) -> OpenLedger:
-        """An open ledger; NotFoundError where the database has none of that name."""
+        """An open ledger; NotFoundError where the database has none of that name, NotContinuedError where it does
+        not continue what was issued and seen of it."""
+        found = await self.examined(name)
+        found.guard.admit()
+        return found
+
+    async def examined(self, name: str) -> OpenLedger:
+        """The same, also where it is refused: for those who have to find out what is there."""
         found = self._open.get(name)
         if found is not None:
             return found
@@ -88,7 +117,43 @@ class Ledgers:
 
     async def create(self, name: str) -> None:
         """Creates a ledger; LedgerExistsError where there is one of that name."""
-        await self.run(install.create_ledger, self._url, name)
+        await self.run(self._created, name, False)
+
+    def provide(self, name: str) -> None:
+        """Creates a ledger where there is none, and never was one. Blocks."""
+        with suppress(NotContinuedError):  # which is told to whoever asks for it
+            self._created(name, True)
+
+    async def look(self) -> dict[str, bool]:
+        """Compares all ledgers that are open, or of which a checkpoint was issued, with what is known of them. Says
+        whether each is served, under the name by which health is asked."""
+        for name in self._issued_ledgers():
+            try:
+                await self.examined(name)
+                self._gone.pop(name, None)
+            except NotContinuedError as error:
+                if name not in self._gone:
+                    log.error("ledger %s is refused: %s", name, error)
+                self._gone[name] = error
+            except NotFoundError:  # that it is gone was accepted
+                self._gone.pop(name, None)
+            except (LedgerError, psycopg.Error) as error:
+                log.debug("ledger %s is not looked at: %s", name, error)
+        looks = (asyncio.to_thread(each.look) for each in self._open.values())
+        await asyncio.gather(*looks, return_exceptions=True)  # the database is away, or soon told to whoever asks
+        served = {name: each.guard.refused is None for name, each in self._open.items()}
+        return {f"ledger/{name}": each for name, each in (served | dict.fromkeys(self._gone, False)).items()}
+
+    def admit(self, name: str) -> None:
+        """NotContinuedError where a ledger is refused, as far as it was looked at."""
+        if name in self._gone:
+            raise NotContinuedError(**self._gone[name].values)
+        if name in self._open:
+            self._open[name].guard.admit()
+
+    def opened(self) -> list[OpenLedger]:
+        """Those that are open."""
+        return list(self._open.values())
 
     async def names(self, after: str, limit: int) -> list[str]:
         """Names of the ledgers, in order."""
@@ -130,11 +195,37 @@ class Ledgers:
         try:
             with connect(self._url, "open ledger") as connection:
                 if not install.exists(connection, name):
+                    self._refuse_gone(name)
                     raise NotFoundError(kind="ledger", id=name)
         except psycopg.OperationalError as error:
             raise UnavailableError(why="the database is away; it is tried again") from error
-        application = LedgerApplication(name, self._url, self.limits)
-        return OpenLedger(application, self._url, loop)
+        application = LedgerApplication(name, self._url, self.limits, self._issued)
+        ledger = OpenLedger(application, self._url, loop)
+        try:
+            ledger.look()
+        except BaseException:
+            application.close()
+            raise
+        return ledger
+
+    def _issued_ledgers(self) -> list[str]:
+        try:
+            return self._issued.ledgers() if self._issued is not None else []
+        except NotPossibleError as error:
+            log.debug("%s", error)  # which is said of each ledger
+            return []
+
+    def _created(self, name: str, may_exist: bool) -> None:
+        with connect(self._url, "find ledger") as connection:
+            if not install.exists(connection, name):
+                self._refuse_gone(name)
+        install.create_ledger(self._url, name, may_exist=may_exist)
+
+    def _refuse_gone(self, name: str) -> None:
+        """NotContinuedError where a ledger was there that is to be made, or opened: never anew in silence."""
+        last = self._issued.last(name) if self._issued is not None else None
+        if last is not None and last.size:
+            raise not_continued(name, last.size, 0, "the database has no ledger of this name any more")
 
     def _names(self, after: str, limit: int) -> list[str]:
         with connect(self._url, "list ledgers") as connection:
