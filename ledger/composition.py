@@ -149,7 +149,7 @@ class Service:
             await asyncio.sleep(LOOK_SECONDS if healthy else FIRST_LOOK_SECONDS)
 
     async def _parts(self) -> dict[str, bool]:
-        """What has a health of its own: read models, ledgers that may be refused, and audits that found something."""
+        """What has a health of its own: read models, ledgers that may be refused, and what checks found."""
         parts = self.reading.health() if self.reading is not None else {}
         if self.settings.role is Role.READ:
             return parts

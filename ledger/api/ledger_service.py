@@ -135,11 +135,11 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         return self._ledgers, ledger, chosen, request.view, size
 
     async def _covering(self, ledger: OpenLedger, receipt: records_pb2.Receipt) -> str:
-        """A checkpoint of a report that is recorded, as the error says too where there is none."""
+        """A checkpoint of a report that was recorded, as the error says too where there is none."""
         try:
             return (await self._checkpoints.covering(ledger, receipt.tree_size)).note
         except LedgerError as error:
-            said = f"The report {receipt.report_id!r} is recorded, and got no checkpoint: {error}"
+            said = f"The report {receipt.report_id!r} was recorded, and got no checkpoint: {error}"
             raise type(error)(said, **error.values) from error
 
     async def _signed(self, request: pb.ReplayHistoryRequest) -> pb.ReplayHistoryResponse:

@@ -44,6 +44,7 @@ COMMANDS = MappingProxyType(
         "rebuild": "ledger.cli.rebuilds:rebuild",
         "audit": "ledger.cli.audit:audit",
         "health": "ledger.cli.health:health",
+        "accept-rollback": "ledger.cli.accepting:accept_rollback",
     }
 )
 """Where each command is written. A module is imported when its command is used: `serve` needs far more than a
