@@ -26,7 +26,7 @@ from ledger.errors import (
 from ledger.persistence import install
 from ledger.persistence.connecting import connect
 from ledger.persistence.issued import IssuedCheckpoints, not_continued
-from ledger.persistence.log import Connection
+from ledger.persistence.log import Connection, EventLog
 from ledger.persistence.notices import sizes
 from ledger.persistence.tree import Consistency, Inclusion, Proofs
 from ledger.settings import DEFAULT_LIMITS, Limits
@@ -34,6 +34,7 @@ from ledger.settings import DEFAULT_LIMITS, Limits
 log = logging.getLogger(__name__)
 
 READ_THREADS = 8
+PAGE = 1_000
 CONNECTION_SECONDS = 5.0
 """How long a read waits for a connection: a database that is away is told, not waited for."""
 RETRY_AFTER_SECONDS = 5
@@ -150,6 +151,14 @@ class Ledgers:
             raise NotContinuedError(**self._gone[name].values)
         if name in self._open:
             self._open[name].guard.admit()
+
+    def sizes(self) -> dict[str, int]:
+        """How many events each ledger of the database has, also of those that are not open. Blocks."""
+        with connect(self._url, "sizes of ledgers") as connection:
+            found: dict[str, int] = {}
+            while names := install.ledgers(connection, max(found, default=""), PAGE):
+                found |= {name: EventLog(name).head(connection).size for name in names}
+        return found
 
     def opened(self) -> list[OpenLedger]:
         """Those that are open."""

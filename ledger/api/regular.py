@@ -3,6 +3,8 @@ has something recent to compare with, and whoever asks gets it at once. What fai
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import psycopg
 
@@ -15,7 +17,8 @@ log = logging.getLogger(__name__)
 
 
 class RegularCheckpoints:
-    """Of the ledgers that this process has open: it has recorded in no others."""
+    """Of the ledgers that this process has open, for it has recorded in no others; at the start of all of them, for
+    somebody may have recorded in one and ended."""
 
     def __init__(
         self, ledgers: Ledgers, checkpoints: Checkpoints, issued: IssuedCheckpoints, seconds: float
@@ -29,30 +32,39 @@ class RegularCheckpoints:
 
     async def run(self) -> None:
         """Until it is cancelled."""
-        while self._seconds:
-            await asyncio.sleep(self._seconds)
+        if not self._seconds:
+            return
+        await self._try("ledgers", self._open_due)
+        while True:
             for ledger in self._ledgers.opened():
-                await self.sign(ledger)
+                await self._try(f"ledger {ledger.log.ledger}", partial(self._sign, ledger))
+            await asyncio.sleep(self._seconds)
 
-    async def sign(self, ledger: OpenLedger) -> None:
-        """Sign one now, where it is due."""
+    async def _try(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
         trouble = ""
         try:
-            if await asyncio.to_thread(self._is_due, ledger):
-                await self._checkpoints.covering(ledger, 0)
+            await work()
         except NotContinuedError as error:
             log.debug("%s", error)  # told by the guard
         except (LedgerError, psycopg.Error) as error:
             trouble = str(error).strip()
         except Exception as error:  # whatever it is, the next round is due
             trouble = repr(error)
-        name = ledger.log.ledger
-        if trouble and trouble != self._trouble.get(name):
-            log.error("no checkpoint of ledger %s is signed: %s", name, trouble)
-        self._trouble[name] = trouble
+        if trouble and trouble != self._trouble.get(what):
+            log.error("no checkpoint of %s is signed: %s", what, trouble)
+        self._trouble[what] = trouble
 
-    def _is_due(self, ledger: OpenLedger) -> bool:
-        if ledger.guard.refused is not None:
-            return False
-        last = self._issued.last(ledger.log.ledger)
-        return ledger.read_head() != (last.size if last is not None else 0)
+    async def _open_due(self) -> None:
+        for name, size in (await asyncio.to_thread(self._ledgers.sizes)).items():
+            if self._is_due(name, size):
+                await self._ledgers.examined(name)
+
+    async def _sign(self, ledger: OpenLedger) -> None:
+        if ledger.guard.refused is None and self._is_due(
+            ledger.log.ledger, await asyncio.to_thread(ledger.read_head)
+        ):
+            await self._checkpoints.covering(ledger, 0)
+
+    def _is_due(self, name: str, size: int) -> bool:
+        last = self._issued.last(name)
+        return size != (last.size if last is not None else 0)

@@ -24,7 +24,7 @@ CHECKPOINT = "its checkpoint of"
 
 
 @click.command("accept-rollback", epilog=example("incident-ledger accept-rollback main --size 1204"))
-@click.argument("ledger")
+@click.argument("name", metavar="LEDGER")
 @click.option("--size", type=position_from(0), help="How many events the ledger has now: what you accept.")
 @click.option(
     "--data-dir",
@@ -32,28 +32,25 @@ CHECKPOINT = "its checkpoint of"
     help="The service's. LEDGER_DATA_DIR, else .incident-ledger.",
 )
 @connected
-def accept_rollback(session: Session, ledger: str, size: int | None, data_dir: Path | None) -> None:
+def accept_rollback(session: Session, name: str, size: int | None, data_dir: Path | None) -> None:
     """Accept that a ledger is not what it was: set back, or another one. The service goes on with it.
 
     Without --size it only shows what was, and what is now. The service must be running. What was signed before is
     kept in the folder as evidence; whoever has a checkpoint of it will find that the ledger does not continue it.
     """
     issued = IssuedCheckpoints(Settings.read(data_dir=data_dir).data_dir)
-    refusal = _refusal(session, ledger)
-    last = issued.last(ledger)
+    refusal, last = _refusal(session, name), issued.last(name)
     if refusal.known.startswith(CHECKPOINT) and (last is None or last.size != refusal.size):
         raise FaultyInput(f"{issued.folder} is not that of the service; name its data folder with --data-dir")
-    now = _now(session, ledger, last)
-    told = {"ledger": ledger, "why": refusal.why, "now": {"size": now.size, "root": now.root.hex()}}
+    now = _now(session, name, last)
+    told = {"ledger": name, "why": refusal.why, "now": {"size": now.size, "root": now.root.hex()}}
     if last is not None:
         told["was"] = {"size": last.size, "root": last.root.hex()}
     if size is None or size != now.size:
         _tell(session, told)
-        asked = (
-            "to accept it, give" if size is None else f"not accepted: it has {now.size} events, not {size}; give"
-        )
-        raise FaultyInput(f"{asked} --size {now.size}")
-    evidence = issued.accept(now, ledger, datetime.now(UTC))
+        found = "" if size is None else f"it has {now.size} events, not {size}; "
+        raise FaultyInput(f"{found}to accept what is there now, give --size {now.size}")
+    evidence = issued.accept(now, name, datetime.now(UTC))
     _tell(session, told | {"evidence": str(evidence) if evidence is not None else ""})
     if not session.as_json:
         session.out.print("Accepted: the service goes on with it within seconds.")
