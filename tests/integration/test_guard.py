@@ -1,0 +1,131 @@
+"""The rollback guard by itself: it refuses what does not continue what is known, nothing else, and forgets what an
+operator has accepted."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from ledger.audit.checkpoints import Checkpoint
+from ledger.errors import CorruptionError, NotContinuedError, NotPossibleError
+from ledger.persistence.guarding import Guard
+from ledger.persistence.issued import IssuedCheckpoints
+from ledger.persistence.log import Connection, EventLog
+from ledger.persistence.signing import Signing
+from tests.filing import append, report
+from tests.integration.test_audit_service import tampered
+from tests.postgres import Database
+from tests.tampered import LEDGER, issue, recording
+
+pytestmark = pytest.mark.newest
+BACK_TO_TWO = "DELETE FROM events WHERE position > 2; DELETE FROM commits WHERE size_after > 2"
+
+
+@pytest.fixture
+def connection(database: Database) -> Iterator[Connection]:
+    with recording(database) as application:
+        for name in ("one", "two"):
+            append(application, report(name))
+    with psycopg.connect(database.service_url, autocommit=True) as opened:
+        yield opened
+
+
+def test_what_was_accepted_counts_instead_of_what_was_known(
+    connection: Connection, database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    issued = IssuedCheckpoints(tmp_path)
+    guard = Guard(EventLog(LEDGER), issued)
+    assert guard.tip(connection).size == 4
+    tampered(database, BACK_TO_TWO)
+    for _ in range(2):
+        with pytest.raises(NotContinuedError, match="4 events that this process has seen"):
+            guard.tip(connection)
+    with pytest.raises(NotContinuedError):
+        guard.admit()
+    now = Guard(EventLog(LEDGER)).tip(connection)
+    accepted = Checkpoint("somebody/main", now.size, now.tree.root())
+    assert issued.accept(accepted, LEDGER, datetime(2026, 1, 2, tzinfo=UTC)) is None  # nothing was signed
+    assert guard.tip(connection).size == 2
+    guard.admit()
+    assert issued.last(LEDGER) == accepted
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]  # each told once
+    # What is accepted is that record and no other.
+    tampered(database, "TRUNCATE events, commits CASCADE")
+    with pytest.raises(NotContinuedError, match="its checkpoint of 2 events"):
+        Guard(EventLog(LEDGER), issued).tip(connection)
+
+
+def test_an_accepted_record_is_signed_and_continued(
+    connection: Connection, database: Database, tmp_path: Path
+) -> None:
+    signing = Signing(tmp_path)
+    note = issue(signing, database)
+    tampered(database, BACK_TO_TWO)
+    with pytest.raises(NotContinuedError):
+        issue(signing, database)
+    now = Guard(EventLog(LEDGER)).tip(connection)
+    was = signing.issued.last(LEDGER)
+    assert was is not None
+    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    evidence = signing.issued.accept(Checkpoint(was.origin, now.size, now.tree.root()), LEDGER, moment)
+    assert evidence is not None
+    assert (evidence.name, evidence.read_text()) == ("main.refused-20260102T030405Z", note)
+    assert signing.issued.ledgers() == [LEDGER]
+    assert "\n2\n" in issue(signing, database)
+
+
+def test_what_cannot_be_read_of_what_was_signed_refuses_too(connection: Connection, tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    file = tmp_path / "checkpoints" / LEDGER
+    file.write_text("not a checkpoint")
+    guard = Guard(EventLog(LEDGER), IssuedCheckpoints(tmp_path))
+    with pytest.raises(NotPossibleError, match="does not hold the last checkpoint"):
+        guard.tip(connection)
+    with pytest.raises(NotPossibleError, match=str(file)):
+        guard.admit()
+    file.unlink()
+    guard.tip(connection)
+    guard.admit()
+
+
+def test_a_record_that_contradicts_itself_is_no_rollback_where_nothing_is_known_of_it(
+    connection: Connection, database: Database, tmp_path: Path
+) -> None:
+    tampered(database, "UPDATE commits SET root = sha256(root)")
+    guard = Guard(EventLog(LEDGER), IssuedCheckpoints(tmp_path))
+    with pytest.raises(CorruptionError) as found:
+        guard.tip(connection)
+    assert not isinstance(found.value, NotContinuedError)
+    guard.admit()
+
+
+def test_looks_while_others_record_and_sign_refuse_nothing(
+    connection: Connection, database: Database, tmp_path: Path
+) -> None:
+    done, looks = threading.Event(), list[int]()
+    with recording(database) as application:
+        guard = application.ledger_recorder.guard
+        guard._issued = IssuedCheckpoints(tmp_path)
+
+        def look() -> None:
+            with psycopg.connect(database.service_url, autocommit=True) as other:
+                while not done.is_set():
+                    looks.append(guard.tip(other).size)
+
+        looking = threading.Thread(target=look)
+        looking.start()
+        signing = Signing(tmp_path)
+        for number in range(30):
+            append(application, report(f"more-{number}"))
+            if number % 5 == 0:
+                issue(signing, database)
+        done.set()
+        looking.join()
+    assert guard.refused is None
+    assert looks == sorted(looks)
+    assert looks[-1] > looks[0]
