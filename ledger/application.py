@@ -65,9 +65,7 @@ class LedgerApplication(Application[str]):
     def __init__(
         self, ledger: str, url: str, limits: Limits = DEFAULT_LIMITS, issued: IssuedCheckpoints | None = None
     ) -> None:
-        """Its record has to continue the checkpoint that was issued of it."""
-        self._limits = limits
-        self._issued = issued
+        self._limits, self._issued = limits, issued
         super().__init__(
             env={
                 "MAPPER_TOPIC": "ledger.persistence.codec:LedgerMapper",

@@ -136,7 +136,8 @@ class Service:
         told: asyncio.Task[None] | None = None
         while True:
             now_healthy = await asyncio.to_thread(self._look)
-            parts = await self._parts()
+            if now_healthy and self.settings.role is not Role.READ:
+                await self.ledgers.look()
             if now_healthy and told is None:
                 if self.reading is not None:
                     await self.reading.start()
@@ -145,7 +146,7 @@ class Service:
             if now_healthy != healthy:
                 healthy = now_healthy
                 log.info("serving" if healthy else "not serving: a database is away")
-            await self.server.tell_health(healthy, parts)
+            await self.server.tell_health(healthy, await self._parts())
             await asyncio.sleep(LOOK_SECONDS if healthy else FIRST_LOOK_SECONDS)
 
     async def _parts(self) -> dict[str, bool]:
@@ -153,7 +154,7 @@ class Service:
         parts = self.reading.health() if self.reading is not None else {}
         if self.settings.role is Role.READ:
             return parts
-        return parts | await self.ledgers.look() | {AUDIT_SERVICE: await asyncio.to_thread(self.checks.sound)}
+        return parts | self.ledgers.served() | {AUDIT_SERVICE: await asyncio.to_thread(self.checks.sound)}
 
     def _look(self) -> bool:
         try:

@@ -125,9 +125,8 @@ class Ledgers:
         with suppress(NotContinuedError):  # which is told to whoever asks for it
             self._created(name, True)
 
-    async def look(self) -> dict[str, bool]:
-        """Compares all ledgers that are open, or of which a checkpoint was issued, with what is known of them. Says
-        whether each is served, under the name by which health is asked."""
+    async def look(self) -> None:
+        """Compares all ledgers that are open, or of which a checkpoint was issued, with what is known of them."""
         for name in self._issued_ledgers():
             try:
                 await self.examined(name)
@@ -142,6 +141,9 @@ class Ledgers:
                 log.debug("ledger %s is not looked at: %s", name, error)
         looks = (asyncio.to_thread(each.look) for each in self._open.values())
         await asyncio.gather(*looks, return_exceptions=True)  # the database is away, or soon told to whoever asks
+
+    def served(self) -> dict[str, bool]:
+        """Whether each was served when it was looked at last, under the name by which health is asked."""
         served = {name: each.guard.refused is None for name, each in self._open.items()}
         return {f"ledger/{name}": each for name, each in (served | dict.fromkeys(self._gone, False)).items()}
 
@@ -226,9 +228,11 @@ class Ledgers:
 
     def _created(self, name: str, may_exist: bool) -> None:
         with connect(self._url, "find ledger") as connection:
-            if not install.exists(connection, name):
-                self._refuse_gone(name)
-        install.create_ledger(self._url, name, may_exist=may_exist)
+            exists = install.exists(connection, name)
+        if not exists:
+            self._refuse_gone(name)
+        if not (exists and may_exist):
+            install.create_ledger(self._url, name, may_exist=may_exist)
 
     def _refuse_gone(self, name: str) -> None:
         """NotContinuedError where a ledger was there that is to be made, or opened: never anew in silence."""

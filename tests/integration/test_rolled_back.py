@@ -3,6 +3,7 @@ what is there, and goes on with it once an operator has accepted it."""
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,10 +25,13 @@ from tests.filing import append, report
 from tests.integration.test_audit_defences import BACK_TO_TWO, environment, until
 from tests.integration.test_audit_service import SECONDS, Client, tampered
 from tests.postgres import Database
+from tests.repository.checkout import read
+from tests.repository.documents import blocks
 from tests.served import ServiceProcess, serving
 from tests.tampered import issue, recording
 
 pytestmark = pytest.mark.newest
+PAGE = "docs/how-to/when-something-is-found.md"
 PART = "ledger/main"
 
 
@@ -42,6 +46,12 @@ def recorded(database: Database, folder: Path) -> None:
 def accept(service: ServiceProcess, *options: str) -> int:
     """The command, on this service's data folder."""
     return run(["--address", service.address, "accept-rollback", "main", *options])
+
+
+def page_commands() -> list[list[str]]:
+    """The arguments of the page's commands, in order."""
+    lines = [line for block in blocks(read(PAGE)) for line in block.text.splitlines()]
+    return [shlex.split(line)[1:] for line in lines]
 
 
 def health(channel: grpc.Channel, name: str) -> str:
@@ -92,20 +102,29 @@ def test_a_ledger_that_was_set_back_is_refused_until_an_operator_accepts_it(
         ]
         assert examined == [2, 2, 2, 2]
         assert (health(channel, PART), health(channel, "")) == ("NOT_SERVING", "SERVING")
-        assert run(["--address", service.address, "health"]) == OK
-        assert f"{PART}: not serving" in capsys.readouterr().out
         time.sleep(LOOK_SECONDS)
         assert service.output.count("ERROR") == service.output.count("is refused") == 1
 
-        assert accept(service) == FAULTY_INPUT
+        # The page for this moment, as an operator follows it.
+        health_, state, ledgers, check, compare, show, accepting, rebuild = page_commands()
+        monkeypatch.setenv("LEDGER_ADDRESS", service.address)
+        monkeypatch.setenv("LEDGER_VERIFIER_KEYS", str(Signing(tmp_path).verifiers("main")[0]))
+        monkeypatch.chdir(tmp_path)
+        for name in ("mine.checkpoint", "yours.checkpoint"):
+            Path(name).write_text(signed)
+        assert [run(each) for each in (health_, state, ledgers, check, compare)] == [OK] * 5
+        assert f"{PART}: not serving" in capsys.readouterr().out
+        assert run(show) == FAULTY_INPUT
         assert "was: 4 events" in (shown := capsys.readouterr()).out
         assert ("now: 2 events" in shown.out, "--size 2" in shown.err) == (True, True)
-        assert accept(service, "--size", "4") == FAULTY_INPUT
-        assert accept(service, "--size", "2", "--data-dir", str(tmp_path / "elsewhere")) == FAULTY_INPUT
+        assert run(accepting) == FAULTY_INPUT  # another size than that of this ledger
+        own = ["2" if each == "1204" else each for each in accepting]
+        assert run([*own, "--data-dir", str(tmp_path / "elsewhere")]) == FAULTY_INPUT
         assert (tmp_path / "checkpoints" / "main").read_text() == signed
-        assert accept(service, "--size", "2") == OK
+        assert run(own) == OK
         until(lambda: client.append("three"))
         assert client.checkpoint()[0].size == 4
+        assert run(rebuild) == OK
         assert accept(service, "--size", "4") == REFUSED
         assert "is not refused" in capsys.readouterr().err
         [evidence] = (tmp_path / "checkpoints").glob("main.refused-*")
