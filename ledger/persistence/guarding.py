@@ -103,10 +103,11 @@ class Guard:
                 return Tip(head.size, head.committed_at, known.tree)
             tree = self._stored.at(connection, head, known.tree if known is not None else None)
         except CorruptionError as error:
+            what = error.values.get("what") or str(error).removesuffix(".")
             if known is not None:
-                raise self._forgot(known, head.size, str(error).removesuffix(".")) from error
+                raise self._forgot(known, head.size, what) from error
             if last is not None and last.size:
-                raise not_continued(self._log.ledger, last.size, head.size, str(error).removesuffix(".")) from error
+                raise not_continued(self._log.ledger, last.size, head.size, what) from error
             raise
         return Tip(head.size, head.committed_at, tree)
 

@@ -13,9 +13,9 @@ import pytest
 
 from ledger.api import audit_service
 from ledger.api.audit_service import AuditServicer
-from ledger.api.background import BackgroundChecks
+from ledger.api.background import GIVE_WAY, BackgroundChecks
 from ledger.errors import OverloadedError
-from ledger.persistence import passes
+from ledger.persistence import checking, passes
 from ledger.persistence.check_states import NOTHING, CheckState, CheckStates
 from ledger.persistence.checking import Memo
 from ledger.persistence.log import Connection
@@ -92,6 +92,10 @@ def test_a_restart_goes_on_where_it_was(
         run = begun(connection, states)
         assert run.further(EVENTS, NOW) == EVENTS - reached
         assert (run.done, states.state(LEDGER).finding) == (True, "")
+    with monkeypatch.context() as patched:
+        patched.setattr(checking, "MAX_REMEMBERED", 0)
+        begun(connection, states).further(7, NOW)
+        assert states.state(LEDGER).memo is None  # too much to keep: it begins anew
     states.keep(LEDGER, NOTHING)
     begun(connection, states).further(3, NOW)
     tampered(database, "UPDATE events SET leaf = sha256(leaf) WHERE position = 1")
@@ -130,12 +134,24 @@ def test_what_cannot_be_read_is_a_finding_and_a_database_that_is_away_is_none(
         assert "cannot be read" in passed(again, states).finding
 
 
-async def test_no_more_is_read_than_may_be(connection: Connection, database: Database, states: CheckStates) -> None:
+async def test_no_more_is_read_than_may_be_and_less_while_the_database_is_slow(
+    connection: Connection, database: Database, states: CheckStates, monkeypatch: pytest.MonkeyPatch
+) -> None:
     checks = BackgroundChecks(database.service_url, states, events_per_second=20)
     began = time.monotonic()
     await checks.round()
     assert time.monotonic() - began >= EVENTS / 20
     assert (checks.state(LEDGER).completed_size, checks.sound()) == (EVENTS, True)
+    further = Pass.further
+
+    def slow(*arguments: Any) -> int:
+        time.sleep(0.1)
+        return further(*arguments)
+
+    monkeypatch.setattr(Pass, "further", slow)
+    began = time.monotonic()
+    await BackgroundChecks(database.service_url, states, events_per_second=1_000_000).round()
+    assert time.monotonic() - began >= 0.1 * (1 + GIVE_WAY)
     off = BackgroundChecks("postgresql://nowhere.invalid", states, events_per_second=0)
     await off.run()  # which ends
     assert (off.enabled, off.state(LEDGER).completed_size) == (False, EVENTS)

@@ -3,7 +3,9 @@ operator has accepted."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +13,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from ledger.api.checkpoints import Checkpoints
+from ledger.api.ledgers import Ledgers
+from ledger.api.regular import RegularCheckpoints
 from ledger.audit.checkpoints import Checkpoint
 from ledger.errors import CorruptionError, NotContinuedError, NotPossibleError
 from ledger.persistence.guarding import Guard
@@ -18,12 +23,12 @@ from ledger.persistence.issued import IssuedCheckpoints
 from ledger.persistence.log import Connection, EventLog
 from ledger.persistence.signing import Signing
 from tests.filing import append, report
-from tests.integration.test_audit_service import tampered
+from tests.integration.test_audit_defences import BACK_TO_TWO, CUT
+from tests.integration.test_audit_service import SECONDS, tampered
 from tests.postgres import Database
 from tests.tampered import LEDGER, issue, recording
 
 pytestmark = pytest.mark.newest
-BACK_TO_TWO = "DELETE FROM events WHERE position > 2; DELETE FROM commits WHERE size_after > 2"
 
 
 @pytest.fixture
@@ -129,3 +134,54 @@ def test_looks_while_others_record_and_sign_refuse_nothing(
     assert guard.refused is None
     assert looks == sorted(looks)
     assert looks[-1] > looks[0]
+
+
+def test_a_lane_that_connects_again_takes_no_other_record_of_the_same_size(
+    connection: Connection, database: Database
+) -> None:
+    with recording(database) as application:
+        append(application, report("three"))
+        tampered(database, "UPDATE commits SET root = sha256(root) WHERE size_after = 6")
+        with psycopg.connect(database.admin_url, autocommit=True) as admin:
+            admin.execute(CUT)
+        for _ in range(2):
+            with pytest.raises(NotContinuedError, match="its root is another one"):
+                append(application, report("four"))
+    with psycopg.connect(database.service_url) as again:
+        assert EventLog(LEDGER).head(again).size == 6
+
+
+async def test_a_ledger_that_cannot_be_opened_leaves_nothing_running(database: Database, tmp_path: Path) -> None:
+    ledgers, before = Ledgers(database.service_url, issued=IssuedCheckpoints(tmp_path)), threading.active_count()
+    with psycopg.connect(database.admin_url, autocommit=True) as admin:
+        admin.execute("REVOKE ALL ON ledger_main.commits FROM ledger_service")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        await ledgers.get(LEDGER)
+    assert ledgers.opened() == []
+    await ledgers.close()
+    assert threading.active_count() <= before
+
+
+async def test_what_keeps_checkpoints_from_being_signed_is_told_once_and_again_when_it_changes(
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with recording(database) as application:
+        append(application, report("one"))
+    signing = Signing(tmp_path, given="no key")
+    ledgers = Ledgers(database.service_url, issued=signing.issued)
+    regular = RegularCheckpoints(ledgers, Checkpoints(ledgers, signing), signing.issued, seconds=0.01)
+    running = asyncio.create_task(regular.run())
+    try:
+        await asyncio.sleep(0.5)
+        assert [each.message.count("holds no keys") for each in caplog.records] == [1]
+        signing._given = None
+        end = time.monotonic() + SECONDS
+        while (last := signing.issued.last(LEDGER)) is None:
+            assert time.monotonic() < end
+            await asyncio.sleep(0.01)
+        assert last.size == 2
+    finally:
+        running.cancel()
+        await ledgers.close()
+    off = RegularCheckpoints(ledgers, Checkpoints(ledgers, signing), signing.issued, seconds=0)
+    await off.run()  # which ends
