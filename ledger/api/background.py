@@ -10,7 +10,7 @@ import psycopg
 
 from ledger.persistence import install
 from ledger.persistence.check_states import CheckState, CheckStates
-from ledger.persistence.connecting import connect
+from ledger.persistence.connecting import connect, cut
 from ledger.persistence.log import Connection
 from ledger.persistence.passes import Pass
 
@@ -72,8 +72,13 @@ class BackgroundChecks:
                 for name in names:
                     await self._pass(connection, name)
                 after = names[-1]
-        finally:
+        except asyncio.CancelledError:
+            cut(connection)  # a thread may still be reading with it
+            raise
+        except BaseException:
             connection.close()
+            raise
+        connection.close()
 
     async def _pass(self, connection: Connection, ledger: str) -> None:
         run = Pass(connection, ledger, self._states)

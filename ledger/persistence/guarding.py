@@ -40,7 +40,7 @@ class Guard:
         try:
             tip = self._continued(connection)
         except (NotContinuedError, NotPossibleError) as error:
-            if self.refused is None or str(self.refused) != str(error):
+            if type(self.refused) is not type(error):
                 log.error("ledger %s is refused: %s", self._log.ledger, error)
             self.refused = error
             raise

@@ -54,8 +54,8 @@ class Pass:
             self._find(error.values.get("position", 0), str(error), now)
         except AWAY:
             raise
-        except psycopg.Error as error:  # a table, a column or a right is gone, or its bytes are damaged
-            self._find(before + 1, f"What is stored cannot be read: {str(error).strip()}", now)
+        except Exception as error:  # a table or a right is gone, or it was made so that it cannot be checked
+            self._find(before + 1, f"What is stored cannot be read: {str(error).strip() or repr(error)}", now)
         else:
             self._state = self._state.model_copy(update={"verified": told.verified, "total": told.total})
             if check.done:

@@ -17,7 +17,7 @@ from ledger.api.background import GIVE_WAY, BackgroundChecks
 from ledger.errors import OverloadedError
 from ledger.persistence import checking, passes
 from ledger.persistence.check_states import NOTHING, CheckState, CheckStates
-from ledger.persistence.checking import Memo
+from ledger.persistence.checking import Check, Memo
 from ledger.persistence.log import Connection
 from ledger.persistence.passes import Pass
 from tests.filing import append, redaction, report
@@ -121,7 +121,7 @@ def test_one_process_at_a_time_checks_a_ledger(
 
 
 def test_what_cannot_be_read_is_a_finding_and_a_database_that_is_away_is_none(
-    connection: Connection, database: Database, states: CheckStates
+    connection: Connection, database: Database, states: CheckStates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away = begun(connection, states)
     with psycopg.connect(database.admin_url, autocommit=True) as admin:
@@ -132,6 +132,13 @@ def test_what_cannot_be_read_is_a_finding_and_a_database_that_is_away_is_none(
     tampered(database, "DROP TABLE tiles")
     with psycopg.connect(database.service_url, autocommit=True) as again:
         assert "cannot be read" in passed(again, states).finding
+        with monkeypatch.context() as patched:
+            patched.setattr(Check, "further", impossible)
+            assert "cannot be read: unheard of" in passed(again, states).finding
+
+
+def impossible(*arguments: Any) -> None:
+    raise ValueError("unheard of")
 
 
 async def test_no_more_is_read_than_may_be_and_less_while_the_database_is_slow(
