@@ -181,7 +181,7 @@ class WriterLane:
             self._writer = Writer(self._ledger, connect(self._url, "lane", int(STUCK_SECONDS)))
             self._writer.make_durable()
             self._tip = None  # it may lead to another record, which has to continue what is known
-        if self._tip is None or self._lost_at is not None:
+        if self._tip is None or self._lost_at is not None or self._guard.refused is not None:
             tip = self._guard.tip(self._writer.connection)
             if tip.size == self._lost_at:
                 what = "a commit is refused although the ledger has not grown"

@@ -151,6 +151,23 @@ def test_a_lane_that_connects_again_takes_no_other_record_of_the_same_size(
         assert EventLog(LEDGER).head(again).size == 6
 
 
+def test_a_lane_stops_once_others_have_found_out(
+    connection: Connection, database: Database, tmp_path: Path
+) -> None:
+    with recording(database) as application:
+        append(application, report("three"))
+        guard = application.ledger_recorder.guard
+        guard._issued = IssuedCheckpoints(tmp_path)
+        elsewhere = Checkpoint("somebody/main", 100, bytes(32))  # signed by another process, of what was there
+        guard._issued.accept(elsewhere, LEDGER, datetime(2026, 1, 2, tzinfo=UTC))
+        with pytest.raises(NotContinuedError, match="its checkpoint of 100 events"):
+            guard.tip(connection)
+        with pytest.raises(NotContinuedError, match="its checkpoint of 100 events"):
+            append(application, report("four"))
+        (tmp_path / "checkpoints" / LEDGER).unlink()
+        append(application, report("four"))
+
+
 async def test_a_ledger_that_cannot_be_opened_leaves_nothing_running(database: Database, tmp_path: Path) -> None:
     ledgers, before = Ledgers(database.service_url, issued=IssuedCheckpoints(tmp_path)), threading.active_count()
     with psycopg.connect(database.admin_url, autocommit=True) as admin:
