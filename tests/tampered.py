@@ -20,7 +20,7 @@ from ledger.audit.envelope import EnvelopeError
 from ledger.audit.merkle import ProofError, verify_consistency
 from ledger.audit.notes import NoteError
 from ledger.audit.replayed import Replayed
-from ledger.errors import CorruptionError, LedgerError
+from ledger.errors import CorruptionError, LedgerError, NotContinuedError
 from ledger.persistence import install
 from ledger.persistence.check_states import CheckStates
 from ledger.persistence.checking import Check
@@ -160,6 +160,15 @@ def finds(look: Callable[[], object]) -> bool:
     return False
 
 
+def refuses(look: Callable[[], object]) -> bool:
+    """Whether the guard does; any other error is none of its own."""
+    try:
+        look()
+    except NotContinuedError:
+        return True
+    return False
+
+
 def check_finds(scene: Scene) -> bool:
     """`audit check`."""
 
@@ -198,13 +207,13 @@ def start_refuses(scene: Scene) -> bool:
         finally:
             await ledgers.close()
 
-    return finds(lambda: asyncio.run(started()))
+    return refuses(lambda: asyncio.run(started()))
 
 
 def running_refuses(scene: Scene) -> bool:
     """A service under which it was done, before the next append."""
     with scene.connected() as connection:
-        return finds(lambda: scene.running.tip(connection))
+        return refuses(lambda: scene.running.tip(connection))
 
 
 def replay_finds(scene: Scene) -> bool:

@@ -64,8 +64,13 @@ def passed(connection: Connection, states: CheckStates) -> CheckState:
 
 
 def test_what_was_found_stands_until_a_whole_pass_finds_nothing(
-    connection: Connection, database: Database, states: CheckStates, tmp_path: Path
+    connection: Connection,
+    database: Database,
+    states: CheckStates,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(passes, "KEEP_SECONDS", 0.0)
     clean = passed(connection, states)
     assert (clean.completed_size, clean.completed_at, clean.finding) == (EVENTS, NOW, "")
     tampered(database, CHANGED)
@@ -74,7 +79,7 @@ def test_what_was_found_stands_until_a_whole_pass_finds_nothing(
     assert "its payload is not the one" in found.finding
     tampered(database, CHANGED_BACK)
     run = begun(connection, CheckStates(tmp_path))  # as after a restart
-    run.further(EVENTS - 1, NOW)
+    assert run.further(EVENTS - 1, NOW) == EVENTS - 1  # from the beginning
     assert states.findings() == {LEDGER: found.finding}
     run.further(EVENTS, NOW)
     assert (run.done, states.findings()) == (True, {})
