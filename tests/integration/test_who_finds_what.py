@@ -124,6 +124,9 @@ def scene(deed: str, recorded: History, cluster: Cluster, tmp_path: Path) -> Ite
         assert running.tip(connection).size == SEEN
     folder = shutil.copytree(getattr(recorded, done.folder), tmp_path / "folder")
     original: Database = getattr(recorded, done.database)
+    if not done.statement and not done.reports:  # nothing is changed in it
+        yield Scene(recorded, original, folder, running)
+        return
     with cluster.database(original.name) as database:
         if done.statement:
             with psycopg.connect(database.admin_url, autocommit=True) as connection:
