@@ -27,6 +27,7 @@ from ledger.domain.reports import event_from_payload
 from ledger.errors import LedgerError, RevisionConflictError
 from ledger.persistence import install
 from ledger.persistence.connecting import connect
+from ledger.persistence.issued import IssuedCheckpoints
 from ledger.persistence.log import EventLog
 from ledger.persistence.recorder import LedgerRecorder
 from ledger.persistence.records import Appended, AppendRequest, NewEvent
@@ -58,9 +59,11 @@ SERVICE = By("service", f"incident-ledger/{version('incident-ledger')}")
 class Administration:
     """Appends to the administrative record of a database."""
 
-    def __init__(self, url: str, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, url: str, limits: Limits = DEFAULT_LIMITS, issued: IssuedCheckpoints | None = None) -> None:
+        """What was issued of it the record has to continue; it is not made anew where it is gone."""
         self._url = url
         self._limits = limits
+        self._issued = issued
         self._turn = threading.RLock()
         self._recorder: LedgerRecorder | None = None
         """While this process records something."""
@@ -84,6 +87,15 @@ class Administration:
         """Record the keys that sign, where they are others than before."""
         event = SigningKeysChanged.of(installation=installation, verifier_keys=tuple(verifier_keys))
         return self._attempt(event.stream, lambda past: [] if past and past[-1] == event else [event], SERVICE)
+
+    def rollbacks_accepted(self, ledger: str) -> bool:
+        """Record what operators have accepted of a ledger, as far as it is not there yet."""
+        accepted = self._issued.acceptances(ledger) if self._issued is not None else []
+        if not accepted:
+            return True
+        return self._attempt(
+            accepted[0].stream, lambda past: [each for each in accepted if each not in past], SERVICE
+        )
 
     def erased(self, ledger: str) -> bool:
         """Record the payloads of a ledger that were erased since the last one that is there."""
@@ -130,13 +142,21 @@ class Administration:
             if self._recorder is not None:  # this thread has it open
                 yield self._recorder
                 return
-            install.create_ledger(self._url, ADMINISTRATION, may_exist=True)
-            self._recorder = LedgerRecorder(ADMINISTRATION, self._url, self._limits)
+            self._provide()
+            self._recorder = LedgerRecorder(ADMINISTRATION, self._url, self._limits, self._issued)
             try:
                 yield self._recorder
             finally:
                 self._recorder.close()
                 self._recorder = None
+
+    def _provide(self) -> None:
+        with connect(self._url, "administration") as connection:
+            if install.exists(connection, ADMINISTRATION):
+                return
+        if self._issued is not None:
+            self._issued.refuse_gone(ADMINISTRATION)
+        install.create_ledger(self._url, ADMINISTRATION, may_exist=True)
 
     def _erased_since(self, ledger: str, past: Past) -> Iterator[PayloadErased]:
         last = max([each.act_position for each in past if isinstance(each, PayloadErased)], default=0)

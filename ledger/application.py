@@ -34,6 +34,7 @@ from ledger.errors import (
     RevisionMismatch,
 )
 from ledger.persistence.factory import DATABASE_URL, LEDGER, Factory
+from ledger.persistence.issued import IssuedCheckpoints
 from ledger.persistence.recorder import LedgerRecorder
 from ledger.persistence.records import MERGES, Answer, Appended, AppendRequest, NewEvent, StoredRecord
 from ledger.settings import DEFAULT_LIMITS, Limits
@@ -62,8 +63,10 @@ class Submission(NamedTuple):
 class LedgerApplication(Application[str]):
     """One ledger."""
 
-    def __init__(self, ledger: str, url: str, limits: Limits = DEFAULT_LIMITS) -> None:
-        self._limits = limits
+    def __init__(
+        self, ledger: str, url: str, limits: Limits = DEFAULT_LIMITS, issued: IssuedCheckpoints | None = None
+    ) -> None:
+        self._limits, self._issued = limits, issued
         super().__init__(
             env={
                 "MAPPER_TOPIC": "ledger.persistence.codec:LedgerMapper",
@@ -76,7 +79,7 @@ class LedgerApplication(Application[str]):
 
     def construct_factory(self, env: Environment) -> Factory:
         """Our own, which the library would find by its name but without the limits."""
-        return Factory(env, self._limits)
+        return Factory(env, self._limits, self._issued)
 
     @property
     def ledger_recorder(self) -> LedgerRecorder:

@@ -5,9 +5,9 @@ import asyncio
 import logging
 import secrets
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -19,10 +19,12 @@ from incident.ledger.v1 import (
     ledger_service_pb2_grpc,
 )
 from ledger.api.audit_service import AuditServicer
+from ledger.api.background import BackgroundChecks
 from ledger.api.checkpoints import Checkpoints
 from ledger.api.ledger_service import LedgerServicer
 from ledger.api.ledgers import Ledgers
 from ledger.api.memory import collect_seldom, keep_freed
+from ledger.api.regular import RegularCheckpoints
 from ledger.api.requests import DEFAULT_LEDGER
 from ledger.api.server import Server
 from ledger.audit import policies
@@ -30,7 +32,9 @@ from ledger.audit.policies import PolicyError
 from ledger.embedded import EmbeddedPostgres
 from ledger.errors import LedgerError
 from ledger.persistence import install
+from ledger.persistence.check_states import CheckStates
 from ledger.persistence.connecting import connect
+from ledger.persistence.issued import IssuedCheckpoints
 from ledger.persistence.provision import provision
 from ledger.persistence.signing import Signing
 from ledger.settings import Role, Settings, SettingsError
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+AUDIT_SERVICE = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"].full_name
 EMBEDDED_FOLDER = "postgres"
 LOOK_SECONDS = 2.0
 """How often the databases are looked at, for health."""
@@ -103,26 +108,37 @@ class Service:
     ledgers: Ledgers
     checkpoints: Checkpoints | None
     reading: ReadingService | None
+    checks: BackgroundChecks
+    working: Sequence[Callable[[], Coroutine[None, None, None]]] = ()
+    """What goes on beside the serving, once a database is there."""
+    _beside: list[asyncio.Task[None]] = field(default_factory=list)
 
     @classmethod
     def composed(cls, url: str, settings: Settings) -> "Service":
         """Puts the parts together; nothing runs yet."""
-        server, ledgers, checkpoints = Server(settings), Ledgers(url, settings), None
+        server, issued = Server(settings), IssuedCheckpoints(settings.data_dir)
+        ledgers = Ledgers(url, settings, issued)
+        checks = BackgroundChecks(url, CheckStates(settings.data_dir), settings.check_events_per_second)
+        service = cls(url, settings, server, ledgers, None, None, checks)
         if settings.role is not Role.READ:
             checkpoints = Checkpoints(ledgers, signing_of(settings), witnesses_of(settings))
+            service.checkpoints = checkpoints
+            regular = RegularCheckpoints(ledgers, checkpoints, issued, settings.checkpoint_seconds)
+            service.working = (regular.run, checks.run)
             recording = LedgerServicer(ledgers, checkpoints)
             ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(recording, server.registry)
             server.offers(ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"])
-            auditing = AuditServicer(ledgers, checkpoints)
+            auditing = AuditServicer(ledgers, checkpoints, checks)
             audit_service_pb2_grpc.add_AuditServiceServicer_to_server(auditing, server.registry)
             server.offers(audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"])
-        reading = None
         if settings.role is not Role.WRITE:
             databases = Databases(url, settings.projections_database_url or url)
-            reading = ReadingService(databases, settings.park or (), ledgers.administration)
-            for service in reading.register(server.registry):
-                server.offers(service)
-        return cls(url, settings, server, ledgers, checkpoints, reading)
+            service.reading = ReadingService(
+                databases, settings.park or (), ledgers.admit, administration=ledgers.administration
+            )
+            for each in service.reading.register(server.registry):
+                server.offers(each)
+        return service
 
     async def run(self, ready: Ready, stopping: asyncio.Event) -> None:
         """Serves until told to stop. The database may be away at first: calls are UNAVAILABLE until it is there."""
@@ -135,6 +151,9 @@ class Service:
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
+            for each in self._beside:
+                each.cancel()
+            await asyncio.gather(*self._beside, return_exceptions=True)
             self.ledgers.end_streams()
             await self.server.stop()
             if self.reading is not None:
@@ -149,16 +168,19 @@ class Service:
         told: asyncio.Task[None] | None = None
         while True:
             now_healthy = await asyncio.to_thread(self._look)
+            if now_healthy and self.settings.role is not Role.READ:
+                await self.ledgers.look()
             if now_healthy and told is None:
                 if self.reading is not None:
                     await self.reading.start()
                 if self.checkpoints is not None:
                     await asyncio.to_thread(self._record_what_is, self.checkpoints)
+                self._beside = [asyncio.create_task(begin()) for begin in self.working]
                 told = asyncio.ensure_future(ready(address))
             if now_healthy != healthy:
                 healthy = now_healthy
                 log.info("serving" if healthy else "not serving: a database is away")
-            await self.server.tell_health(healthy, self.reading.health() if self.reading is not None else {})
+            await self.server.tell_health(healthy, await self._parts())
             await asyncio.sleep(LOOK_SECONDS if healthy else FIRST_LOOK_SECONDS)
 
     def _record_what_is(self, checkpoints: Checkpoints) -> None:
@@ -166,12 +188,19 @@ class Service:
         self.ledgers.administration.begin()
         checkpoints.record_keys()
 
+    async def _parts(self) -> dict[str, bool]:
+        """What has a health of its own: read models, ledgers that may be refused, and what checks found."""
+        parts = self.reading.health() if self.reading is not None else {}
+        if self.settings.role is Role.READ:
+            return parts
+        return parts | self.ledgers.served() | {AUDIT_SERVICE: await asyncio.to_thread(self.checks.sound)}
+
     def _look(self) -> bool:
         try:
             if self.settings.role is Role.READ:
                 connect(self.url, "health").close()
             else:
-                install.create_ledger(self.url, DEFAULT_LEDGER, may_exist=True)
+                self.ledgers.provide(DEFAULT_LEDGER)
             if self.reading is not None:
                 self.reading.look()
         except (psycopg.Error, LedgerError) as error:

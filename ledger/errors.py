@@ -15,7 +15,7 @@
 # │   └── PositionNotReachedError  the read model is behind `min_position`
 # ├── CorruptionError              the stored record contradicts itself
 # │   ├── PositionGapError         a position is missing
-# │   └── NotContinuedError        what is stored does not continue the last checkpoint that was signed
+# │   └── NotContinuedError        what is stored does not continue what was signed, or seen
 # ├── UnimplementedError           promised by the contract, not built yet
 # └── InternalError                unforeseen; only the log knows more
 
@@ -121,7 +121,7 @@ class PositionGapError(CorruptionError):
 
 
 class NotContinuedError(CorruptionError):
-    """The ledger {ledger!r} does not continue its checkpoint of {size} events: {what}; {remedy}."""
+    """The ledger {ledger!r} does not continue {known}: {what}; {remedy}."""
 
 
 class UnimplementedError(LedgerError):

@@ -93,6 +93,10 @@ class Settings(Limits, BaseSettings):
     """A policy file (C2SP tlog-policy) whose witnesses, each with its URL, are asked to cosign checkpoints."""
     witness_fail: Literal["closed", "open"] = "closed"
     """What is done without the policy's quorum: `closed` gives no checkpoint, `open` gives it and says so."""
+    checkpoint_seconds: Annotated[float, Field(ge=0, le=86_400)] = 60.0
+    """Between two checkpoints that are signed unasked, where something was recorded; 0 means none."""
+    check_events_per_second: Annotated[int, Field(ge=0, le=1_000_000)] = 1_000
+    """At most, that are read again and checked in the background; 0 means none."""
     role: Role = Role.ALL
     """`write` records only, `read` answers only."""
     park: Annotated[tuple[str, ...] | None, NoDecode] = None

@@ -16,6 +16,7 @@ from incident.ledger.v1 import (
     projection_service_pb2_grpc,
 )
 from ledger.administration import Administration
+from ledger.persistence.guarding import Admit
 from ledger.settings import SettingsError
 from projections.api.casualty_service import CasualtyServicer
 from projections.api.ceasefire_service import CeasefireServicer
@@ -47,9 +48,15 @@ class ReadingService:
     """Follows every ledger of a database and answers from its read models."""
 
     def __init__(
-        self, databases: Databases, parking: Collection[str] = (), administration: Administration | None = None
+        self,
+        databases: Databases,
+        parking: Collection[str] = (),
+        admit: Admit = lambda ledger: None,
+        administration: Administration | None = None,
     ) -> None:
-        """Those named by `parking` put aside what they cannot take; SettingsError where one has no such name."""
+        """Those named by `parking` put aside what they cannot take; SettingsError where one has no such name.
+        `admit` raises for a ledger of which nothing is to be answered."""
+        self._admit = admit
         self._pool = read_pool(databases.read_models, MAX_QUERY_CONNECTIONS)
         self._ledgers = read_pool(databases.ledgers, MAX_QUERY_CONNECTIONS) if databases.apart else None
         self._administration = administration
@@ -59,7 +66,7 @@ class ReadingService:
 
     def register(self, registry: grpc.aio.Server) -> Sequence[ServiceDescriptor]:
         """Adds the services to a server; gives their descriptors."""
-        read_side = ReadSide(self._pool, READ_MODELS, self._ledgers)
+        read_side = ReadSide(self._pool, READ_MODELS, self._ledgers, self._admit)
         casualty_service_pb2_grpc.add_CasualtyServiceServicer_to_server(CasualtyServicer(read_side), registry)
         ceasefire_service_pb2_grpc.add_CeasefireServiceServicer_to_server(CeasefireServicer(read_side), registry)
         projections = ProjectionServicer(self._engine, self._administration)

@@ -13,6 +13,8 @@ from benchmarks.mixed import Mix
 from benchmarks.placed import LEDGER, Placing, groups
 from ledger.persistence.batch import streams_of
 from ledger.persistence.connecting import connect
+from ledger.persistence.guarding import Guard
+from ledger.persistence.log import EventLog
 from ledger.persistence.notices import Notices
 from ledger.persistence.writer import Writer
 
@@ -44,7 +46,7 @@ def measure(orders: Orders) -> dict[str, Any]:
     with connect(orders.url, "benchmark") as connection:
         writer = Writer(LEDGER, connection)
         writer.make_durable()
-        placing = Placing(orders.run, writer.tip())
+        placing = Placing(orders.run, Guard(EventLog(LEDGER)).tip(connection))
         first, began = placing.tip.size, time.monotonic()
         for requests in ready:
             due = began + (placing.tip.size - first) / orders.rate

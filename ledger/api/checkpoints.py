@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from ledger.api.ledgers import Ledgers, OpenLedger
 from ledger.audit.notes import SignerKey
-from ledger.errors import NotContinuedError, NotPossibleError
+from ledger.errors import NotPossibleError
+from ledger.persistence.issued import not_continued
 from ledger.persistence.signing import Issued, Signing
 
 if TYPE_CHECKING:
@@ -49,9 +50,8 @@ class Checkpoints:
             await asyncio.wait([running])
         issued = await asyncio.shield(self._being_signed(ledger))
         if issued.size < size:
-            name, remedy = ledger.log.ledger, "it was set back since; find out why"
-            what = f"it has {issued.size} now"
-            raise NotContinuedError(position=size, ledger=name, size=size, what=what, remedy=remedy)
+            now, known = issued.size, f"the {size} events that were recorded"
+            raise not_continued(ledger.log.ledger, size, now, f"it was set back since, and has {now} now", known)
         return issued
 
     def _being_signed(self, ledger: OpenLedger) -> asyncio.Task[Issued]:

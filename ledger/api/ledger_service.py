@@ -30,7 +30,7 @@ from ledger.api.requests import (
     seconds_left,
 )
 from ledger.domain.administration import ADMINISTRATION
-from ledger.errors import InvalidRequestError, NotFoundError, NotPossibleError, Violation
+from ledger.errors import InvalidRequestError, LedgerError, NotFoundError, NotPossibleError, Violation
 from ledger.persistence.history import HistoryFilter
 from ledger.persistence.records import Head, StoredRecord
 
@@ -75,7 +75,7 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
             self._intakes[ledger] = Intake(Appending(self._ledgers, ledger, ANONYMOUS))
         answer = await self._intakes[ledger].append(request, partial(seconds_left, context), client_of(context))
         if request.wait == records_pb2.APPEND_WAIT_CHECKPOINTED:
-            answer.checkpoint = (await self._checkpoints.covering(ledger, answer.receipt.tree_size)).note
+            answer.checkpoint = await self._covering(ledger, answer.receipt)
         return answer
 
     async def AppendReports(
@@ -116,7 +116,8 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
             last = min(last, signed.head_position) if last else signed.head_position
             if not last:
                 return
-        async with aclosing(Replaying(*await self._chosen(request)).replay(first, last)) as messages:
+        ledger = await self._ledgers.examined(ledger_name(request.ledger))
+        async with aclosing(Replaying(*self._chosen(request, ledger)).replay(first, last)) as messages:
             async for message in messages:
                 yield message
 
@@ -125,20 +126,20 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
     ) -> AsyncIterator[pb.SubscribeResponse]:
         after = not_negative(request.after_position, "after_position")
         with self._ledgers.subscription():
-            following = Following(*await self._chosen(request), after)
+            ledger = await self._ledgers.get(ledger_name(request.ledger))
+            following = Following(*self._chosen(request, ledger), after)
             async with aclosing(following.messages()) as messages:
                 async for message in messages:
                     yield message
 
-    async def _chosen(
-        self, request: pb.ReplayHistoryRequest | pb.SubscribeRequest
+    def _chosen(
+        self, request: pb.ReplayHistoryRequest | pb.SubscribeRequest, ledger: OpenLedger
     ) -> tuple[Ledgers, OpenLedger, HistoryFilter, int, int]:
         most = self._ledgers.limits.max_page_events
         size = bounded(
             request.batch_size, "batch_size", min(DEFAULT_BATCH, most), most, " (LEDGER_MAX_PAGE_EVENTS)"
         )
         chosen = history_filter(request.filter)
-        ledger = await self._ledgers.get(ledger_name(request.ledger))
         return self._ledgers, ledger, chosen, request.view, size
 
     async def _written(self, given: str) -> OpenLedger:
@@ -146,6 +147,14 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         name = ledger_name(given)
         _refuse_administration(name, "the service alone writes it; append to another ledger")
         return await self._ledgers.get(name)
+
+    async def _covering(self, ledger: OpenLedger, receipt: records_pb2.Receipt) -> str:
+        """A checkpoint of a report that was recorded, as the error says too where there is none."""
+        try:
+            return (await self._checkpoints.covering(ledger, receipt.tree_size)).note
+        except LedgerError as error:
+            said = f"The report {receipt.report_id!r} was recorded, and got no checkpoint: {error}"
+            raise type(error)(said, **error.values) from error
 
     async def _signed(self, request: pb.ReplayHistoryRequest) -> pb.ReplayHistoryResponse:
         """What a replay begins with, where a checkpoint of it is asked for."""
@@ -158,7 +167,7 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         )
 
     async def _stated(self, name: str) -> pb.Ledger:
-        ledger = await self._ledgers.get(name)
+        ledger = await self._ledgers.examined(name)
         head: Head = await self._ledgers.run(_head, ledger)
         stated = pb.Ledger(name=name, size=head.size, root_hash=head.root)
         if head.committed_at is not None:

@@ -2,9 +2,10 @@
 Blocking work on them runs in threads of its own, bounded in number."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TypeVar
 
 import psycopg
@@ -14,15 +15,27 @@ from ledger.api.heads import Heads
 from ledger.api.mailbox import Mailbox
 from ledger.api.pages import SharedPages
 from ledger.application import LedgerApplication
-from ledger.errors import NotFoundError, OverloadedError, UnavailableError
+from ledger.errors import (
+    CorruptionError,
+    LedgerError,
+    NotContinuedError,
+    NotFoundError,
+    NotPossibleError,
+    OverloadedError,
+    UnavailableError,
+)
 from ledger.persistence import install
 from ledger.persistence.connecting import connect
-from ledger.persistence.log import Connection
+from ledger.persistence.issued import IssuedCheckpoints
+from ledger.persistence.log import Connection, EventLog
 from ledger.persistence.notices import sizes
 from ledger.persistence.tree import Consistency, Inclusion, Proofs
 from ledger.settings import DEFAULT_LIMITS, Limits
 
+log = logging.getLogger(__name__)
+
 READ_THREADS = 8
+PAGE = 1_000
 CONNECTION_SECONDS = 5.0
 """How long a read waits for a connection: a database that is away is told, not waited for."""
 RETRY_AFTER_SECONDS = 5
@@ -36,6 +49,7 @@ class OpenLedger:
     def __init__(self, application: LedgerApplication, url: str, loop: asyncio.AbstractEventLoop) -> None:
         self.application = application
         self.recorder = application.ledger_recorder
+        self.guard = self.recorder.guard
         self.log = self.recorder.log
         self._proofs = Proofs(self.log)
         self.pages = SharedPages()
@@ -57,6 +71,11 @@ class OpenLedger:
         with self.reading() as connection:
             return self._proofs.consistency(connection, first, second)
 
+    def look(self) -> None:
+        """Compare what is recorded with what was issued and seen of it; the guard keeps what came of it."""
+        with suppress(CorruptionError, NotPossibleError), self.reading() as connection:
+            self.guard.tip(connection)
+
     def read_head(self) -> int:
         """The size as the database has it."""
         with self.reading() as connection:
@@ -66,10 +85,16 @@ class OpenLedger:
 class Ledgers:
     """The open ledgers by name."""
 
-    def __init__(self, url: str, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, url: str, limits: Limits = DEFAULT_LIMITS, issued: IssuedCheckpoints | None = None) -> None:
+        """What was issued of a ledger its record has to continue, else it is refused."""
         self._url = url
+        self._issued = issued
+        self._gone: dict[str, LedgerError] = {}
+        """Ledgers that are not in the database although checkpoints of them were issued."""
         self.limits = limits
-        self.administration = Administration(url, limits)
+        self.administration = Administration(url, limits, issued)
+        self._accepted: dict[str, int] = {}
+        """Up to where the administrative record has been told what was accepted of ledgers."""
         self._subscriptions = 0
         self._open: dict[str, OpenLedger] = {}
         self._opening = asyncio.Lock()
@@ -77,7 +102,14 @@ class Ledgers:
         self._stopping = False
 
     async def get(self, name: str) -> OpenLedger:
-        """An open ledger; NotFoundError where the database has none of that name."""
+        """An open ledger; NotFoundError where the database has none of that name, NotContinuedError where it does
+        not continue what was issued and seen of it."""
+        found = await self.examined(name)
+        found.guard.admit()
+        return found
+
+    async def examined(self, name: str) -> OpenLedger:
+        """The same, also where it is refused: for those who have to find out what is there."""
         found = self._open.get(name)
         if found is not None:
             return found
@@ -90,8 +122,55 @@ class Ledgers:
 
     async def create(self, name: str, by: By) -> None:
         """Creates a ledger; LedgerExistsError where there is one of that name."""
-        await self.run(install.create_ledger, self._url, name)
+        await self.run(self._created, name, False)
         await self.run(self.administration.created, name, 0, by)
+
+    def provide(self, name: str) -> None:
+        """Creates a ledger where there is none, and never was one. Blocks."""
+        with suppress(NotContinuedError):  # which is told to whoever asks for it
+            self._created(name, True)
+
+    async def look(self) -> None:
+        """Compares all ledgers that are open, or of which a checkpoint was issued, with what is known of them."""
+        for name in self._issued_ledgers():
+            try:
+                await self.examined(name)
+                self._gone.pop(name, None)
+            except NotContinuedError as error:
+                if name not in self._gone:
+                    log.error("ledger %s is refused: %s", name, error)
+                self._gone[name] = error
+            except NotFoundError:  # that it is gone was accepted
+                self._gone.pop(name, None)
+            except (LedgerError, psycopg.Error) as error:
+                log.debug("ledger %s is not looked at: %s", name, error)
+        await asyncio.to_thread(self._record_accepted)
+        looks = (asyncio.to_thread(each.look) for each in self._open.values())
+        await asyncio.gather(*looks, return_exceptions=True)  # the database is away, or soon told to whoever asks
+
+    def served(self) -> dict[str, bool]:
+        """Whether each was served when it was looked at last, under the name by which health is asked."""
+        served = {name: each.guard.refused is None for name, each in self._open.items()}
+        return {f"ledger/{name}": each for name, each in (served | dict.fromkeys(self._gone, False)).items()}
+
+    def admit(self, name: str) -> None:
+        """NotContinuedError where a ledger is refused, as far as it was looked at."""
+        if name in self._gone:
+            raise NotContinuedError(**self._gone[name].values)
+        if name in self._open:
+            self._open[name].guard.admit()
+
+    def sizes(self) -> dict[str, int]:
+        """How many events each ledger of the database has, also of those that are not open. Blocks."""
+        with connect(self._url, "sizes of ledgers") as connection:
+            found: dict[str, int] = {}
+            while names := install.ledgers(connection, max(found, default=""), PAGE):
+                found |= {name: EventLog(name).head(connection).size for name in names}
+        return found
+
+    def opened(self) -> list[OpenLedger]:
+        """Those that are open."""
+        return list(self._open.values())
 
     async def names(self, after: str, limit: int) -> list[str]:
         """Names of the ledgers, in order."""
@@ -133,11 +212,43 @@ class Ledgers:
         try:
             with connect(self._url, "open ledger") as connection:
                 if not install.exists(connection, name):
+                    self._refuse_gone(name)
                     raise NotFoundError(kind="ledger", id=name)
         except psycopg.OperationalError as error:
             raise UnavailableError(why="the database is away; it is tried again") from error
-        application = LedgerApplication(name, self._url, self.limits)
-        return OpenLedger(application, self._url, loop)
+        application = LedgerApplication(name, self._url, self.limits, self._issued)
+        ledger = OpenLedger(application, self._url, loop)
+        try:
+            ledger.look()
+        except BaseException:
+            application.close()
+            raise
+        return ledger
+
+    def _record_accepted(self) -> None:
+        for name in self._issued_ledgers():
+            now = self._issued.accepted(name) if self._issued is not None else 0
+            if now != self._accepted.get(name, 0) and self.administration.rollbacks_accepted(name):
+                self._accepted[name] = now
+
+    def _issued_ledgers(self) -> list[str]:
+        try:
+            return self._issued.ledgers() if self._issued is not None else []
+        except NotPossibleError as error:
+            log.debug("%s", error)  # which is said of each ledger
+            return []
+
+    def _created(self, name: str, may_exist: bool) -> None:
+        with connect(self._url, "find ledger") as connection:
+            exists = install.exists(connection, name)
+        if not exists:
+            self._refuse_gone(name)
+        if not (exists and may_exist):
+            install.create_ledger(self._url, name, may_exist=may_exist)
+
+    def _refuse_gone(self, name: str) -> None:
+        if self._issued is not None:
+            self._issued.refuse_gone(name)
 
     def _names(self, after: str, limit: int) -> list[str]:
         with connect(self._url, "list ledgers") as connection:

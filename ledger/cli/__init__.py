@@ -45,6 +45,7 @@ COMMANDS = MappingProxyType(
         "audit": "ledger.cli.audit:audit",
         "witness": "ledger.cli.witness:witness",
         "health": "ledger.cli.health:health",
+        "accept-rollback": "ledger.cli.accepting:accept_rollback",
     }
 )
 """Where each command is written. A module is imported when its command is used: `serve` needs far more than a

@@ -1,11 +1,10 @@
-"""`audit`: checkpoints and one-file proofs from a server, and its own check of what it stores."""
+"""`audit`: checkpoints and one-file proofs from a server. Its subcommands that ask more are beside it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.progress import Progress
 
 from incident.ledger.v1 import audit_service_pb2 as messages
 from incident.ledger.v1 import ledger_service_pb2, records_pb2
@@ -16,6 +15,8 @@ from ledger.audit.cosignatures import CosigningKey
 from ledger.audit.notes import NoteError, SignerKey
 from ledger.audit.proofs import Proof
 from ledger.cli import wording
+from ledger.cli.audit_check import check
+from ledger.cli.audit_compare import compare
 from ledger.cli.audit_export import export
 from ledger.cli.audit_figure import figure
 from ledger.cli.audit_replay import replay
@@ -27,10 +28,13 @@ from ledger.cli.tables import print_json
 from ledger.cli.trusting import (
     FILE,
     check_continues,
+    check_origin,
+    earlier_ones,
     key_option,
     opened,
     parsed,
     read_text,
+    replace_text,
     tell_witnesses,
     whose,
     write_text,
@@ -54,13 +58,17 @@ def audit(session: Session) -> None:
     epilog=example(
         "incident-ledger audit checkpoint",
         "incident-ledger audit checkpoint --since monday.checkpoint --output tuesday.checkpoint",
+        "incident-ledger audit checkpoint --remember last.checkpoint",
     )
 )
 @click.option("--since", type=FILE, help="An earlier checkpoint, that the new one must continue.")
+@click.option("--remember", type=FILE, help="The last one that you got: it must continue it, and takes its place.")
 @click.option("--output", "-o", type=FILE, help="Write it here.")
 @key_option
 @connected
-def checkpoint(session: Session, since: Path | None, output: Path | None, keys: Sequence[str]) -> None:
+def checkpoint(
+    session: Session, since: Path | None, remember: Path | None, output: Path | None, keys: Sequence[str]
+) -> None:
     """Get a signed checkpoint of all that is recorded, and verify it.
 
     Without --key it is verified with the keys that the server names, which says little: compare them with those
@@ -71,9 +79,11 @@ def checkpoint(session: Session, since: Path | None, output: Path | None, keys: 
     answer = stub.GetCheckpoint(request, timeout=session.answer_within)
     trusted = parsed(keys or answer.verifier_keys)
     found = opened(answer.checkpoint, trusted, session.ledger)
-    if since is not None:
+    for earlier in earlier_ones(since, remember):
         # What somebody has kept needs no witnesses: it is compared with what has.
-        _continues(session, opened(read_text(since), tuple(trusted)), found)
+        _continues(session, opened(read_text(earlier), tuple(trusted)), found)
+    if remember is not None:
+        replace_text(remember, answer.checkpoint)
     if output is not None:
         write_text(output, answer.checkpoint)
     if session.as_json:
@@ -134,36 +144,6 @@ def new_key(name: str, witness: bool) -> None:
         raise click.BadParameter(str(error), param_hint="NAME") from error
 
 
-@audit.command(epilog=example("incident-ledger audit check"))
-@connected
-def check(session: Session) -> None:
-    """Have the server check all that it stores: events, payloads, tree and commits.
-
-    It names the first position that does not fit. A server that lies is not found out by this, but by `verify`, and
-    by a checkpoint that does not continue an earlier one.
-    """
-    request = messages.VerifyLedgerRequest(ledger=session.ledger)
-    steps = session.stub(AuditServiceStub).VerifyLedger(request, timeout=session.timeout)
-    last = _shown(session, steps)
-    if last is None or last.verified < last.total:
-        raise Refused("the server ended before it had checked everything")
-    if not session.as_json:
-        said = f"All {wording.number(last.verified)} events fit: payloads, envelopes, leaves, tiles and commits."
-        session.out.print(said)
-        session.out.print(f"root: {last.root_hash.hex()}", style="dim")
-
-
-def _shown(session: Session, steps: Iterable[Any]) -> Any:
-    last: Any = None
-    with Progress(console=session.err, disable=session.as_json or not session.err.is_terminal) as progress:
-        bar = progress.add_task("checked", total=None)
-        for last in steps:
-            progress.update(bar, total=last.total, completed=last.verified)
-            if session.as_json:
-                print_json(session.out, last, indent=None)
-    return last
-
-
 def _event(session: Session, position: int) -> Any:
     raw = records_pb2.EVENT_VIEW_RAW
     request = ledger_service_pb2.GetEventRequest(ledger=session.ledger, position=position, view=raw)
@@ -172,6 +152,7 @@ def _event(session: Session, position: int) -> Any:
 
 def _continues(session: Session, earlier: Checkpoint, found: Checkpoint) -> None:
     """That the new checkpoint's tree begins with the earlier one's."""
+    check_origin(earlier, found)
     if earlier.size > found.size:
         raise Refused(f"the ledger has {found.size} events, and had {earlier.size} before: it was set back")
     asked = messages.GetConsistencyProofRequest(
@@ -183,5 +164,5 @@ def _continues(session: Session, earlier: Checkpoint, found: Checkpoint) -> None
     session.err.print(said, style="dim", soft_wrap=True)
 
 
-for each in (verify, replay, export, figure):
+for each in (verify, compare, replay, export, figure, check):
     audit.add_command(each)

@@ -18,7 +18,18 @@ from ledger.audit.replayed import Replayed, Taken
 from ledger.cli import wording
 from ledger.cli.failures import Refused
 from ledger.cli.session import Session, connected, example
-from ledger.cli.trusting import FILE, check_continues, key_option, opened, parsed, read_text, tell_witnesses, whose
+from ledger.cli.trusting import (
+    FILE,
+    check_continues,
+    earlier_ones,
+    key_option,
+    opened,
+    parsed,
+    read_text,
+    replace_text,
+    tell_witnesses,
+    whose,
+)
 
 Keep = Callable[[bytes, bytes, bytes], None]
 """What is done with an event that fits: its entry, salt and payload."""
@@ -31,17 +42,21 @@ Keep = Callable[[bytes, bytes, bytes], None]
     )
 )
 @click.option("--since", type=FILE, help="An earlier checkpoint, that the record must continue.")
+@click.option("--remember", type=FILE, help="The last one that you got: continued likewise, then replaced.")
 @key_option
 @connected
-def replay(session: Session, since: Path | None, keys: Sequence[str]) -> None:
+def replay(session: Session, since: Path | None, remember: Path | None, keys: Sequence[str]) -> None:
     """Replay everything that is recorded, and verify it here: each event, each payload, and the root of all.
 
     The server is trusted with nothing but its signature on the checkpoint that it begins with. Exit code 1 at the
     first position that does not fit.
     """
     trusted = parsed(keys or named_keys(session))
+    if since is not None and remember is not None:
+        raise click.UsageError("give --since or --remember, not both")
+    files = earlier_ones(since, remember)
     # What somebody has kept needs no witnesses: it is compared with what has.
-    earlier = opened(read_text(since), tuple(trusted)) if since is not None else None
+    earlier = opened(read_text(files[0]), tuple(trusted)) if files else None
     first = begun(session, trusted, known=earlier.size if earlier is not None else 0)
     found = first.checkpoint
     if earlier is not None:
@@ -50,6 +65,8 @@ def replay(session: Session, since: Path | None, keys: Sequence[str]) -> None:
     take_all(session, replayed, found.size, first.batches)
     if replayed.unexplained:  # perhaps by what was recorded meanwhile
         go_on(session, replayed, begun(session, trusted, after=replayed.size))
+    if remember is not None:
+        replace_text(remember, first.note)
     if session.as_json:
         told = {"origin": found.origin, "size": found.size, "root": found.root.hex(), "redacted": replayed.redacted}
         session.out.print_json(data=told)

@@ -23,8 +23,9 @@ NOT_SERVING = "NOT_SERVING"
 def health(session: Session, service: str) -> None:
     """Ask whether the server serves: exit code 0 if it does, else 1, or 3 where none answers.
 
-    Read models that are halted are listed, and do not count: the server still answers from them, and no restart
-    mends them. Each can be asked for, as projection/LEDGER/NAME.
+    What is listed besides does not count, since no restart mends it: read models that are halted, as
+    projection/LEDGER/NAME, ledgers that are refused, as ledger/NAME, and AuditService where its check has found
+    something. Each can be asked for.
     """
     request = health_pb2.HealthCheckRequest(service=service)
     asked: Any = session.stub(HealthStub)  # its types come without the methods

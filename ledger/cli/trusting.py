@@ -21,6 +21,7 @@ from ledger.audit.proofs import VERIFICATION_ERRORS
 from ledger.cli import wording
 from ledger.cli.failures import FaultyInput, Refused
 from ledger.cli.session import Session
+from ledger.persistence.durable import write_whole
 
 KEYS = "LEDGER_VERIFIER_KEYS"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -151,14 +152,24 @@ def whose(keys: Sequence[str], found: Checkpoint) -> str:
     return f"{found.origin}, {wording.number(found.size)} events, verified with {by}"
 
 
-def check_continues(earlier: Checkpoint, found: Checkpoint, hashes: Sequence[bytes]) -> None:
-    """The tree of a checkpoint begins with that of an earlier one."""
+def check_origin(earlier: Checkpoint, found: Checkpoint) -> None:
+    """Two checkpoints are of one ledger."""
     if earlier.origin != found.origin:
         raise Refused(f"the earlier checkpoint is of {earlier.origin}, the new one of {found.origin}")
+
+
+def check_continues(earlier: Checkpoint, found: Checkpoint, hashes: Sequence[bytes]) -> None:
+    """The tree of a checkpoint begins with that of an earlier one."""
+    check_origin(earlier, found)
     try:
         verify_consistency(earlier.size, found.size, hashes, earlier.root, found.root)
     except VERIFICATION_ERRORS as error:
         raise Refused(f"the ledger does not continue the checkpoint of {earlier.size} events: {error}") from error
+
+
+def earlier_ones(since: Path | None, remember: Path | None) -> list[Path]:
+    """The files of checkpoints that a new one must continue; the first time there is nothing to remember."""
+    return [each for each in (since, remember) if each is not None and (each != remember or each.exists())]
 
 
 def read_text(path: Path) -> str:
@@ -175,5 +186,13 @@ def write_text(path: Path, text: str) -> None:
     """Write such a file."""
     try:
         path.write_bytes(text.encode())
+    except OSError as error:
+        raise FaultyInput(f"{path} cannot be written: {error.strerror}") from error
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write such a file in the place of another, whole or not at all."""
+    try:
+        write_whole(path, text)
     except OSError as error:
         raise FaultyInput(f"{path} cannot be written: {error.strerror}") from error

@@ -81,11 +81,12 @@ class RollbackAccepted(OfALedger):
     """An operator let a ledger go on that does not continue the last checkpoint issued of it."""
 
     type: Literal["RollbackAccepted"]
-    issued_size: Position
-    """Of the checkpoint that is not continued."""
-    issued_root: Sha256
+    issued_size: Position = 0
+    """Of the checkpoint that is not continued, if one was issued."""
+    issued_root: Sha256 | None = None
     size: Position
-    """Events that the ledger had when this was recorded."""
+    """Events that the ledger had: what was accepted."""
+    accepted_at: AwareDatetime
 
 
 class SigningKeysChanged(DomainEvent):

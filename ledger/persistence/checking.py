@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow
 from ledger.audit.envelope import Envelope, EnvelopeError, decode, format_recorded_at, payload_commitment
 from ledger.audit.merkle import MerkleError, ProofError, leaf_hash
 from ledger.audit.replayed import REDACTION, redacted_event
-from ledger.audit.tiles import TreeState, tile_count
+from ledger.audit.tiles import TreeState, load, tail_start, tile_count
 from ledger.errors import CorruptionError
 from ledger.persistence.log import Connection, EventLog
 from ledger.persistence.queries import Queries
@@ -20,6 +20,19 @@ from ledger.persistence.tree import StoredTree
 
 QUERIES = Queries("ledger.persistence", "checking.sql")
 PAGE_EVENTS = 1_000
+MAX_REMEMBERED = 10_000
+"""Redactions and events without payload that a memo holds; a check with more of them begins anew."""
+
+
+class Memo(NamedTuple):
+    """Where a check was: what is needed to go on with it later."""
+
+    size: int
+    root: str
+    """Hexadecimal: the tree that goes on has to be this one."""
+    committed: int
+    gone: dict[str, int]
+    acts: dict[str, int]
 
 
 class Checked(NamedTuple):
@@ -46,26 +59,48 @@ class Check:
         """Positions of the events that say whose payload was removed, by that event's id."""
         self.done = False
 
-    def further(self, connection: Connection) -> Checked:
-        """Check the next events; CorruptionError at the first position that does not fit."""
+    @property
+    def verified(self) -> int:
+        """Events checked so far."""
+        return self._tree.size
+
+    def memo(self) -> Memo | None:
+        """Where it is; none where that is too much to keep."""
+        if len(self._gone) + len(self._acts) > MAX_REMEMBERED:
+            return None
+        return Memo(self._tree.size, self._tree.root().hex(), self._committed, dict(self._gone), dict(self._acts))
+
+    def go_on(self, connection: Connection, memo: Memo) -> None:
+        """Go on from there; CorruptionError or MerkleError where the tree is not what it was."""
+        if memo.size > self._head.size:
+            raise CorruptionError(position=self._head.size, what="it is smaller than it was")
+        leaves = self._stored.leaves(connection, tail_start(memo.size), memo.size)
+        tree = load(memo.size, lambda level, index: self._stored.tile(connection, level, index), leaves)
+        if tree.root().hex() != memo.root:
+            raise CorruptionError(position=memo.size, what="its tree is not the one that it was")
+        self._tree, self._committed = tree, memo.committed
+        self._gone, self._acts = dict(memo.gone), dict(memo.acts)
+
+    def further(self, connection: Connection, most: int = PAGE_EVENTS) -> Checked:
+        """Check the next events, at most so many; CorruptionError at the first position that does not fit."""
         after = self._tree.size
         try:
             with connection.transaction():
                 connection.execute(QUERIES.snapshot)
                 if after < self._head.size:
-                    self._page(connection)
+                    self._page(connection, most)
                 if self._tree.size == self._head.size:
                     self._end(connection)
                     self.done = True
         except psycopg.DataError as error:
-            what = f"it, or one of the next {PAGE_EVENTS}, cannot be read ({str(error).strip()})"
+            what = f"it, or one of the next {most}, cannot be read ({str(error).strip()})"
             raise CorruptionError(position=after + 1, what=what) from error
         root = self._tree.root() if self.done else b""
         return Checked(self._tree.size, self._head.size, root)
 
-    def _page(self, connection: Connection) -> None:
+    def _page(self, connection: Connection, most: int) -> None:
         after = self._tree.size
-        records = self._log.page(connection, after, self._head.size, PAGE_EVENTS, raw=True)
+        records = self._log.page(connection, after, self._head.size, most, raw=True)
         if not records:
             raise CorruptionError(position=after + 1, what="it is missing")
         for record in records:

@@ -24,3 +24,10 @@ SELECT target_position, act_position FROM {schema}.redactions WHERE act_position
 
 -- name: targets
 SELECT event_id::text, position, payload IS NULL FROM {schema}.events WHERE event_id = ANY (%(events)s::uuid[])
+
+-- name: take_turn
+-- For as long as the session holds it: one process checks a ledger at a time.
+SELECT pg_try_advisory_lock(hashtext('incident-ledger check'), hashtext(%(ledger)s))
+
+-- name: end_turn
+SELECT pg_advisory_unlock(hashtext('incident-ledger check'), hashtext(%(ledger)s))

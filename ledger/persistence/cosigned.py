@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ledger.persistence.durable import make_folder, write_whole
-from ledger.persistence.signing import ISSUED_FOLDER
+from ledger.persistence.issued import ISSUED_FOLDER
 
 
 class Kept(NamedTuple):

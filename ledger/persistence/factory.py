@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 from eventsourcing.persistence import ApplicationRecorder, InfrastructureFactory, TrackingRecorder
 from eventsourcing.utils import Environment, EnvType
 
+from ledger.persistence.issued import IssuedCheckpoints
 from ledger.persistence.recorder import LedgerRecorder
 from ledger.settings import DEFAULT_LIMITS, Limits
 
@@ -16,14 +17,20 @@ DATABASE_URL = "DATABASE_URL"
 class Factory(InfrastructureFactory[TrackingRecorder]):
     """Made by the application; also found by the library through PERSISTENCE_MODULE."""
 
-    def __init__(self, env: Environment | EnvType | None, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        env: Environment | EnvType | None,
+        limits: Limits = DEFAULT_LIMITS,
+        issued: IssuedCheckpoints | None = None,
+    ) -> None:
         super().__init__(env)
         self._limits = limits
+        self._issued = issued
         self._recorders: list[LedgerRecorder] = []
 
     def application_recorder(self) -> ApplicationRecorder:
         """The recorder of the ledger that the environment names."""
-        recorder = LedgerRecorder(self.env[LEDGER], self.env[DATABASE_URL], self._limits)
+        recorder = LedgerRecorder(self.env[LEDGER], self.env[DATABASE_URL], self._limits, self._issued)
         self._recorders.append(recorder)
         return recorder
 

@@ -11,10 +11,19 @@ from datetime import UTC, datetime
 
 import psycopg
 
-from ledger.errors import CorruptionError, DeadlineError, LedgerError, OverloadedError, UnavailableError
+from ledger.errors import (
+    CorruptionError,
+    DeadlineError,
+    LedgerError,
+    NotContinuedError,
+    OverloadedError,
+    UnavailableError,
+)
 from ledger.persistence.answers import already_recorded, conflict, refuse, resolve
 from ledger.persistence.batch import Batch, decide, decisions_of, streams_of
 from ledger.persistence.connecting import connect, cut
+from ledger.persistence.guarding import Guard
+from ledger.persistence.log import EventLog
 from ledger.persistence.records import Appended, AppendRequest, Tip
 from ledger.persistence.waiting import Waiting
 from ledger.persistence.writer import FenceLostError, Writer
@@ -53,8 +62,10 @@ class WriterLane:
         url: str,
         on_commit: Callable[[int], None] = lambda size: None,
         limits: Limits = DEFAULT_LIMITS,
+        guard: Guard | None = None,
     ) -> None:
         self._ledger = ledger
+        self._guard = guard or Guard(EventLog(ledger))
         self._url = url
         self._on_commit = on_commit
         self._waiting = Waiting(limits)
@@ -109,7 +120,8 @@ class WriterLane:
             try:
                 self._record(requests)
             except BaseException as error:
-                log.exception("the lane of ledger %s could not record a batch", self._ledger)
+                if not isinstance(error, NotContinuedError):  # which the guard tells, once
+                    log.exception("the lane of ledger %s could not record a batch", self._ledger)
                 refuse(requests, error if isinstance(error, LedgerError) else UnavailableError(why="see its log"))
                 self._forget()
             finally:
@@ -168,8 +180,9 @@ class WriterLane:
             # Known to the watch before the first statement, which can get stuck as any other.
             self._writer = Writer(self._ledger, connect(self._url, "lane", int(STUCK_SECONDS)))
             self._writer.make_durable()
-        if self._tip is None or self._lost_at is not None:
-            tip = self._writer.tip(self._tip)
+            self._tip = None  # it may lead to another record, which has to continue what is known
+        if self._tip is None or self._lost_at is not None or self._guard.refused is not None:
+            tip = self._guard.tip(self._writer.connection)
             if tip.size == self._lost_at:
                 what = "a commit is refused although the ledger has not grown"
                 raise CorruptionError(position=tip.size, what=what)
@@ -181,7 +194,7 @@ class WriterLane:
         streams = streams_of(requests)
         heads, size = writer.heads(streams)
         while size != self._tip.size:  # another writer was here; seen now, it costs nothing that was decided
-            self._tip = writer.tip(self._tip)
+            self._tip = self._guard.tip(writer.connection)
             heads, size = writer.heads(streams)
         acts = writer.acts(decisions_of(requests))
         return decide(self._ledger, self._tip, heads, requests, datetime.now(UTC), os.urandom, acts)
@@ -190,6 +203,7 @@ class WriterLane:
         """Takes the batch as the new tip and answers those whom it records or refuses."""
         if batch.accepted:
             self._tip = Tip(batch.size_after, batch.recorded_at, batch.tree)
+            self._guard.seen(self._tip)
         for request, placed in batch.accepted:
             missing = batch.missing.get(id(request), frozenset())
             resolve(request, Appended(placed, batch.recorded_at, batch.size_after, batch.root, missing))

@@ -20,6 +20,8 @@ from eventsourcing.persistence import (
 
 from ledger.audit.envelope import check_field
 from ledger.errors import LedgerError, RevisionConflictError
+from ledger.persistence.guarding import Guard
+from ledger.persistence.issued import IssuedCheckpoints
 from ledger.persistence.lane import WriterLane
 from ledger.persistence.log import LAST, EventLog
 from ledger.persistence.notices import Notices
@@ -33,10 +35,13 @@ INSERT_SECONDS = 30.0
 class LedgerRecorder(ApplicationRecorder):
     """Records and reads the events of one ledger."""
 
-    def __init__(self, ledger: str, url: str, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self, ledger: str, url: str, limits: Limits = DEFAULT_LIMITS, issued: IssuedCheckpoints | None = None
+    ) -> None:
         self.log = EventLog(ledger)
+        self.guard = Guard(self.log, issued)
         self.notices = Notices(ledger, url)
-        self.lane = WriterLane(ledger, url, on_commit=self.notices.announce, limits=limits)
+        self.lane = WriterLane(ledger, url, on_commit=self.notices.announce, limits=limits, guard=self.guard)
         self.pool = ReadPool(url, f"reads {ledger}")
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:

@@ -119,7 +119,7 @@ class Proofs:
         seen = self._with(connection, second)
         second = _within(second, seen.edge)
         if first > second:
-            raise NotFoundError(kind=f"tree within {second} of size", id=first)
+            raise NotFoundError(kind=f"tree within {second} of size", id=first, now=second)
         subtree = self._subtrees(connection, seen)
         hashes = _sound(second, lambda: consistency_proof(first, second, subtree))
         roots = (_root(size, seen.edge, subtree) for size in (first, second))

@@ -1,4 +1,4 @@
-"""The statements of the writer lane: the tip, the stream heads, the insert, the look-up of an unknown outcome.
+"""The statements of the writer lane: the stream heads, the insert, the look-up of an unknown outcome.
 One instance on one connection; it neither queues nor retries."""
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,7 @@ from ledger.errors import CorruptionError
 from ledger.persistence.batch import Batch
 from ledger.persistence.log import EventLog
 from ledger.persistence.queries import Queries
-from ledger.persistence.records import MERGES, RawRecord, Tip
-from ledger.persistence.tree import StoredTree
+from ledger.persistence.records import MERGES, RawRecord
 
 QUERIES = Queries("ledger.persistence", "writing.sql")
 
@@ -28,7 +27,6 @@ class Writer:
 
     def __init__(self, ledger: str, connection: psycopg.Connection[TupleRow]) -> None:
         self._log = EventLog(ledger)
-        self._tree = StoredTree(self._log)
         self.connection = connection
         self._schema = sql.Identifier(self._log.schema)
         self._composed: dict[str, bytes] = {}
@@ -37,12 +35,6 @@ class Writer:
     def make_durable(self) -> None:
         """Has every commit wait until it would survive a crash of the database."""
         self._execute("durable")
-
-    def tip(self, known: Tip | None = None) -> Tip:
-        """The newest commit and its tree: grown from a known one where possible, and checked against its root."""
-        head = self._log.head(self.connection)
-        tree = self._tree.at(self.connection, head, known.tree if known is not None else None)
-        return Tip(head.size, head.committed_at, tree)
 
     def heads(self, streams: Sequence[str]) -> tuple[dict[str, int], int]:
         """The newest revision of each of the streams that exist, and the size of the ledger at which it is so."""

@@ -39,6 +39,9 @@ STUCK_SECONDS = 2 * STATEMENT_SECONDS
 """The server ends statements before; when it has not, nothing comes through."""
 STOP_SECONDS = 2.0
 """How long a stop waits for a running batch before it cuts the connection."""
+SET_BACK = "the ledger was set back"
+"""How a halt begins that more events do not end: what comes next does not follow what was taken before. A rebuild
+ends it, or a retry."""
 LISTEN = sql.SQL("LISTEN {}")
 
 
@@ -173,9 +176,15 @@ class Following:
         if not self._stands:
             self._stand(connection)
         epoch = self._leadership.epoch(self._catalogue.ledger, self.name)
-        if epoch is None or self._is_halted(seen):
+        if epoch is None or self._is_halted(seen) or seen.halted_because.startswith(SET_BACK):
             return 0
-        if self._folding.log.head(source_of(connection)).size <= seen.position:
+        head = self._folding.log.head(source_of(connection)).size
+        if head < seen.position:
+            if self._is_told:  # a standby may only be late
+                said = f"{SET_BACK} to {head} events, and this read model holds {seen.position}; rebuild it"
+                self._halt_at(connection, epoch, UnfoldableError(said, seen.position))
+            return 0
+        if head == seen.position:
             if seen.halted_because:
                 self._lift(connection, epoch, seen)
             return 0

@@ -12,6 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from ledger.errors import DeadlineError, UnavailableError
 from ledger.persistence.connecting import cut, parameters
+from ledger.persistence.guarding import Admit
 from projections.engine.administering import refuse_administration
 from projections.engine.answers import Answer, AsOf, AsyncConnection
 from projections.engine.opening import Opening, refuse_invalid
@@ -47,8 +48,14 @@ class ReadSide:
     The ledgers are in the same database, or in that of `ledgers`."""
 
     def __init__(
-        self, pool: AsyncPool, projections: Iterable[Projection] = (), ledgers: AsyncPool | None = None
+        self,
+        pool: AsyncPool,
+        projections: Iterable[Projection] = (),
+        ledgers: AsyncPool | None = None,
+        admit: Admit = lambda ledger: None,
     ) -> None:
+        """`admit` raises for a ledger that is refused, and of which nothing is answered."""
+        self._admit = admit
         self._pool = pool
         self._ledgers = ledgers
         self._versions = {each.name: {each.version, *each.reads} for each in projections}
@@ -64,6 +71,7 @@ class ReadSide:
     ) -> AsyncIterator[Answer]:
         """A snapshot that holds what is asked for; waits for it within the timeout, seconds."""
         refuse_administration(ledger)
+        self._admit(ledger)
         moment = as_of or AsOf()
         refuse_invalid(moment, min_position)
         patience = _Patience(DEFAULT_SECONDS if timeout is None else timeout)

@@ -311,8 +311,14 @@ _EXAMPLES: dict[str, tuple[Content, Content]] = {
         {"ledger": "main", "target_position": 7, "target_event_id": EVENT, "act_position": 12},
     ),
     "RollbackAccepted": (
-        {"ledger": "main", "issued_size": 2032, "issued_root": SHA256, "size": 2000},
-        {"ledger": "main", "issued_size": 2032, "issued_root": SHA256, "size": 2000},
+        {
+            "ledger": "main",
+            "issued_size": 2032,
+            "issued_root": SHA256,
+            "size": 2000,
+            "accepted_at": "2026-11-27T12:00:00Z",
+        },
+        {"ledger": "main", "size": 2000, "accepted_at": "2026-11-27T12:00:00Z"},
     ),
     "SigningKeysChanged": (
         {"installation": "ledger.example.org", "verifier_keys": ["ledger.example.org+0a5f5f4c+AQ=="]},

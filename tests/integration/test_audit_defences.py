@@ -7,8 +7,7 @@ import fcntl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,20 @@ from ledger.api.messages import report_to_proto
 from ledger.audit.checkpoints import open_checkpoint
 from ledger.audit.merkle import verify_consistency
 from ledger.audit.replayed import Replayed
+from ledger.cli import run
 from ledger.persistence.checking import Check
 from ledger.persistence.log import EventLog
-from tests.filing import claim, redaction, report
+from tests.filing import append, claim, redaction, report
 from tests.integration.test_audit_service import WAIT, Client, tampered
 from tests.postgres import Database
 from tests.served import ServiceProcess, serving
+from tests.tampered import recording
 
 pytestmark = pytest.mark.newest
+CUT = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
 BACK_TO_TWO = "DELETE FROM events WHERE position > 2; DELETE FROM commits WHERE size_after > 2"
 SECONDS = 20
 
@@ -56,13 +61,11 @@ def environment(database: Database, folder: Path) -> dict[str, str]:
     return {"LEDGER_DATABASE_URL": database.service_url, "LEDGER_DATA_DIR": str(folder)}
 
 
-def append_others(client: Client, most: int, **more: Any) -> list[Any]:
-    """Other reports; the first may find that the record is not what it was."""
-    answers = []
-    for number in range(most):
-        with suppress(grpc.RpcError):
-            answers.append(client.append(f"other-{number}", claim(count=9), **more))
-    return answers
+def append_others(database: Database, most: int) -> None:
+    """Other reports, by somebody who has no guard."""
+    with recording(database) as application:
+        for number in range(most):
+            append(application, report(f"other-{number}", claim(count=9)))
 
 
 def test_another_history_is_not_signed_by_what_is_remembered_of_the_first(
@@ -76,7 +79,7 @@ def test_another_history_is_not_signed_by_what_is_remembered_of_the_first(
     tampered(database, BACK_TO_TWO)
     with pytest.raises(grpc.RpcError, match="does not continue"):
         client.checkpoint()
-    append_others(client, 8)
+    append_others(database, 8)
     with pytest.raises(grpc.RpcError, match="does not continue"):
         client.checkpoint()
     found = client.audit.GetConsistencyProof(pb.GetConsistencyProofRequest(first_size=4), timeout=SECONDS)
@@ -84,12 +87,25 @@ def test_another_history_is_not_signed_by_what_is_remembered_of_the_first(
     verify_consistency(4, found.second_size, found.hashes, found.first_root_hash, found.second_root_hash)
 
 
-def test_an_append_never_gets_a_checkpoint_of_another_history(client: Client, database: Database) -> None:
+def test_nothing_is_added_to_a_record_that_was_set_back_under_the_service(
+    client: Client, database: Database, service: ServiceProcess
+) -> None:
     client.append("one")
-    client.append("two", wait=WAIT)
+    client.append("two")  # no checkpoint covers it: the service has seen it
     tampered(database, BACK_TO_TWO)
-    assert append_others(client, 4, wait=WAIT) == []
-    assert client.ledger.GetLedger(ledger_service_pb2.GetLedgerRequest(), timeout=SECONDS).ledger.size > 2
+    for number in range(4):
+        with pytest.raises(grpc.RpcError, match="the 4 events that this process has seen"):
+            client.append(f"other-{number}", wait=WAIT if number % 2 else records_pb2.APPEND_WAIT_UNSPECIFIED)
+    assert client.ledger.GetLedger(ledger_service_pb2.GetLedgerRequest(), timeout=SECONDS).ledger.size == 2
+    with psycopg.connect(database.admin_url, autocommit=True) as connection:
+        connection.execute(CUT)  # as when the server was stopped for it
+    with pytest.raises(grpc.RpcError, match="the 4 events that this process has seen"):
+        client.append("another", wait=WAIT)
+    append_others(database, 3)
+    with pytest.raises(grpc.RpcError, match="does not continue"):
+        client.append("yet-another")
+    assert client.ledger.GetLedger(ledger_service_pb2.GetLedgerRequest(), timeout=SECONDS).ledger.size == 8
+    assert "Traceback" not in service.output
 
 
 def test_an_append_whose_record_is_set_back_while_it_waits_ends(
@@ -108,7 +124,8 @@ def test_an_append_whose_record_is_set_back_while_it_waits_ends(
     with pytest.raises(grpc.RpcError) as ended:
         waiting.result()
     assert ended.value.code() is grpc.StatusCode.DATA_LOSS
-    assert "it has 2 now" in str(ended.value.details())
+    assert "The report 'two' was recorded, and got no checkpoint" in str(ended.value.details())
+    assert "has 2" in str(ended.value.details())
 
 
 def test_a_signature_that_does_not_come_keeps_neither_reads_nor_a_stop_waiting(
@@ -126,19 +143,31 @@ def test_a_signature_that_does_not_come_keeps_neither_reads_nor_a_stop_waiting(
 
 
 def test_once_an_operator_has_accepted_it_another_history_is_signed_without_a_restart(
-    client: Client, database: Database, folder: Path
+    client: Client, service: ServiceProcess, database: Database, folder: Path
 ) -> None:
     for name in ("one", "two"):
         client.append(name)
     client.checkpoint()
     tampered(database, BACK_TO_TWO)
-    with serving(environment=environment(database, folder)) as other, other.channel() as channel:
-        for number in range(3):
-            Client(channel).append(f"other-{number}", claim(count=9))
+    append_others(database, 3)
     with pytest.raises(grpc.RpcError, match="does not continue"):
         client.checkpoint()
-    (folder / "checkpoints" / "main").rename(folder / "set-aside")
-    assert client.checkpoint()[0].size == 8
+    accept = ("--address", service.address, "accept-rollback", "main", "--size", "8", "--data-dir", str(folder))
+    assert run(accept) == 0
+    assert until(client.checkpoint)[0].size == 8
+    assert until(lambda: client.append("three")).receipt.tree_size == 10
+    assert client.checkpoint()[0].size == 10
+
+
+def until(work: Callable[[], Any]) -> Any:
+    """What it gives once it is no longer refused."""
+    end = time.monotonic() + SECONDS
+    while True:
+        try:
+            return work()
+        except grpc.RpcError:
+            assert time.monotonic() < end
+            time.sleep(0.1)
 
 
 def test_a_report_is_not_recorded_where_no_checkpoint_can_be_promised(client: Client, folder: Path) -> None:

@@ -10,8 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from ledger.audit.checkpoints import open_checkpoint
-from ledger.audit.notes import VerifierKey
+from incident.ledger.v1 import ledger_service_pb2
+from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from ledger.api.messages import report_to_proto
+from ledger.audit.checkpoints import Checkpoint, open_checkpoint
+from ledger.audit.notes import SignerKey, VerifierKey, sign
+from ledger.cli import run as command
+from tests.filing import report
 from tests.integration.test_how_to import run
 from tests.repository.checkout import read
 from tests.repository.documents import blocks
@@ -99,7 +104,7 @@ def test_what_does_not_hold_is_exit_code_1_with_its_reason(
 
 
 def test_a_ledger_that_does_not_continue_a_checkpoint_is_told(
-    seeded: ServiceProcess, key: str, tmp_path: Path
+    seeded: ServiceProcess, key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Another ledger under the same name and key: what two visitors are shown."""
     with serving("--seed", environment={"LEDGER_CHECKPOINT_KEY": secret(seeded)}) as other:
@@ -109,12 +114,54 @@ def test_a_ledger_that_does_not_continue_a_checkpoint_is_told(
                 *("--output", str(tmp_path / name)),
             )
             assert made.returncode == 0, made.stderr
+        compare = ("audit", "compare", str(tmp_path / "one"), str(tmp_path / "two"))
+        assert command(["--address", NOWHERE, *compare, "--key", key]) == 1
+        assert "two histories of" in capsys.readouterr().err
+        remember = ("audit", "checkpoint", "--key", key, "--remember", str(tmp_path / "one"))
+        kept = (tmp_path / "one").read_text()
+        assert command(["--address", other.address, *remember]) == 1
+        assert "does not continue" in capsys.readouterr().err
+        assert (tmp_path / "one").read_text() == kept
         since = ("audit", "checkpoint", "--key", key, "--since", str(tmp_path / "one"))
         found = asked("--address", other.address, *since)
         assert (found.returncode, "does not continue" in found.stderr) == (1, True)
         since = ("audit", "replay", "--key", key, "--since", str(tmp_path / "one"))
         found = asked("--address", other.address, *since)
         assert (found.returncode, "does not continue" in found.stderr) == (1, True)
+
+
+def test_a_remembered_checkpoint_is_replaced_by_what_continues_it_and_can_be_compared(
+    seeded: ServiceProcess, key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    last, first = str(tmp_path / "last"), str(tmp_path / "first")
+    online, trusting = ["--address", seeded.address, "audit"], ["--key", key]
+    assert command([*online, "checkpoint", "--remember", last, "--output", first, *trusting]) == 0
+    with seeded.channel() as channel:
+        sent = ledger_service_pb2.AppendReportRequest(report=report_to_proto(report("later")))
+        LedgerServiceStub(channel).AppendReport(sent, timeout=SECONDS)
+    capsys.readouterr()
+    assert command([*online, "checkpoint", "--remember", last, *trusting]) == 0
+    assert "It continues the checkpoint" in capsys.readouterr().err
+    sizes = [int(Path(each).read_text().split("\n")[1]) for each in (last, first)]
+    assert sizes[0] == sizes[1] + 2
+    assert command([*online, "compare", last, first, *trusting, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["verdict"], told["sizes"]) == ("continued", sizes)
+    nowhere = ["--address", NOWHERE, "audit"]
+    assert command([*nowhere, "compare", last, last, *trusting]) == 0
+    assert "Both say the same" in capsys.readouterr().out
+    assert command([*nowhere, "compare", last, first, *trusting]) == 3
+    assert command([*online, "compare", last, first]) == 2
+    stranger = SignerKey.generate("elsewhere.example.org").named("elsewhere.example.org/main")
+    Path(first).write_text(sign(Checkpoint(stranger.name, 10**6, bytes(32)).text(), [stranger]))
+    assert command([*online, "compare", last, first, *trusting, "--key", str(stranger.verifier())]) == 2
+    capsys.readouterr()
+    assert command([*online, "checkpoint", "--since", first, *trusting, "--key", str(stranger.verifier())]) == 1
+    assert "the earlier checkpoint is of elsewhere" in capsys.readouterr().err  # whatever its size
+    own = SignerKey.parse(secret(seeded)).named(VerifierKey.parse(key).name)
+    Path(first).write_text(sign(Checkpoint(own.name, 10**6, bytes(32)).text(), [own]))
+    assert command([*online, "compare", last, first, *trusting]) == 1
+    assert "was set back, or serves another history" in capsys.readouterr().err
 
 
 def secret(service: ServiceProcess) -> str:

@@ -27,6 +27,7 @@ from projections.engine import Engine, ProjectionState, resuming
 from projections.engine.answers import AsOf
 from projections.engine.building import Build
 from projections.engine.databases import Databases, source_of
+from projections.engine.following import POLL_SECONDS
 from projections.engine.freezing import Freeze
 from projections.engine.projection import Parking
 from projections.engine.reading import ReadSide, read_pool
@@ -284,3 +285,25 @@ def asked(address: str, *words: str) -> Any:
     answer = json.loads(done.stdout)
     answer.get("basis", {}).pop("generation", None)
     return answer
+
+
+def test_read_models_that_know_more_than_a_ledger_that_was_set_back_halt(
+    database: Database, engine: Engine
+) -> None:
+    ledger = Ledger(database)
+    ledger.append(*"AA")
+    ledger.append(*"AA")
+    reaching(engine, 4)
+    with psycopg.connect(database.admin_url, autocommit=True) as connection:
+        connection.execute("SET search_path TO ledger_main")
+        for table in ("events", "commits"):
+            connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+        connection.execute("DELETE FROM events WHERE position > 2; DELETE FROM commits WHERE size_after > 2")
+    state = until(lambda: engine.state("main", "tally"), lambda found: bool(found.halted_because))
+    assert state.halted_because == "the ledger was set back to 2 events, and this read model holds 4; rebuild it"
+    ledger.size = 2
+    ledger.append(*"BBBB")  # which are other events than those that it has taken at their positions
+    time.sleep(3 * POLL_SECONDS)
+    assert engine.state("main", "tally").position == 4
+    engine.operations.rebuild("main", "tally").join()
+    assert reaching(engine, 6).halted_because == ""

@@ -28,10 +28,11 @@ from ledger.errors import (
     UnavailableError,
 )
 from ledger.persistence import connecting, lane, notices
+from ledger.persistence.guarding import Guard
 from ledger.persistence.install import create_ledger, install
 from ledger.persistence.lane import WriterLane
+from ledger.persistence.log import Connection
 from ledger.persistence.records import Appended, AppendRequest, Tip
-from ledger.persistence.writer import Writer
 from ledger.settings import Limits
 from tests.filing import SECONDS, append, append_many, check_record, claim, redaction, report, submit
 from tests.postgres import Cluster, Database
@@ -245,15 +246,15 @@ def test_a_single_call_does_not_stand_behind_a_stream(application: LedgerApplica
 
 
 def test_two_lanes_of_one_process(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun, seen_others = threading.Barrier(2), list[Writer]()
-    tip = Writer.tip
+    begun, seen_others = threading.Barrier(2), list[Guard]()
+    tip = Guard.tip
 
-    def counted(writer: Writer, known: Tip | None = None) -> Tip:
-        if known is not None:
-            seen_others.append(writer)
-        return tip(writer, known)
+    def counted(guard: Guard, connection: Connection) -> Tip:
+        if guard._known is not None:
+            seen_others.append(guard)
+        return tip(guard, connection)
 
-    monkeypatch.setattr(Writer, "tip", counted)
+    monkeypatch.setattr(Guard, "tip", counted)
     with ThreadPoolExecutor(2) as pool:
         answers = pool.map(
             lambda name: append_many(database.service_url, name, TWO_LANES, ready=begun.wait), ("a", "b")

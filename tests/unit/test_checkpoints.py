@@ -54,7 +54,7 @@ async def test_what_is_recorded_while_one_is_signed_waits_for_the_next_and_all_s
     assert {each.size for each in await asyncio.gather(*others)} == {2}
     assert slow.signatures == 2
     slow.end.release()
-    with pytest.raises(NotContinuedError, match="it has 2 now"):
+    with pytest.raises(NotContinuedError, match="it was set back since, and has 2 now"):
         await checkpoints.covering(ledger, 3)
 
 

@@ -84,6 +84,7 @@ VALUES: dict[str, Any] = {
     "addressees": ["opposition"],
     "against": ["government-of-syria"],
     "agreement_id": "sochi-memorandum",
+    "accepted_at": "2026-11-27T12:00:00Z",
     "act_position": 12,
     "agreement_ids": ["sochi-memorandum"],
     "aliases": ["Türkiye"],

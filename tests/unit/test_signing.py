@@ -18,7 +18,7 @@ from ledger.audit.merkle import consistency_proof, leaf_hash
 from ledger.audit.notes import SignerKey
 from ledger.audit.tiles import TreeState, stored_subtrees
 from ledger.errors import NotContinuedError, NotFoundError, NotPossibleError, UnavailableError
-from ledger.persistence import signing as signing_module
+from ledger.persistence import durable
 from ledger.persistence.signing import Signing
 from ledger.persistence.tree import Consistency
 
@@ -75,7 +75,7 @@ def test_nothing_is_signed_after_a_record_that_was_set_back_or_exchanged(tmp_pat
     signing.issue(LEDGER, Record(9).continued)
     with pytest.raises(NotContinuedError, match="of 10 events: it is smaller now") as smaller:
         signing.issue(LEDGER, Record(4).continued)
-    assert str(tmp_path / "checkpoints" / LEDGER) in str(smaller.value)
+    assert f"incident-ledger accept-rollback {LEDGER} --size" in str(smaller.value)
 
     with pytest.raises(NotContinuedError, match="does not begin with it"):
         signing.issue(LEDGER, Record(20, "another").continued)
@@ -97,7 +97,7 @@ def test_a_checkpoint_of_the_same_size_is_the_same_note(tmp_path: Path) -> None:
 def test_a_lock_that_another_process_keeps_is_not_waited_for_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(signing_module, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(durable, "LOCK_SECONDS", 0.1)
     signing = Signing(tmp_path)
     signing.issue(LEDGER, Record(4).continued)
     with (tmp_path / "checkpoints" / f"{LEDGER}.lock").open("w") as held:

@@ -130,7 +130,7 @@ ALL_ERRORS: list[tuple[errors.LedgerError, grpc.StatusCode, str]] = [
     (errors.CorruptionError(position=3, what="x"), grpc.StatusCode.DATA_LOSS, "CORRUPTION"),
     (errors.PositionGapError(expected=3, found=4), grpc.StatusCode.DATA_LOSS, "POSITION_GAP"),
     (
-        errors.NotContinuedError(position=3, ledger="main", size=3, what="x", remedy="y"),
+        errors.NotContinuedError(position=3, ledger="main", known="its checkpoint", what="x", remedy="y"),
         grpc.StatusCode.DATA_LOSS,
         "NOT_CONTINUED",
     ),

@@ -22,31 +22,36 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&incident/ledger/v1/audit_service.proto\x12\x12incident.ledger.v1\"&\n\x14GetCheckpointRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\"r\n\x15GetCheckpointResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\t\x12\x15\n\rverifier_keys\x18\x02 \x03(\t\x12\x13\n\x0b\x63osigned_by\x18\x03 \x03(\t\x12\x19\n\x11witness_shortfall\x18\x04 \x01(\t\"O\n\x18GetInclusionProofRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\x12\x11\n\ttree_size\x18\x03 \x01(\x03\"d\n\x19GetInclusionProofResponse\x12\x11\n\tleaf_hash\x18\x01 \x01(\x0c\x12\x0e\n\x06hashes\x18\x02 \x03(\x0c\x12\x11\n\ttree_size\x18\x03 \x01(\x03\x12\x11\n\troot_hash\x18\x04 \x01(\x0c\"U\n\x1aGetConsistencyProofRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x12\n\nfirst_size\x18\x02 \x01(\x03\x12\x13\n\x0bsecond_size\x18\x03 \x01(\x03\"u\n\x1bGetConsistencyProofResponse\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\x12\x17\n\x0f\x66irst_root_hash\x18\x02 \x01(\x0c\x12\x18\n\x10second_root_hash\x18\x03 \x01(\x0c\x12\x13\n\x0bsecond_size\x18\x04 \x01(\x03\"%\n\x13VerifyLedgerRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\"J\n\x14VerifyLedgerResponse\x12\x10\n\x08verified\x18\x01 \x01(\x03\x12\r\n\x05total\x18\x02 \x01(\x03\x12\x11\n\troot_hash\x18\x03 \x01(\x0c\x32\xc3\x03\n\x0c\x41uditService\x12\x64\n\rGetCheckpoint\x12(.incident.ledger.v1.GetCheckpointRequest\x1a).incident.ledger.v1.GetCheckpointResponse\x12p\n\x11GetInclusionProof\x12,.incident.ledger.v1.GetInclusionProofRequest\x1a-.incident.ledger.v1.GetInclusionProofResponse\x12v\n\x13GetConsistencyProof\x12..incident.ledger.v1.GetConsistencyProofRequest\x1a/.incident.ledger.v1.GetConsistencyProofResponse\x12\x63\n\x0cVerifyLedger\x12\'.incident.ledger.v1.VerifyLedgerRequest\x1a(.incident.ledger.v1.VerifyLedgerResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&incident/ledger/v1/audit_service.proto\x12\x12incident.ledger.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"&\n\x14GetCheckpointRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\"r\n\x15GetCheckpointResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\t\x12\x15\n\rverifier_keys\x18\x02 \x03(\t\x12\x13\n\x0b\x63osigned_by\x18\x03 \x03(\t\x12\x19\n\x11witness_shortfall\x18\x04 \x01(\t\"O\n\x18GetInclusionProofRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\x12\x11\n\ttree_size\x18\x03 \x01(\x03\"d\n\x19GetInclusionProofResponse\x12\x11\n\tleaf_hash\x18\x01 \x01(\x0c\x12\x0e\n\x06hashes\x18\x02 \x03(\x0c\x12\x11\n\ttree_size\x18\x03 \x01(\x03\x12\x11\n\troot_hash\x18\x04 \x01(\x0c\"U\n\x1aGetConsistencyProofRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\x12\x12\n\nfirst_size\x18\x02 \x01(\x03\x12\x13\n\x0bsecond_size\x18\x03 \x01(\x03\"u\n\x1bGetConsistencyProofResponse\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\x12\x17\n\x0f\x66irst_root_hash\x18\x02 \x01(\x0c\x12\x18\n\x10second_root_hash\x18\x03 \x01(\x0c\x12\x13\n\x0bsecond_size\x18\x04 \x01(\x03\"%\n\x13VerifyLedgerRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\"J\n\x14VerifyLedgerResponse\x12\x10\n\x08verified\x18\x01 \x01(\x03\x12\r\n\x05total\x18\x02 \x01(\x03\x12\x11\n\troot_hash\x18\x03 \x01(\x0c\"&\n\x14GetCheckStateRequest\x12\x0e\n\x06ledger\x18\x01 \x01(\t\"\xf6\x01\n\x15GetCheckStateResponse\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x12\x10\n\x08verified\x18\x02 \x01(\x03\x12\r\n\x05total\x18\x03 \x01(\x03\x12\x35\n\x11last_completed_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x13last_completed_size\x18\x05 \x01(\x03\x12\x0f\n\x07\x66inding\x18\x06 \x01(\t\x12\x18\n\x10\x66inding_position\x18\x07 \x01(\x03\x12,\n\x08\x66ound_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xa9\x04\n\x0c\x41uditService\x12\x64\n\rGetCheckpoint\x12(.incident.ledger.v1.GetCheckpointRequest\x1a).incident.ledger.v1.GetCheckpointResponse\x12p\n\x11GetInclusionProof\x12,.incident.ledger.v1.GetInclusionProofRequest\x1a-.incident.ledger.v1.GetInclusionProofResponse\x12v\n\x13GetConsistencyProof\x12..incident.ledger.v1.GetConsistencyProofRequest\x1a/.incident.ledger.v1.GetConsistencyProofResponse\x12\x63\n\x0cVerifyLedger\x12\'.incident.ledger.v1.VerifyLedgerRequest\x1a(.incident.ledger.v1.VerifyLedgerResponse0\x01\x12\x64\n\rGetCheckState\x12(.incident.ledger.v1.GetCheckStateRequest\x1a).incident.ledger.v1.GetCheckStateResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'incident.ledger.v1.audit_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETCHECKPOINTREQUEST']._serialized_start=62
-  _globals['_GETCHECKPOINTREQUEST']._serialized_end=100
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=102
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=216
-  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=218
-  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=297
-  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_start=299
-  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_end=399
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=401
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=486
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=488
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=605
-  _globals['_VERIFYLEDGERREQUEST']._serialized_start=607
-  _globals['_VERIFYLEDGERREQUEST']._serialized_end=644
-  _globals['_VERIFYLEDGERRESPONSE']._serialized_start=646
-  _globals['_VERIFYLEDGERRESPONSE']._serialized_end=720
-  _globals['_AUDITSERVICE']._serialized_start=723
-  _globals['_AUDITSERVICE']._serialized_end=1174
+  _globals['_GETCHECKPOINTREQUEST']._serialized_start=95
+  _globals['_GETCHECKPOINTREQUEST']._serialized_end=133
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=135
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=249
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=251
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=330
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_start=332
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_end=432
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=434
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=519
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=521
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=638
+  _globals['_VERIFYLEDGERREQUEST']._serialized_start=640
+  _globals['_VERIFYLEDGERREQUEST']._serialized_end=677
+  _globals['_VERIFYLEDGERRESPONSE']._serialized_start=679
+  _globals['_VERIFYLEDGERRESPONSE']._serialized_end=753
+  _globals['_GETCHECKSTATEREQUEST']._serialized_start=755
+  _globals['_GETCHECKSTATEREQUEST']._serialized_end=793
+  _globals['_GETCHECKSTATERESPONSE']._serialized_start=796
+  _globals['_GETCHECKSTATERESPONSE']._serialized_end=1042
+  _globals['_AUDITSERVICE']._serialized_start=1045
+  _globals['_AUDITSERVICE']._serialized_end=1598
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ Proof that nothing was changed, left out or slipped in."""
 from collections import abc as abc
 from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
+from google.protobuf import timestamp_pb2 as timestamp_pb2
 from google.protobuf.internal import containers as containers
 import builtins as builtins
 import sys
@@ -247,5 +248,79 @@ class VerifyLedgerResponse(message.Message):
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["root_hash", b"root_hash", "total", b"total", "verified", b"verified"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class GetCheckStateRequest(message.Message):
+    """Request of GetCheckState."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    LEDGER_FIELD_NUMBER: builtins.int
+    ledger: builtins.str
+    """The ledger; empty means `main`."""
+    def __init__(
+        self,
+        *,
+        ledger: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["ledger", b"ledger"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class GetCheckStateResponse(message.Message):
+    """Response of GetCheckState; seconds old at most."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    ENABLED_FIELD_NUMBER: builtins.int
+    VERIFIED_FIELD_NUMBER: builtins.int
+    TOTAL_FIELD_NUMBER: builtins.int
+    LAST_COMPLETED_AT_FIELD_NUMBER: builtins.int
+    LAST_COMPLETED_SIZE_FIELD_NUMBER: builtins.int
+    FINDING_FIELD_NUMBER: builtins.int
+    FINDING_POSITION_FIELD_NUMBER: builtins.int
+    FOUND_AT_FIELD_NUMBER: builtins.int
+    enabled: builtins.bool
+    """Whether this process checks in the background (`LEDGER_CHECK_EVENTS_PER_SECOND`)."""
+    verified: builtins.int
+    """Events that the pass under way has verified, or that the last one had."""
+    total: builtins.int
+    """Events that it verifies in all."""
+    last_completed_size: builtins.int
+    """How many events that pass verified."""
+    finding: builtins.str
+    """What does not fit, as VerifyLedger would tell it; empty where nothing was found. It stands until a whole pass finds
+    nothing.
+    """
+    finding_position: builtins.int
+    """The first position that does not fit."""
+    @builtins.property
+    def last_completed_at(self) -> timestamp_pb2.Timestamp:
+        """When a whole pass last found nothing; absent where none has yet."""
+
+    @builtins.property
+    def found_at(self) -> timestamp_pb2.Timestamp:
+        """When it was found first."""
+
+    def __init__(
+        self,
+        *,
+        enabled: builtins.bool = ...,
+        verified: builtins.int = ...,
+        total: builtins.int = ...,
+        last_completed_at: timestamp_pb2.Timestamp | None = ...,
+        last_completed_size: builtins.int = ...,
+        finding: builtins.str = ...,
+        finding_position: builtins.int = ...,
+        found_at: timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["found_at", b"found_at", "last_completed_at", b"last_completed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["enabled", b"enabled", "finding", b"finding", "finding_position", b"finding_position", "found_at", b"found_at", "last_completed_at", b"last_completed_at", "last_completed_size", b"last_completed_size", "total", b"total", "verified", b"verified"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

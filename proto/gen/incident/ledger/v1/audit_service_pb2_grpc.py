@@ -55,6 +55,11 @@ class AuditServiceStub(object):
                 request_serializer=incident_dot_ledger_dot_v1_dot_audit__service__pb2.VerifyLedgerRequest.SerializeToString,
                 response_deserializer=incident_dot_ledger_dot_v1_dot_audit__service__pb2.VerifyLedgerResponse.FromString,
                 _registered_method=True)
+        self.GetCheckState = channel.unary_unary(
+                '/incident.ledger.v1.AuditService/GetCheckState',
+                request_serializer=incident_dot_ledger_dot_v1_dot_audit__service__pb2.GetCheckStateRequest.SerializeToString,
+                response_deserializer=incident_dot_ledger_dot_v1_dot_audit__service__pb2.GetCheckStateResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer(object):
@@ -89,6 +94,13 @@ class AuditServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetCheckState(self, request, context):
+        """How far the check is that the service makes by itself, over and over, and what it has found.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +123,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.VerifyLedger,
                     request_deserializer=incident_dot_ledger_dot_v1_dot_audit__service__pb2.VerifyLedgerRequest.FromString,
                     response_serializer=incident_dot_ledger_dot_v1_dot_audit__service__pb2.VerifyLedgerResponse.SerializeToString,
+            ),
+            'GetCheckState': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCheckState,
+                    request_deserializer=incident_dot_ledger_dot_v1_dot_audit__service__pb2.GetCheckStateRequest.FromString,
+                    response_serializer=incident_dot_ledger_dot_v1_dot_audit__service__pb2.GetCheckStateResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +239,33 @@ class AuditService(object):
             '/incident.ledger.v1.AuditService/VerifyLedger',
             incident_dot_ledger_dot_v1_dot_audit__service__pb2.VerifyLedgerRequest.SerializeToString,
             incident_dot_ledger_dot_v1_dot_audit__service__pb2.VerifyLedgerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCheckState(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/incident.ledger.v1.AuditService/GetCheckState',
+            incident_dot_ledger_dot_v1_dot_audit__service__pb2.GetCheckStateRequest.SerializeToString,
+            incident_dot_ledger_dot_v1_dot_audit__service__pb2.GetCheckStateResponse.FromString,
             options,
             channel_credentials,
             insecure,

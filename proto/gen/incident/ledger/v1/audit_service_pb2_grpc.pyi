@@ -41,6 +41,8 @@ class AuditServiceStub:
     """Proof that the tree of one size begins with that of a smaller size."""
     VerifyLedger: grpc.UnaryStreamMultiCallable[audit_service_pb2.VerifyLedgerRequest, audit_service_pb2.VerifyLedgerResponse]
     """Recomputes the tree from the stored bytes; streams progress."""
+    GetCheckState: grpc.UnaryUnaryMultiCallable[audit_service_pb2.GetCheckStateRequest, audit_service_pb2.GetCheckStateResponse]
+    """How far the check is that the service makes by itself, over and over, and what it has found."""
 
 @typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
@@ -55,6 +57,8 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """Proof that the tree of one size begins with that of a smaller size."""
     VerifyLedger: aio.UnaryStreamMultiCallable[audit_service_pb2.VerifyLedgerRequest, audit_service_pb2.VerifyLedgerResponse]  # type: ignore[assignment]
     """Recomputes the tree from the stored bytes; streams progress."""
+    GetCheckState: aio.UnaryUnaryMultiCallable[audit_service_pb2.GetCheckStateRequest, audit_service_pb2.GetCheckStateResponse]  # type: ignore[assignment]
+    """How far the check is that the service makes by itself, over and over, and what it has found."""
 
 class AuditServiceServicer(metaclass=abc_1.ABCMeta):
     """For auditors."""
@@ -90,5 +94,13 @@ class AuditServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[abc.Iterator[audit_service_pb2.VerifyLedgerResponse], abc.AsyncIterator[audit_service_pb2.VerifyLedgerResponse]]:
         """Recomputes the tree from the stored bytes; streams progress."""
+
+    @abc_1.abstractmethod
+    def GetCheckState(
+        self,
+        request: audit_service_pb2.GetCheckStateRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[audit_service_pb2.GetCheckStateResponse, abc.Awaitable[audit_service_pb2.GetCheckStateResponse]]:
+        """How far the check is that the service makes by itself, over and over, and what it has found."""
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

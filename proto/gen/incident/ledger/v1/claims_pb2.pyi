@@ -2320,14 +2320,17 @@ class RollbackAccepted(message.Message):
     ISSUED_SIZE_FIELD_NUMBER: builtins.int
     ISSUED_ROOT_FIELD_NUMBER: builtins.int
     SIZE_FIELD_NUMBER: builtins.int
+    ACCEPTED_AT_FIELD_NUMBER: builtins.int
     ledger: builtins.str
     """The ledger."""
     issued_size: builtins.int
-    """Size of the checkpoint that is not continued."""
+    """Size of the checkpoint that is not continued, if one was issued."""
     issued_root: builtins.str
     """Its root, in hexadecimal."""
     size: builtins.int
-    """Events that the ledger had when this was recorded."""
+    """Events that the ledger had: what was accepted."""
+    accepted_at: builtins.str
+    """When it was accepted, ISO 8601 with its zone."""
     def __init__(
         self,
         *,
@@ -2335,10 +2338,11 @@ class RollbackAccepted(message.Message):
         issued_size: builtins.int = ...,
         issued_root: builtins.str = ...,
         size: builtins.int = ...,
+        accepted_at: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["issued_root", b"issued_root", "issued_size", b"issued_size", "ledger", b"ledger", "size", b"size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["accepted_at", b"accepted_at", "issued_root", b"issued_root", "issued_size", b"issued_size", "ledger", b"ledger", "size", b"size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
