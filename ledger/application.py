@@ -174,9 +174,8 @@ class LedgerApplication(Application[str]):
         return notices_of(submission.report, {stream.removeprefix(ACTORS) for stream in appended.missing})
 
     def _is_recorded(self, report_id: str) -> bool:
-        recorder = self.ledger_recorder
-        with recorder.pool.connection() as connection:
-            return bool(recorder.log.existing_streams(connection, [REPORTS + report_id]))
+        with self.ledger_recorder.pool.connection() as connection:
+            return bool(self.ledger_recorder.log.existing_streams(connection, [REPORTS + report_id]))
 
     def stream(self, name: str) -> Stream | None:
         """The aggregate of a stream; None where it does not exist."""
@@ -191,18 +190,16 @@ class LedgerApplication(Application[str]):
 
     def stream_of(self, event_id: str) -> str:
         """The stream in which an event is recorded."""
-        recorder = self.ledger_recorder
-        with recorder.pool.connection() as connection:
-            found = recorder.log.by_ids(connection, [UUID(event_id)])
+        with self.ledger_recorder.pool.connection() as connection:
+            found = self.ledger_recorder.log.by_ids(connection, [UUID(event_id)])
         if not found:
             raise NotFoundError(kind="event", id=event_id)
         return found[UUID(event_id)].stream
 
     def merges(self) -> Sequence[StoredRecord]:
         """All merges by position, also those that are undone."""
-        recorder = self.ledger_recorder
-        with recorder.pool.connection() as connection:
-            return recorder.log.merges(connection)
+        with self.ledger_recorder.pool.connection() as connection:
+            return self.ledger_recorder.log.merges(connection)
 
 
 class _Deciding:

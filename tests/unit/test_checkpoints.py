@@ -11,7 +11,8 @@ import pytest
 
 from ledger.api.checkpoints import Checkpoints
 from ledger.api.ledgers import Ledgers, OpenLedger
-from ledger.errors import NotContinuedError
+from ledger.audit.notes import SignerKey
+from ledger.errors import NotContinuedError, NotPossibleError
 from ledger.persistence.signing import Issued, Signing
 
 SECONDS = 10.0
@@ -32,6 +33,9 @@ class Slow:
         self.begun = threading.Event()
         self.end = threading.Semaphore(0)
         self.signatures = 0
+
+    def keys(self) -> tuple[SignerKey, ...]:
+        raise NotPossibleError(why="there is no key to record")
 
     def issue(self, ledger: str, continued: Any) -> Issued:
         size, self.signatures = self.size, self.signatures + 1
