@@ -56,9 +56,12 @@ class Witnesses:
         await self._client.close()
 
     async def cosigned(self, ledger: str, issue: Issue, prove: Prove) -> Issued:
-        """A checkpoint of all that is recorded, with cosignatures; NotCosignedError where a quorum must be met."""
+        """A checkpoint of all that is recorded, with cosignatures where the policy concerns the ledger;
+        NotCosignedError where a quorum must be met."""
         for attempt in range(ATTEMPTS):
             issued = await issue()
+            if not self._policy.concerns(issued.note.partition("\n")[0]):
+                return issued  # nobody would verify it with this policy, and no witness knows the ledger
             lines = await asyncio.to_thread(self._kept, ledger, issued)
             if lines.fresh:
                 return self._told(issued, lines.found)

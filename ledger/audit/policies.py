@@ -87,6 +87,10 @@ class Policy:
         """The keys of its witnesses."""
         return [each.key for each in self.witnesses]
 
+    def concerns(self, origin: str) -> bool:
+        """Whether the ledger of this origin is meant: any is, where the policy names none."""
+        return not self.logs or origin in {each.key.name for each in self.logs}
+
     def shortfall(self, cosigners: Collection[CosignerKey]) -> str:
         """Why the quorum is not met where these have cosigned; empty where it is."""
         names = {each.name for each in self.witnesses if each.key in cosigners}

@@ -92,8 +92,11 @@ class Panel:
         self._stops.append(runner.cleanup)
 
     def policy(self, needed: int = 2) -> Policy:
+        return parse(self.lines(needed))
+
+    def lines(self, needed: int = 2) -> str:
         lines = [f"witness {name} {key.verifier()} {self.urls[name]}" for name, key in KEYS.items()]
-        return parse("\n".join([*lines, f"group all {needed} {' '.join(NAMES)}", "quorum all", ""]))
+        return "\n".join([*lines, f"group all {needed} {' '.join(NAMES)}", "quorum all", ""])
 
     def asking(self, folder: Path, needed: int = 2, *, must_meet: bool = True) -> Witnesses:
         asking = Witnesses(self.policy(needed), folder, must_meet=must_meet)
@@ -150,6 +153,18 @@ async def test_all_witnesses_cosign_what_grows(panel: Panel, data: Path) -> None
         issued = await cosigned(asking, ledger)
         assert open_checkpoint(issued.note, [LOG.verifier()]).size == size
         assert (names_of(issued), issued.shortfall) == (set(NAMES), "")
+
+
+async def test_only_ledgers_that_the_policy_names_are_cosigned_and_all_where_it_names_none(
+    panel: Panel, data: Path
+) -> None:
+    await counted(panel)
+    for name, asked in (("ledger.example/other", 0), (LOG.name, 3)):
+        panel.asked.clear()
+        asking = Witnesses(parse(f"log {LOG.named(name).verifier()}\n{panel.lines()}"), data, must_meet=True)
+        issued = await cosigned(asking, Ledger())
+        await asking.close()
+        assert (len(panel.asked), len(names_of(issued)), issued.shortfall) == (asked, asked, "")
 
 
 async def test_one_that_is_away_is_not_missed(panel: Panel, data: Path) -> None:
