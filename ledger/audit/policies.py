@@ -112,6 +112,11 @@ def parse(text: str) -> Policy:
     return Policy(tuple(reading.logs), tuple(reading.witnesses.values()), reading.groups, reading.quorum)
 
 
+def shown(text: str) -> str:
+    """A text with names of a policy, which are any bytes, as one that can be sent and printed."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 class _Reading:
     """What is read so far. A name counts only below the line that defines it: no group is a part of itself."""
 
