@@ -150,6 +150,9 @@ def test_files_are_verified_with_the_policy_and_without_the_service(
         assert run(["audit", "verify", str(each), "--key", str(VERIFIER)]) == 0
         assert run(["audit", "verify", str(each), "--witness-policy", str(all_three)]) == 1
         assert "not cosigned by a quorum: all needs 4 of 4" in capsys.readouterr().err
+    for asking, code in ((policy, 0), (all_three, 1)):
+        assert run(["audit", "compare", str(file), str(file), "--witness-policy", str(asking)]) == code
+    capsys.readouterr()
     for online in (("checkpoint",), ("prove", "1"), ("export", tmp_path / "no"), ("replay",)):
         assert asked(witnessed.service, *online, "--witness-policy", all_three) == 1
         assert "missing: stranger" in capsys.readouterr().err
