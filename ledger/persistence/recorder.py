@@ -36,10 +36,16 @@ class LedgerRecorder(ApplicationRecorder):
     """Records and reads the events of one ledger."""
 
     def __init__(
-        self, ledger: str, url: str, limits: Limits = DEFAULT_LIMITS, issued: IssuedCheckpoints | None = None
+        self,
+        ledger: str,
+        url: str,
+        limits: Limits = DEFAULT_LIMITS,
+        issued: IssuedCheckpoints | None = None,
+        guard: Guard | None = None,
     ) -> None:
+        """A guard that is given remembers what it has seen and said, whoever was closed meanwhile."""
         self.log = EventLog(ledger)
-        self.guard = Guard(self.log, issued)
+        self.guard = guard or Guard(self.log, issued)
         self.notices = Notices(ledger, url)
         self.lane = WriterLane(ledger, url, on_commit=self.notices.announce, limits=limits, guard=self.guard)
         self.pool = ReadPool(url, f"reads {ledger}")
