@@ -166,7 +166,7 @@ class Administration:
                 yield self._recorder
                 return
             self._provide()
-            self._recorder = LedgerRecorder(ADMINISTRATION, self._url, self._limits, guard=self._guard)
+            self._recorder = LedgerRecorder(ADMINISTRATION, self._url, self._limits, self._guard)
             try:
                 yield self._recorder
             finally:
