@@ -30,7 +30,7 @@ from ledger.persistence import install
 from ledger.persistence.connecting import connect
 from ledger.persistence.guarding import Guard
 from ledger.persistence.issued import IssuedCheckpoints
-from ledger.persistence.log import EventLog
+from ledger.persistence.log import Connection, EventLog
 from ledger.persistence.recorder import LedgerRecorder
 from ledger.persistence.records import Appended, AppendRequest, NewEvent
 from ledger.settings import DEFAULT_LIMITS, Limits
@@ -44,7 +44,8 @@ AGAIN_SECONDS = 30.0
 PAGE = 1_000
 ID_FORMAT = "incident-ledger/administration-id/v1"
 
-Past = Sequence[DomainEvent]
+Past = Iterator[DomainEvent]
+"""What a stream holds, the newest first, read as far as it is asked for: it may be long."""
 Decide = Callable[[Past], Sequence[DomainEvent]]
 """What is to be added to a stream that holds this."""
 
@@ -82,20 +83,18 @@ class Administration:
     def created(self, ledger: str, size: int = 0, by: By = SERVICE) -> bool:
         """Record that a ledger was created, unless that is there."""
         event = LedgerCreated.of(ledger=ledger, size=size)
-        return self._attempt(event.stream, lambda past: [] if past else [event], by)
+        return self._attempt(event.stream, lambda past: [event] if next(past, None) is None else [], by)
 
     def rebuilds_ended(self, ledger: str, ended: Sequence[RebuildEnded]) -> bool:
         """Record builds that are over, those that are not there yet."""
-        return self._attempt(
-            ended[0].stream, lambda past: [each for each in ended if each not in past], SERVICE, again=True
-        )
+        return self._attempt(ended[0].stream, lambda past: _those_missing(ended, past), SERVICE, again=True)
 
     def keys_are(self, installation: str, verifier_keys: Sequence[str]) -> bool:
         """Record the keys that sign, where they are others than before."""
 
         def decide(past: Past) -> Sequence[SigningKeysChanged]:
             event = SigningKeysChanged.of(installation=installation, verifier_keys=tuple(verifier_keys))
-            return [] if past and past[-1] == event else [event]
+            return [] if next(past, None) == event else [event]
 
         return self._attempt(f"{SigningKeysChanged.subject}{installation}", decide, SERVICE, again=True)
 
@@ -106,7 +105,7 @@ class Administration:
             return True
         return self._attempt(
             f"{RollbackAccepted.subject}{ledger}",
-            lambda past: [each for each in issued.acceptances(ledger) if each not in past],
+            lambda past: _those_missing(issued.acceptances(ledger), past),
             SERVICE,
             again=True,
         )
@@ -182,7 +181,7 @@ class Administration:
         install.create_ledger(self._url, ADMINISTRATION, may_exist=True)
 
     def _erased_since(self, ledger: str, past: Past) -> Iterator[PayloadErased]:
-        last = max([each.act_position for each in past if isinstance(each, PayloadErased)], default=0)
+        last = next((each.act_position for each in past if isinstance(each, PayloadErased)), 0)
         with connect(self._url, "administration") as connection:
             for target, event_id, act in EventLog(ledger).erased(connection, last, PAGE):
                 yield PayloadErased.of(
@@ -204,16 +203,29 @@ def _record(recorder: LedgerRecorder, stream: str, decide: Decide, by: By) -> No
     deadline = time.monotonic() + SECONDS
     while True:
         with recorder.pool.connection() as connection:
-            records = recorder.log.read_stream(connection, stream)
-        events = decide([event_from_payload(each.topic, each.state) for each in records])
+            newest = recorder.log.read_stream(connection, stream, limit=1, backwards=True)
+            revision = newest[0].originator_version if newest else 0
+            events = list(decide(_past(recorder.log, connection, stream, revision)))
         if not events:
             return
         _refuse_standby(recorder)
         try:
-            return _append(recorder, _placed(stream, len(records), events), len(records), by, deadline)
+            return _append(recorder, _placed(stream, revision, events), revision, by, deadline)
         except RevisionConflictError:
             if time.monotonic() > deadline:
                 raise  # somebody else always was faster
+
+
+def _past(log: EventLog, connection: Connection, stream: str, revision: int) -> Past:
+    while page := log.read_stream(connection, stream, through=revision, limit=PAGE, backwards=True):
+        yield from (event_from_payload(each.topic, each.state) for each in page)
+        revision = page[-1].originator_version - 1
+
+
+def _those_missing(events: Sequence[DomainEvent], past: Past) -> list[DomainEvent]:
+    wanted = {type(each) for each in events}
+    known = [each for each in past if type(each) in wanted]
+    return [each for each in events if each not in known]
 
 
 def _refuse_standby(recorder: LedgerRecorder) -> None:
