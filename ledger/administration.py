@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import psycopg
 
+from ledger.audit.envelope import MAX_NUMBER
 from ledger.domain.administration import (
     ADMINISTRATION,
     LedgerCreated,
@@ -181,7 +182,7 @@ class Administration:
         install.create_ledger(self._url, ADMINISTRATION, may_exist=True)
 
     def _erased_since(self, ledger: str, past: Past) -> Iterator[PayloadErased]:
-        last = next((each.act_position for each in past if isinstance(each, PayloadErased)), 0)
+        last = erased_up_to(past)
         with connect(self._url, "administration") as connection:
             for target, event_id, act in EventLog(ledger).erased(connection, last, PAGE):
                 yield PayloadErased.of(
@@ -226,6 +227,18 @@ def _those_missing(events: Sequence[DomainEvent], past: Past) -> list[DomainEven
     wanted = {type(each) for each in events}
     known = [each for each in past if type(each) in wanted]
     return [each for each in events if each not in known]
+
+
+def erased_up_to(past: Past) -> int:
+    """The position up to which the redactions of a ledger are recorded; after an accepted rollback others may come
+    at positions that were taken before."""
+    most = MAX_NUMBER
+    for each in past:
+        if isinstance(each, RollbackAccepted):
+            most = min(most, each.size)
+        elif isinstance(each, PayloadErased):
+            return min(most, each.act_position)
+    return 0
 
 
 def _refuse_standby(recorder: LedgerRecorder) -> None:
