@@ -113,6 +113,8 @@ class Service:
     """What goes on beside the serving, once a database is there."""
     _beside: list[asyncio.Task[None]] = field(default_factory=list)
     _healthy: bool = False
+    _trouble: str = ""
+    """Why it does not serve, as it was told last: it is looked at several times a second then."""
     _told: asyncio.Future[None] | None = None
     """Telling that it serves, once it does."""
 
@@ -218,8 +220,11 @@ class Service:
             if self.reading is not None:
                 self.reading.look()
         except (psycopg.Error, LedgerError) as error:
-            log.warning("%s", str(error).strip())
+            if (trouble := str(error).strip()) != self._trouble:
+                log.warning("%s", trouble)
+            self._trouble = trouble
             return False
+        self._trouble = ""
         return True
 
 

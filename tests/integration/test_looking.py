@@ -16,6 +16,34 @@ pytestmark = pytest.mark.newest
 SECONDS = 20
 
 
+async def test_that_the_database_is_away_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(composition, "FIRST_LOOK_SECONDS", 0.01)
+    nowhere = f"host={tmp_path} dbname=none"
+    service = Service.composed(nowhere, Settings.read(data_dir=tmp_path, listen="127.0.0.1:0"))
+    looks, look = asyncio.Queue[None](), service._look
+
+    def counted() -> bool:
+        loop.call_soon_threadsafe(looks.put_nowait, None)
+        return look()
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(service, "_look", counted)
+    stopping = asyncio.Event()
+
+    async def ready(address: str) -> None:
+        raise AssertionError(address)
+
+    running = asyncio.create_task(service.run(ready, stopping))
+    for _ in range(5):
+        await asyncio.wait_for(looks.get(), SECONDS)
+    stopping.set()
+    await running
+    (said,) = [each for each in caplog.records if each.name == "ledger.composition" and each.levelname == "WARNING"]
+    assert "connection" in said.getMessage()
+
+
 async def test_what_nobody_expected_is_told_once_and_the_service_serves(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
