@@ -34,7 +34,7 @@ from ledger.errors import (
     RevisionMismatch,
 )
 from ledger.persistence.factory import DATABASE_URL, LEDGER, Factory
-from ledger.persistence.issued import IssuedCheckpoints
+from ledger.persistence.guarding import Guard
 from ledger.persistence.recorder import LedgerRecorder
 from ledger.persistence.records import MERGES, Answer, Appended, AppendRequest, NewEvent, StoredRecord
 from ledger.settings import DEFAULT_LIMITS, Limits
@@ -63,10 +63,8 @@ class Submission(NamedTuple):
 class LedgerApplication(Application[str]):
     """One ledger."""
 
-    def __init__(
-        self, ledger: str, url: str, limits: Limits = DEFAULT_LIMITS, issued: IssuedCheckpoints | None = None
-    ) -> None:
-        self._limits, self._issued = limits, issued
+    def __init__(self, ledger: str, url: str, limits: Limits = DEFAULT_LIMITS, guard: Guard | None = None) -> None:
+        self._limits, self._guard = limits, guard
         super().__init__(
             env={
                 "MAPPER_TOPIC": "ledger.persistence.codec:LedgerMapper",
@@ -79,7 +77,7 @@ class LedgerApplication(Application[str]):
 
     def construct_factory(self, env: Environment) -> Factory:
         """Our own, which the library would find by its name but without the limits."""
-        return Factory(env, self._limits, self._issued)
+        return Factory(env, self._limits, self._guard)
 
     @property
     def ledger_recorder(self) -> LedgerRecorder:

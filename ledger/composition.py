@@ -127,6 +127,11 @@ class Service:
     working: Sequence[Callable[[], Coroutine[None, None, None]]] = ()
     """What goes on beside the serving, once a database is there."""
     _beside: list[asyncio.Task[None]] = field(default_factory=list)
+    _healthy: bool = False
+    _trouble: str = ""
+    """Why it does not serve, as it was told last: it is looked at several times a second then."""
+    _told: asyncio.Future[None] | None = None
+    """Telling that it serves, once it does."""
 
     @classmethod
     def composed(cls, url: str, settings: Settings) -> "Service":
@@ -180,29 +185,40 @@ class Service:
             log.info("stopped")
 
     async def _watch(self, address: str, ready: Ready) -> None:
-        healthy = False
-        told: asyncio.Task[None] | None = None
+        trouble = ""
         while True:
-            now_healthy = await asyncio.to_thread(self._look)
-            if now_healthy and self.settings.role is not Role.READ:
-                await self.ledgers.look()
-            if now_healthy and told is None:
-                if self.reading is not None:
-                    await self.reading.start()
-                if self.checkpoints is not None:
-                    await asyncio.to_thread(self._record_what_is, self.checkpoints)
-                self._beside = [asyncio.create_task(begin()) for begin in self.working]
-                told = asyncio.ensure_future(ready(address))
-            if now_healthy != healthy:
-                healthy = now_healthy
-                log.info("serving" if healthy else "not serving: a database is away")
-            await self.server.tell_health(healthy, await self._parts())
-            await asyncio.sleep(LOOK_SECONDS if healthy else FIRST_LOOK_SECONDS)
+            try:
+                await self._look_around(address, ready)
+                trouble = ""
+            except Exception as error:  # whatever it is, the next look is due: nobody else tells health
+                if repr(error) != trouble:
+                    log.exception("what is served cannot be looked at; it is tried again")
+                trouble = repr(error)
+            await asyncio.sleep(LOOK_SECONDS if self._healthy else FIRST_LOOK_SECONDS)
+
+    async def _look_around(self, address: str, ready: Ready) -> None:
+        healthy = await asyncio.to_thread(self._look)
+        if healthy and self.settings.role is not Role.READ:
+            await self.ledgers.look()
+        if healthy and self._told is None:
+            if self.reading is not None:
+                await self.reading.start()
+            if self.checkpoints is not None:
+                await asyncio.to_thread(self._record_what_is, self.checkpoints)
+            self._beside = [asyncio.create_task(begin()) for begin in self.working]
+            self._told = asyncio.ensure_future(ready(address))
+        if healthy != self._healthy:
+            self._healthy = healthy
+            log.info("serving" if healthy else "not serving: a database is away")
+        await self.server.tell_health(healthy, await self._parts())
 
     def _record_what_is(self, checkpoints: Checkpoints) -> None:
         """Bring the administrative record up to what is there; what cannot be now is recorded at the next start."""
-        self.ledgers.administration.begin()
-        checkpoints.record_keys()
+        try:
+            self.ledgers.administration.begin()
+            checkpoints.record_keys()
+        except Exception:  # it is beside the point of a service that could serve
+            log.exception("the administrative record is not up to date")
 
     async def _parts(self) -> dict[str, bool]:
         """What has a health of its own: read models, ledgers that may be refused, and what checks found."""
@@ -220,8 +236,11 @@ class Service:
             if self.reading is not None:
                 self.reading.look()
         except (psycopg.Error, LedgerError) as error:
-            log.warning("%s", str(error).strip())
+            if (trouble := str(error).strip()) != self._trouble:
+                log.warning("%s", trouble)
+            self._trouble = trouble
             return False
+        self._trouble = ""
         return True
 
 

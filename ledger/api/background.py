@@ -64,13 +64,19 @@ class BackgroundChecks:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def round(self) -> None:
-        """One pass over each ledger."""
+        """One pass over each ledger; what the database does not answer of one keeps the others from nothing."""
+        unanswered: psycopg.Error | None = None
         connection = await asyncio.to_thread(connect, self._url, "check")
         try:
             after = ""
             while names := await asyncio.to_thread(install.ledgers, connection, after, PAGE_OF_LEDGERS):
                 for name in names:
-                    await self._pass(connection, name)
+                    try:
+                        await self._pass(connection, name)
+                    except psycopg.OperationalError as error:
+                        if connection.closed:
+                            raise
+                        unanswered = error
                 after = names[-1]
         except asyncio.CancelledError:
             cut(connection)  # a thread may still be reading with it
@@ -79,15 +85,25 @@ class BackgroundChecks:
             connection.close()
             raise
         connection.close()
+        if unanswered is not None:
+            raise unanswered
 
     async def _pass(self, connection: Connection, ledger: str) -> None:
         run = Pass(connection, ledger, self._states)
         if not await asyncio.to_thread(run.begin):
             return
+        try:
+            await self._whole(run)
+        except psycopg.Error:
+            if not connection.closed:
+                await asyncio.to_thread(run.end)
+            raise
+        await asyncio.to_thread(run.end)
+
+    async def _whole(self, run: Pass) -> None:
         most = min(max(self._rate // PAGES_A_SECOND, LEAST_PAGE), LARGEST_PAGE)
         while not run.done:
             began = time.monotonic()
             read = await asyncio.to_thread(run.further, most, datetime.now(UTC))
             took = time.monotonic() - began
             await asyncio.sleep(max(read / self._rate - took, took * GIVE_WAY))
-        await asyncio.to_thread(run.end)

@@ -3,6 +3,7 @@ Blocking work on them runs in threads of its own, bounded in number."""
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -25,7 +26,8 @@ from ledger.errors import (
     UnavailableError,
 )
 from ledger.persistence import install
-from ledger.persistence.connecting import connect
+from ledger.persistence.connecting import connect, cut
+from ledger.persistence.guarding import Guard
 from ledger.persistence.issued import IssuedCheckpoints
 from ledger.persistence.log import Connection, EventLog
 from ledger.persistence.notices import sizes
@@ -38,6 +40,8 @@ READ_THREADS = 8
 PAGE = 1_000
 CONNECTION_SECONDS = 5.0
 """How long a read waits for a connection: a database that is away is told, not waited for."""
+LOOK_SECONDS = 30.0
+"""How long a look at all ledgers takes at most; the next one begins anew."""
 RETRY_AFTER_SECONDS = 5
 """When somebody who finds no room for a subscription is to come back."""
 Result = TypeVar("Result")
@@ -71,11 +75,6 @@ class OpenLedger:
         with self.reading() as connection:
             return self._proofs.consistency(connection, first, second)
 
-    def look(self) -> None:
-        """Compare what is recorded with what was issued and seen of it; the guard keeps what came of it."""
-        with suppress(CorruptionError, NotPossibleError), self.reading() as connection:
-            self.guard.tip(connection)
-
     def read_head(self) -> int:
         """The size as the database has it."""
         with self.reading() as connection:
@@ -97,6 +96,8 @@ class Ledgers:
         """Up to where the administrative record has been told what was accepted of ledgers."""
         self._subscriptions = 0
         self._open: dict[str, OpenLedger] = {}
+        self._guards: dict[str, Guard] = {}
+        """Of the open ledgers, and of those of which a checkpoint was issued."""
         self._opening = asyncio.Lock()
         self._threads = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="ledger-reads")
         self._stopping = False
@@ -132,33 +133,21 @@ class Ledgers:
 
     async def look(self) -> None:
         """Compares all ledgers that are open, or of which a checkpoint was issued, with what is known of them."""
-        for name in self._issued_ledgers():
-            try:
-                await self.examined(name)
-                self._gone.pop(name, None)
-            except NotContinuedError as error:
-                if name not in self._gone:
-                    log.error("ledger %s is refused: %s", name, error)
-                self._gone[name] = error
-            except NotFoundError:  # that it is gone was accepted
-                self._gone.pop(name, None)
-            except (LedgerError, psycopg.Error) as error:
-                log.debug("ledger %s is not looked at: %s", name, error)
+        with suppress(psycopg.Error):  # the database is away, or soon told to whoever asks
+            await asyncio.to_thread(self._look)
         await asyncio.to_thread(self._record_accepted)
-        looks = (asyncio.to_thread(each.look) for each in self._open.values())
-        await asyncio.gather(*looks, return_exceptions=True)  # the database is away, or soon told to whoever asks
 
     def served(self) -> dict[str, bool]:
         """Whether each was served when it was looked at last, under the name by which health is asked."""
-        served = {name: each.guard.refused is None for name, each in self._open.items()}
+        served = {name: each.refused is None for name, each in dict(self._guards).items()}
         return {f"ledger/{name}": each for name, each in (served | dict.fromkeys(self._gone, False)).items()}
 
     def admit(self, name: str) -> None:
         """NotContinuedError where a ledger is refused, as far as it was looked at."""
         if name in self._gone:
             raise NotContinuedError(**self._gone[name].values)
-        if name in self._open:
-            self._open[name].guard.admit()
+        if name in self._guards:
+            self._guards[name].admit()
 
     def sizes(self) -> dict[str, int]:
         """How many events each ledger of the database has, also of those that are not open. Blocks."""
@@ -214,16 +203,48 @@ class Ledgers:
                 if not install.exists(connection, name):
                     self._refuse_gone(name)
                     raise NotFoundError(kind="ledger", id=name)
+                guard = self._compared(connection, name)
         except psycopg.OperationalError as error:
             raise UnavailableError(why="the database is away; it is tried again") from error
-        application = LedgerApplication(name, self._url, self.limits, self._issued)
-        ledger = OpenLedger(application, self._url, loop)
+        return OpenLedger(LedgerApplication(name, self._url, self.limits, guard), self._url, loop)
+
+    def _compared(self, connection: Connection, name: str) -> Guard:
+        """The guard of a ledger, which has just compared what is recorded with what it knows."""
+        guard = self._guards.get(name) or Guard(EventLog(name), self._issued)
+        with suppress(CorruptionError, NotPossibleError):
+            guard.tip(connection)
+        return self._guards.setdefault(name, guard)
+
+    def _look(self) -> None:
+        """On one connection, however many ledgers there are: an open ledger holds some, and many threads."""
+        with connect(self._url, "guard", int(CONNECTION_SECONDS)) as connection:
+            overdue = threading.Timer(LOOK_SECONDS, cut, (connection,))
+            overdue.start()
+            try:
+                for name in sorted({*self._issued_ledgers(), *self._guards}):
+                    with suppress(psycopg.Error):  # of this one alone, unless the connection is lost
+                        if not connection.closed and self._is_there(connection, name):
+                            self._compared(connection, name)
+            finally:
+                overdue.cancel()
+
+    def _is_there(self, connection: Connection, name: str) -> bool:
+        """Whether a ledger is to be looked at; one that is gone and was never opened is refused by its name."""
         try:
-            ledger.look()
-        except BaseException:
-            application.close()
-            raise
-        return ledger
+            if name not in self._guards and not install.exists(connection, name):
+                self._refuse_gone(name)
+                self._gone.pop(name, None)  # that it is gone was accepted
+                return False
+        except NotContinuedError as error:
+            if name not in self._gone:
+                log.error("ledger %s is refused: %s", name, error)
+            self._gone[name] = error
+            return False
+        except NotPossibleError as error:  # what was issued of it cannot be read
+            log.debug("ledger %s is not looked at: %s", name, error)
+            return False
+        self._gone.pop(name, None)
+        return True
 
     def _record_accepted(self) -> None:
         for name in self._issued_ledgers():

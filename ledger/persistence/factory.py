@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 from eventsourcing.persistence import ApplicationRecorder, InfrastructureFactory, TrackingRecorder
 from eventsourcing.utils import Environment, EnvType
 
-from ledger.persistence.issued import IssuedCheckpoints
+from ledger.persistence.guarding import Guard
 from ledger.persistence.recorder import LedgerRecorder
 from ledger.settings import DEFAULT_LIMITS, Limits
 
@@ -21,16 +21,16 @@ class Factory(InfrastructureFactory[TrackingRecorder]):
         self,
         env: Environment | EnvType | None,
         limits: Limits = DEFAULT_LIMITS,
-        issued: IssuedCheckpoints | None = None,
+        guard: Guard | None = None,
     ) -> None:
         super().__init__(env)
         self._limits = limits
-        self._issued = issued
+        self._guard = guard
         self._recorders: list[LedgerRecorder] = []
 
     def application_recorder(self) -> ApplicationRecorder:
         """The recorder of the ledger that the environment names."""
-        recorder = LedgerRecorder(self.env[LEDGER], self.env[DATABASE_URL], self._limits, self._issued)
+        recorder = LedgerRecorder(self.env[LEDGER], self.env[DATABASE_URL], self._limits, self._guard)
         self._recorders.append(recorder)
         return recorder
 

@@ -37,6 +37,12 @@ def exists(connection: log.Connection, ledger: str) -> bool:
     return bool(row and row[0])
 
 
+def is_standby(connection: log.Connection) -> bool:
+    """Whether nothing can be recorded in this database, until it is promoted."""
+    row = connection.execute(QUERIES.is_standby).fetchone()
+    return bool(row and row[0])
+
+
 def ledgers(connection: log.Connection, after: str, limit: int) -> list[str]:
     """Names of the ledgers in this database, in order."""
     query = sql.SQL(log.QUERIES.ledgers)

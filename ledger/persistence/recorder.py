@@ -21,7 +21,6 @@ from eventsourcing.persistence import (
 from ledger.audit.envelope import check_field
 from ledger.errors import LedgerError, RevisionConflictError
 from ledger.persistence.guarding import Guard
-from ledger.persistence.issued import IssuedCheckpoints
 from ledger.persistence.lane import WriterLane
 from ledger.persistence.log import LAST, EventLog
 from ledger.persistence.notices import Notices
@@ -36,10 +35,15 @@ class LedgerRecorder(ApplicationRecorder):
     """Records and reads the events of one ledger."""
 
     def __init__(
-        self, ledger: str, url: str, limits: Limits = DEFAULT_LIMITS, issued: IssuedCheckpoints | None = None
+        self,
+        ledger: str,
+        url: str,
+        limits: Limits = DEFAULT_LIMITS,
+        guard: Guard | None = None,
     ) -> None:
+        """A guard that is given remembers what it has seen and said, whoever was closed meanwhile."""
         self.log = EventLog(ledger)
-        self.guard = Guard(self.log, issued)
+        self.guard = guard or Guard(self.log)
         self.notices = Notices(ledger, url)
         self.lane = WriterLane(ledger, url, on_commit=self.notices.announce, limits=limits, guard=self.guard)
         self.pool = ReadPool(url, f"reads {ledger}")

@@ -149,3 +149,6 @@ END $create$;
 
 -- name: exists
 SELECT to_regclass(quote_ident(%(schema)s) || '.commits') IS NOT NULL
+
+-- name: is_standby
+SELECT pg_is_in_recovery()

@@ -20,10 +20,16 @@ from incident.ledger.v1.casualty_service_pb2 import GetCasualtiesRequest
 from incident.ledger.v1.casualty_service_pb2_grpc import CasualtyServiceStub
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from incident.ledger.v1.projection_service_pb2_grpc import ProjectionServiceStub
-from ledger.administration import SERVICE, Administration, By
+from ledger.administration import SERVICE, Administration, By, erased_up_to
 from ledger.application import LedgerApplication
 from ledger.audit.notes import SignerKey
-from ledger.domain.administration import ADMINISTRATION, ProjectionOperated, RebuildEnded
+from ledger.domain.administration import (
+    ADMINISTRATION,
+    PayloadErased,
+    ProjectionOperated,
+    RebuildEnded,
+    RollbackAccepted,
+)
 from ledger.domain.reports import event_from_payload
 from ledger.persistence import install
 from ledger.persistence.signing import KEY_FILE
@@ -214,6 +220,18 @@ def test_what_happened_while_nobody_recorded_it_is_recorded_once(
     assert (created.type, created.size) == ("LedgerCreated", 13)
     assert [(each.target_position, each.act_position) for each in erased] == [(2, 7), (3, 9), (4, 11), (5, 13)]
     assert [each.type for each in events_of(database, "ledgers/new")] == ["LedgerCreated"]
+
+
+def test_redactions_after_an_accepted_rollback_are_recorded_too() -> None:
+    def erased(act: int) -> PayloadErased:
+        event_id = "00000000-0000-0000-0000-000000000000"
+        return PayloadErased.of(ledger="main", target_position=1, target_event_id=event_id, act_position=act)
+
+    accepted = RollbackAccepted.of(ledger="main", size=3, accepted_at="2026-11-27T12:00:00Z")
+    assert erased_up_to(iter([])) == 0
+    assert erased_up_to(iter([erased(9), accepted, erased(7)])) == 9
+    assert erased_up_to(iter([accepted, erased(9)])) == 3
+    assert erased_up_to(iter([accepted, erased(2)])) == 2
 
 
 def test_many_who_record_at_once_record_everything_once(database: Database, administration: Administration) -> None:

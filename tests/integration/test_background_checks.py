@@ -11,13 +11,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from ledger.api import audit_service
+from ledger.api import audit_service, background
 from ledger.api.audit_service import AuditServicer
 from ledger.api.background import GIVE_WAY, BackgroundChecks
 from ledger.errors import OverloadedError
-from ledger.persistence import checking, passes
+from ledger.persistence import checking, install, passes
 from ledger.persistence.check_states import NOTHING, CheckState, CheckStates
 from ledger.persistence.checking import Check, Memo
+from ledger.persistence.connecting import connect
 from ledger.persistence.log import Connection
 from ledger.persistence.passes import Pass
 from tests.filing import append, redaction, report
@@ -167,6 +168,21 @@ async def test_no_more_is_read_than_may_be_and_less_while_the_database_is_slow(
     off = BackgroundChecks("postgresql://nowhere.invalid", states, events_per_second=0)
     await off.run()  # which ends
     assert (off.enabled, off.state(LEDGER).completed_size) == (False, EVENTS)
+
+
+async def test_a_ledger_that_is_not_answered_in_time_keeps_no_other_from_being_checked(
+    connection: Connection, database: Database, states: CheckStates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "connect", lambda url, purpose: connect(url, purpose, 1))
+    install.create_ledger(database.service_url, "first")
+    with psycopg.connect(database.admin_url) as owner:
+        owner.execute("LOCK TABLE ledger_first.commits")
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            await BackgroundChecks(database.service_url, states, 1_000).round()
+    assert states.state(LEDGER).completed_size == EVENTS
+    assert states.state("first") == NOTHING
+    await BackgroundChecks(database.service_url, states, 1_000).round()
+    assert states.state("first").completed_at is not None
 
 
 def test_a_folder_that_cannot_be_used_costs_only_the_memory(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from ledger.administration import Administration
 from ledger.errors import NotPossibleError
 from projections.engine import Engine
 from projections.engine.databases import Databases
@@ -38,6 +39,7 @@ async def test_a_standby_answers_and_leads_once_it_is_promoted(
     primary = pair.primary
     ledger = Ledger(Database(NAME, primary.owner_url, primary.service_url, "", 18))
     ledger.append(*"AB")
+    assert Administration(primary.service_url).created("main")
     leader = Engine(Databases.one(primary.service_url), [Tally()])
     engine = Engine(Databases.one(pair.standby_url), [Tally()])
     leader.start()
@@ -55,6 +57,9 @@ async def test_a_standby_answers_and_leads_once_it_is_promoted(
         with pytest.raises(NotPossibleError, match="is a standby"):
             engine.retry("main", "tally")
         assert (engine.troubles, caplog.text) == ({}, "")
+        assert not await asyncio.to_thread(Administration(pair.standby_url).created, "elsewhere")
+        (said,) = caplog.records
+        assert "its database is a standby, which only reads" in said.getMessage()
         leader.stop()
         with psycopg.connect(pair.standby_admin_url, autocommit=True) as connection:
             connection.execute("SELECT pg_promote()")
