@@ -151,8 +151,18 @@ def recomputed(session: Session, record: Record, statements: Sequence[Statement]
     with _replica(record.ledger) as made:
         record.replay_to(statements[0].checkpoint, made.copying.add)
         _ended(made, statements[0].checkpoint)
+        _check_redacted(statements, made.copying.recorded_redactions())
         signed = Signed(statements[0].checkpoint, statements[0].note)
         return [_stated(session, made, signed, each) for each in questions]
+
+
+def _check_redacted(statements: Sequence[Statement], recorded: int) -> None:
+    """What was redacted by the time of a statement is on the record that it is of: it counts no more, and no fewer,
+    or a difference could be put down to redactions that came later."""
+    for each in statements:
+        if each.redacted != recorded:
+            says = f"the record says {wording.number(recorded)}, the statement {wording.number(each.redacted)}"
+            raise Refused(f"payloads that were redacted by then: {says}")
 
 
 def check_same(again: Statement, statement: Statement) -> str:
@@ -168,6 +178,8 @@ def check_same(again: Statement, statement: Statement) -> str:
             told = difference.told("computed again it is", "the statement says")
             perhaps = f"; {since}, which can be why" if gone > 0 else ""
             raise Refused(f"the {name} is another one: {told}{perhaps}")
+    if again.projection != statement.projection:
+        raise Refused(f"{again.figure} come from {again.projection}; the statement says {statement.projection}")
     if again.version != statement.version:
         return f"the read model is of version {statement.version}, that of this program of version {again.version}"
     if gone > 0:

@@ -312,6 +312,9 @@ def test_a_statement_holds_for_a_record_that_grew_but_not_where_it_was_redacted_
             assert statement.redacted == 1
         assert [each.answer["figures"][0]["figure"]["best"] for each in stated] == ["10", "3"]
         client.append(filed("three", claim(count=90, incident_id="fourth")), filed("four", redaction(kept)))
+        for other in (0, 2):  # with 0, a forged state would pass for one from before a redaction
+            with pytest.raises(Refused, match=f"redacted by then: the record says 1, the statement {other}"):
+                recomputed(asking, record, [replace(stated[1], redacted=other, state="00" * 32)])
         after, before = recomputed(asking, record, stated)
         assert check_same(before, stated[1]) == "1 more payload was redacted since it was made"
         signed, events = replayed_while_it_was_redacted(record, stated[0], monkeypatch)
@@ -344,6 +347,7 @@ def replayed_while_it_was_redacted(
 def filed(report_id: str, *claims: dict[str, Any]) -> Any:
     """A report."""
     content = {"report_id": report_id, "source": {"name": "An outlet"}, "reported": "2020-02-12"}
+    content["recorded_by"] = "an observer"
     return report_message(**content, claims=claims)
 
 
@@ -360,6 +364,7 @@ def test_a_statement_is_refused_for_whatever_it_says_otherwise(
         ({"answer": forged}, r"the answer is another one: figures\[\d+\]: computed again .* says nothing$"),
         ({"question": asked}, "the question is another one: resolution_rule: "),
         ({"state": "00" * 32}, "the answer is the same, but the digest"),
+        ({"projection": "ceasefires"}, "casualties come from casualties; the statement says ceasefires"),
         ({"answer": forged, "version": 99}, "the answer is another one"),
     ):
         with pytest.raises(Refused, match=told):
