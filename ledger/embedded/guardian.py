@@ -6,6 +6,7 @@ output carries the program's pid and nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -58,7 +59,8 @@ def main() -> int:
     child = os.fork()
     if child == 0:
         run(order, guardian)
-    os.write(1, b"%d\n" % child)
+    with contextlib.suppress(BrokenPipeError):  # an owner that is gone already: what follows sees that
+        os.write(1, b"%d\n" % child)
     os.close(1)
     status = watch(child, woken)
     # An owner that is still there may want to read why the program has ended, and removes them itself.
