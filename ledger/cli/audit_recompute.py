@@ -16,19 +16,17 @@ from rich.progress import Progress
 from incident.ledger.v1 import ledger_service_pb2, projection_service_pb2, records_pb2
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from incident.ledger.v1.projection_service_pb2_grpc import ProjectionServiceStub
-from ledger.audit import exported
 from ledger.audit.checkpoints import Checkpoint
 from ledger.audit.merkle import ProofError
 from ledger.audit.notes import VerifierKey
 from ledger.audit.replayed import Replayed
 from ledger.audit.statements import Compared, Statement, first_difference
 from ledger.cli import wording
-from ledger.cli.audit_folders import verify_folder
+from ledger.cli.audit_folders import checkpoint_of, verify_folder
 from ledger.cli.audit_replay import Keep, begun, go_on, take_all
 from ledger.cli.failures import FaultyInput, Refused
 from ledger.cli.figure_kinds import Question, answered, check_whole, question_of, stated_answer, stated_question
 from ledger.cli.session import Session
-from ledger.cli.trusting import opened, read_text
 from ledger.embedded import BinariesMissingError
 from ledger.recomputing import Replica, replica
 
@@ -82,8 +80,7 @@ class FolderRecord:
     """A record as it was exported to a folder."""
 
     def __init__(self, session: Session, trusted: Sequence[VerifierKey], folder: Path) -> None:
-        self._note = read_text(folder / exported.CHECKPOINT)
-        self._checkpoint = opened(self._note, trusted)
+        self._checkpoint = checkpoint_of(folder, trusted)
         self.ledger = self._checkpoint.origin.rpartition("/")[2]
         self._session = session
         self._trusted = trusted
@@ -92,8 +89,10 @@ class FolderRecord:
     def replay(self, keep: Keep) -> Signed:
         """Verify the whole folder, giving each event away; Refused names the position that does not fit."""
         with _bar(self._session, "verified", self._checkpoint.size) as told:
-            verify_folder(self._folder, self._trusted, lambda done, total: told(done), keep)
-        return Signed(self._checkpoint, self._note)
+            found = verify_folder(self._folder, self._trusted, lambda done, total: told(done), keep)
+        if found.checkpoint != self._checkpoint:
+            raise Refused(f"{self._folder} was changed while it was read")
+        return Signed(found.checkpoint, found.note)
 
     def replay_to(self, checkpoint: Checkpoint, keep: Keep) -> None:
         """The same, giving away only the events that an earlier checkpoint covers."""
