@@ -41,6 +41,7 @@ from ledger.cli.audit_recompute import (
 from ledger.cli.audit_replay import Begun, begun, named_keys
 from ledger.cli.failures import FaultyInput, Refused
 from ledger.cli.figure_kinds import KINDS, Question, answered, check_whole
+from ledger.cli.figure_verify import verify_statement
 from ledger.cli.session import Session
 from ledger.cli.trusting import parsed
 from ledger.embedded import BinariesMissingError
@@ -148,6 +149,7 @@ def test_an_honest_servers_figures_and_state_are_those_of_its_record(
     note = sign_statement(statement, [AUDITOR])
     trusted = [*parsed(named_keys(session)), AUDITOR.verifier()]
     assert open_statement(note, trusted).statement == statement
+    verify_statement(session, note, trusted, False, None)
 
 
 def test_a_question_is_stated_with_all_that_it_left_to_defaults(
@@ -415,6 +417,9 @@ def test_a_folder_that_ends_before_the_statement_is_told(
         (["verify", "FIGURE", "--key", "LEDGER"], 1, "no trusted key has signed the note"),
         (["verify", "FIGURE", "--key", "AUDITOR"], 1, "of its checkpoint: no trusted key"),
         (["verify", "FOREIGN", "--key", "AUDITOR LEDGER"], 1, "asks the ledger 'other', and its checkpoint is of"),
+        (["verify", "BEYOND", "--key", "AUDITOR LEDGER"], 1, "does not ask as of a position up to"),
+        (["verify", "TIMED", "--key", "AUDITOR LEDGER"], 1, "does not ask as of a position up to"),
+        (["verify", "EARLIER", "--key", "AUDITOR LEDGER"], 1, "asks as of position 2, and answers as of"),
         (["verify", "NEWER", "--key", "AUDITOR LEDGER"], 1, "cannot read the question"),
         (["verify", "ODD", "--key", "AUDITOR LEDGER"], 1, "it is no object of JSON"),
         (["verify", "UNKNOWN", "--key", "AUDITOR LEDGER"], 1, "knows no figure 'threats'"),
@@ -430,12 +435,22 @@ def test_what_cannot_be_done_is_told_before_anything_is_computed(
     told: str,
 ) -> None:
     statement = stated["all"][1]
+    beyond = {"position": str(statement.checkpoint.size + 1)}
+    moments = {
+        name: {**statement.question, "as_of": as_of}
+        for name, as_of in (
+            ("BEYOND", beyond),
+            ("TIMED", {"recorded_at": "2999-01-01T00:00:00Z"}),
+            ("EARLIER", {"position": "2"}),
+        )
+    }
     texts = {
         "KEY": AUDITOR.secret(),
         "OPEN": AUDITOR.secret(),
         "NOTE": statement.note,
         "FIGURE": sign_statement(statement, [AUDITOR]),
         "FOREIGN": sign_statement(replace(statement, question={"ledger": "other"}), [AUDITOR]),
+        **{name: sign_statement(replace(statement, question=asked), [AUDITOR]) for name, asked in moments.items()},
         "NEWER": sign_statement(replace(statement, question={"ledger": "main", "mood": "x"}), [AUDITOR]),
         "ODD": sign_statement(replace(statement, answer=[]), [AUDITOR]),
         "UNKNOWN": sign_statement(replace(statement, figure="threats"), [AUDITOR]),
