@@ -185,6 +185,8 @@ class EmbeddedPostgres:
             user=(account.uid, account.gid) if account else None,
             sees_all=account is not None and account.sees_all,
             remove=list(map(str, remove)),
+            # A temporary one has nothing to keep, and on a full disk would try for a minute to keep it.
+            gently=not self._temporary,
         )
         log = self._folder.open_log(account)
         try:

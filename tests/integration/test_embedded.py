@@ -281,7 +281,10 @@ class TestTheOwnersEnd:
     ) -> None:
         with EmbeddedPostgres(folder, durable=False, temporary=True) as server:
             write(server.url(), "committed")
+            log = (folder / "server.log").open()
         assert not folder.exists()
+        with log:  # on a full disk a shutdown that keeps everything would be tried for a minute
+            assert "received immediate shutdown request" in log.read()
         faulty = EmbeddedPostgres(folder, durable=False, temporary=True, settings={"no_such_setting": "1"})
         with pytest.raises(ServerFailedError, match="no_such_setting"):
             faulty.start()
