@@ -27,6 +27,7 @@ from ledger.cli.audit_replay import Keep, begun, go_on, take_all
 from ledger.cli.failures import FaultyInput, Refused
 from ledger.cli.figure_kinds import Question, answered, check_whole, question_of, stated_answer, stated_question
 from ledger.cli.session import Session
+from ledger.domain.administration import ADMINISTRATION
 from ledger.embedded import BinariesMissingError
 from ledger.recomputing import Replica, replica
 
@@ -116,6 +117,8 @@ Record = ServedRecord | FolderRecord
 
 def computed(session: Session, record: Record, questions: Sequence[Question]) -> list[Statement]:
     """Statements of what a record answers to some questions, as of its end; compared with nothing."""
+    if record.ledger == ADMINISTRATION:
+        raise Refused("the administrative record is of no incidents, and there are no figures of it")
     with _replica(record.ledger) as made:
         signed = record.replay(made.copying.add)
         if not signed.checkpoint.size:

@@ -488,6 +488,14 @@ def test_a_statement_is_told_to_machines_with_all_its_lines(
     }
 
 
+def test_there_are_no_figures_of_the_administrative_record(
+    session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--address", session.address, "--ledger", "administration"]
+    assert run([*options, "audit", "figure", "casualties"]) == 1
+    assert "there are no figures of it" in capsys.readouterr().err
+
+
 def test_without_a_postgresql_of_this_machine_it_is_told_what_to_install(
     session: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
