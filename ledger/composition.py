@@ -8,6 +8,7 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -28,7 +29,7 @@ from ledger.api.regular import RegularCheckpoints
 from ledger.api.requests import DEFAULT_LEDGER
 from ledger.api.server import Server
 from ledger.audit import policies
-from ledger.audit.policies import PolicyError
+from ledger.audit.policies import Policy, PolicyError
 from ledger.embedded import EmbeddedPostgres
 from ledger.errors import LedgerError
 from ledger.persistence import install
@@ -78,8 +79,8 @@ def signing_of(settings: Settings) -> Signing:
     return signing
 
 
-def witnesses_of(settings: Settings) -> "Witnesses | None":
-    """Who is asked to cosign checkpoints; none where no policy says so. SettingsError."""
+def witnesses_of(settings: Settings, signing: Signing) -> "Witnesses | None":
+    """Who is asked to cosign checkpoints of what is signed; none where no policy says so. SettingsError."""
     file = settings.witness_policy
     if file is None:
         return None
@@ -92,10 +93,24 @@ def witnesses_of(settings: Settings) -> "Witnesses | None":
     if unreachable := [each.name for each in policy.witnesses if not each.url]:
         what = f"{', '.join(unreachable)} has no URL; add it behind the key, so that it can be asked"
         raise SettingsError(f"LEDGER_WITNESS_POLICY: {file}: {what}")
+    _check_concerns(file, policy, signing)
     # Now, and not with the others: it brings an HTTP library, which takes a tenth of a second and some memory.
     from ledger.api.witnesses import Witnesses
 
     return Witnesses(policy, settings.data_dir, must_meet=settings.witness_fail == "closed")
+
+
+def _check_concerns(file: Path, policy: Policy, signing: Signing) -> None:
+    """A policy for ledgers of others would ask nobody, and look as if it did. SettingsError."""
+    try:
+        name = signing.keys()[0].name
+    except LedgerError:
+        return  # which is told, and nothing is signed
+    ours = [each.key.name for each in policy.logs if each.key.name.rpartition("/")[0] == name]
+    if policy.logs and not ours:
+        what = f"none of its `log` lines is of a ledger of this installation, which are called {name}/LEDGER"
+        raise SettingsError(f"LEDGER_WITNESS_POLICY: {file}: {what}; name one, or leave these lines out")
+    log.info("checkpoints of %s are cosigned", ", ".join(ours) or "all ledgers")
 
 
 @dataclass
@@ -121,7 +136,8 @@ class Service:
         checks = BackgroundChecks(url, CheckStates(settings.data_dir), settings.check_events_per_second)
         service = cls(url, settings, server, ledgers, None, None, checks)
         if settings.role is not Role.READ:
-            checkpoints = Checkpoints(ledgers, signing_of(settings), witnesses_of(settings))
+            signing = signing_of(settings)
+            checkpoints = Checkpoints(ledgers, signing, witnesses_of(settings, signing))
             service.checkpoints = checkpoints
             regular = RegularCheckpoints(ledgers, checkpoints, issued, settings.checkpoint_seconds)
             service.working = (regular.run, checks.run)

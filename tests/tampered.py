@@ -18,8 +18,9 @@ from ledger.application import LedgerApplication
 from ledger.audit.checkpoints import Checkpoint, open_checkpoint
 from ledger.audit.envelope import EnvelopeError
 from ledger.audit.merkle import ProofError, verify_consistency
-from ledger.audit.notes import NoteError
+from ledger.audit.notes import NoteError, parts
 from ledger.audit.replayed import Replayed
+from ledger.audit.witnessing import OK, Request, known_logs
 from ledger.errors import CorruptionError, LedgerError, NotContinuedError
 from ledger.persistence import install
 from ledger.persistence.check_states import CheckStates
@@ -31,6 +32,7 @@ from ledger.persistence.passes import Pass
 from ledger.persistence.records import RawRecord
 from ledger.persistence.signing import Signing
 from ledger.persistence.tree import Consistency, Proofs
+from ledger.persistence.witnessed import Witness, witness_key
 from tests.filing import append, claim, redaction, report
 from tests.postgres import Cluster, Database
 
@@ -68,6 +70,8 @@ class History:
     folder: Path
     folder_then: Path
     kept: Checkpoint
+    cosigned: Path
+    """The folder of a witness that has cosigned what everybody has kept, and nothing since."""
     proven: RawRecord
 
 
@@ -89,7 +93,9 @@ def history(cluster: Cluster, database: Database, folder: Path) -> Iterator[Hist
         with recording(database) as application:
             target = append(application, report("three")).events[-1].event_id
             append(application, report("four", redaction(target)))
-        kept = open_checkpoint(issue(signing, database), signing.verifiers(LEDGER))
+        note = issue(signing, database)
+        kept = open_checkpoint(note, signing.verifiers(LEDGER))
+        assert witness(folder / "witness", signing).add_checkpoint(asked(note, database, 0), 0).status == OK
         at_checkpoint = copy()
         with recording(database) as application:
             append(application, report("five"))
@@ -99,7 +105,15 @@ def history(cluster: Cluster, database: Database, folder: Path) -> Iterator[Hist
         with psycopg.connect(database.service_url, autocommit=True) as connection:
             proven = events(connection)[PROVEN - 1]
         yield History(
-            then, at_checkpoint, database, other, folder / "now", folder / "then", kept=kept, proven=proven
+            then,
+            at_checkpoint,
+            database,
+            other,
+            folder / "now",
+            folder / "then",
+            kept=kept,
+            cosigned=folder / "witness",
+            proven=proven,
         )
 
 
@@ -107,6 +121,19 @@ def issue(signing: Signing, database: Database) -> str:
     """Have all that is recorded signed."""
     with psycopg.connect(database.service_url, autocommit=True) as connection:
         return signing.issue(LEDGER, lambda first: consistency(connection, first)).note
+
+
+def witness(folder: Path, signing: Signing) -> Witness:
+    """A witness with its memory in a folder."""
+    return Witness(folder, witness_key(folder, "witness.example.org"), known_logs(signing.verifiers(LEDGER)))
+
+
+def asked(note: str, database: Database, old_size: int) -> bytes:
+    """What a witness is sent, with the proof from a size on as the database gives it."""
+    size = Checkpoint.parse(parts(note)[0]).size
+    with psycopg.connect(database.service_url, autocommit=True) as connection:
+        proof = consistency(connection, old_size, size) if old_size <= size else None
+    return Request(min(old_size, size), tuple(proof.hashes) if proof is not None else (), note).text().encode()
 
 
 def consistency(connection: Connection, first: int, second: int = 0) -> Consistency:
@@ -235,8 +262,19 @@ def replay_finds(scene: Scene) -> bool:
 
 
 def remembering_finds(scene: Scene) -> bool:
-    """`audit checkpoint --remember`, with what was kept before; a witness asks the same."""
+    """`audit checkpoint --remember`, with what was kept before."""
     return _contradicts(scene, scene.history.kept, missing=True)
+
+
+def witness_refuses(scene: Scene) -> bool:
+    """A witness that has cosigned what was kept before, and is sent what is signed now."""
+    try:
+        note = issue(scene.signing, scene.database)
+        body = asked(note, scene.database, scene.history.kept.size)
+    except (LedgerError, psycopg.Error):
+        return True  # there is nothing to cosign
+    remembering = shutil.copytree(scene.history.cosigned, scene.folder / "witness")
+    return witness(remembering, scene.signing).add_checkpoint(body, 0).status != OK
 
 
 def comparing_find(scene: Scene) -> bool:

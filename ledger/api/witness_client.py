@@ -12,7 +12,7 @@ from ledger.audit.merkle import MAX_TREE_SIZE
 from ledger.audit.notes import NoteError, parts, signature_line, signatures
 from ledger.audit.policies import Witness
 from ledger.audit.witnessing import ADD_CHECKPOINT, CONFLICT, OK, UNPROVEN, Request
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, NotFoundError
 from ledger.persistence.signing import Issued
 from ledger.persistence.tree import Consistency
 
@@ -115,10 +115,13 @@ async def _corrected(body: bytes, old: int, issued: Issued, prove: Prove) -> int
     if seen > issued.size:
         try:
             await prove(issued.size, seen)
-        except LedgerError as error:
+        except NotFoundError as error:
             raise AlarmError(
                 f"has seen {seen} events, and there are not so many: was the ledger set back?"
             ) from error
+        except LedgerError as error:
+            why = f"has seen {seen} events, and whether there are so many cannot be told: {error}"
+            raise NotCosignedByError(why) from error
         raise LaterSeenError(f"has cosigned a later checkpoint, of {seen} events")
     return seen
 

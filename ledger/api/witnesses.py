@@ -17,7 +17,7 @@ from ledger.api.witness_client import (
 )
 from ledger.audit.cosignatures import CosignerKey, cosignatures, cosigned
 from ledger.audit.notes import NoteError, parts, signature_line
-from ledger.audit.policies import Policy, Witness
+from ledger.audit.policies import Policy, Witness, shown
 from ledger.errors import NotCosignedError
 from ledger.persistence.cosigned import CosignedCheckpoints
 from ledger.persistence.signing import Issued
@@ -56,14 +56,20 @@ class Witnesses:
         await self._client.close()
 
     async def cosigned(self, ledger: str, issue: Issue, prove: Prove) -> Issued:
-        """A checkpoint of all that is recorded, with cosignatures; NotCosignedError where a quorum must be met."""
+        """A checkpoint of all that is recorded, with cosignatures where the policy concerns the ledger;
+        NotCosignedError where a quorum must be met."""
         for attempt in range(ATTEMPTS):
             issued = await issue()
+            if not self._policy.concerns(issued.note.partition("\n")[0]):
+                return issued  # nobody would verify it with this policy, and no witness knows the ledger
             lines = await asyncio.to_thread(self._kept, ledger, issued)
             if lines.fresh:
                 return self._told(issued, lines.found)
             gathered = await self._gather(ledger, issued, prove)
-            found = lines.found | gathered.lines
+            alarmed = {name for name, fault in gathered.faults.items() if isinstance(fault, AlarmError)}
+            # Who has seen another history since does not stand by what it has signed before.
+            against = {each.key for each in self._policy.witnesses if each.name in alarmed}
+            found = {key: line for key, line in lines.found.items() if key not in against} | gathered.lines
             lacking = self._policy.shortfall(found)
             if not lacking:
                 answer = self._told(issued, found)
@@ -72,7 +78,7 @@ class Witnesses:
             later = any(isinstance(each, LaterSeenError) for each in gathered.faults.values())
             if not later or attempt + 1 == ATTEMPTS:
                 break
-        why = "; ".join([lacking, *(f"{name} {fault}" for name, fault in gathered.faults.items())])
+        why = shown("; ".join([lacking, *(f"{name} {fault}" for name, fault in gathered.faults.items())]))
         if self._must_meet:
             raise NotCosignedError(ledger=ledger, size=issued.size, why=why)
         log.warning("the checkpoint of %s at %d is not cosigned by a quorum: %s", ledger, issued.size, why)

@@ -87,6 +87,10 @@ class Policy:
         """The keys of its witnesses."""
         return [each.key for each in self.witnesses]
 
+    def concerns(self, origin: str) -> bool:
+        """Whether the ledger of this origin is meant: any is, where the policy names none."""
+        return not self.logs or origin in {each.key.name for each in self.logs}
+
     def shortfall(self, cosigners: Collection[CosignerKey]) -> str:
         """Why the quorum is not met where these have cosigned; empty where it is."""
         names = {each.name for each in self.witnesses if each.key in cosigners}
@@ -106,6 +110,11 @@ def parse(text: str) -> Policy:
     if reading.quorum is None:
         raise PolicyError(f"there is no quorum; end with a line `{_FORMS['quorum'].text}`, or `quorum {NONE}`")
     return Policy(tuple(reading.logs), tuple(reading.witnesses.values()), reading.groups, reading.quorum)
+
+
+def shown(text: str) -> str:
+    """A text with names of a policy, which are any bytes, as one that can be sent and printed."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 class _Reading:

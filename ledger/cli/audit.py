@@ -134,14 +134,18 @@ def prove(session: Session, position: int, output: Path | None, without_payload:
 @click.argument("name")
 @click.option("--witness", is_flag=True, help="For `incident-ledger witness` instead; its file is `witness.key`.")
 def new_key(name: str, witness: bool) -> None:
-    """Make a key that signs checkpoints, for an installation of this name, and print it. It is a secret.
+    """Make a key that signs, under this name, and print it. It is a secret; keep it where nobody else reads it.
 
-    To rotate keys, put it in front of the old one in the service's `checkpoint.key`, with the same name.
+    Of an installation, it signs checkpoints: to rotate keys, put it in front of the old one in the service's
+    `checkpoint.key`, with the same name. Of an auditor, it signs the statements of `audit figure`, and is verified
+    with the key that is printed on standard error.
     """
     try:
-        click.echo((CosigningKey if witness else SignerKey).generate(name).secret())
+        key = (CosigningKey if witness else SignerKey).generate(name)
     except NoteError as error:
         raise click.BadParameter(str(error), param_hint="NAME") from error
+    click.echo(key.secret())
+    click.echo(f"verified with: {key.verifier()}", err=True)
 
 
 def _event(session: Session, position: int) -> Any:

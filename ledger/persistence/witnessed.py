@@ -35,8 +35,9 @@ STATE, FORKS, KEY_FILE = "cosigned", "forks", "witness.key"
 NAME_BYTES = 6
 BROKEN, BUSY = 500, 503
 PLAIN = "text/plain"
-MAX_CASES = 1_000
-"""Of evidence that is kept; beyond them it is logged only."""
+MAX_CASES = 100
+"""Of evidence of one kind and ledger that are kept, so that none can crowd out another; beyond them it is logged
+only."""
 CASE_DIGITS = 16
 MAX_SHOWN = 200
 """Characters of a reason."""
@@ -85,8 +86,8 @@ class Witness:
             log.warning("refused (%d) %s: another process holds its lock %s", BUSY, called, error)
             return Answer(BUSY, "busy; try again\n")
         except (OSError, NoteError, UnicodeDecodeError) as error:
-            log.error("refused (%d) %s: what was cosigned is not known: %s", BROKEN, called, error)
-            return Answer(BROKEN, "the witness does not know what it has cosigned\n")
+            log.error("refused (%d) %s: what was cosigned cannot be read or kept: %s", BROKEN, called, error)
+            return Answer(BROKEN, "the witness cannot read or keep what it has cosigned\n")
         log.info("cosigned %s", called)
         return Answer(OK, f"{line}\n")
 
@@ -114,17 +115,28 @@ class Witness:
             yield folder / name
 
     def _keep(self, shows: Shows, seen: Seen, sent: str, why: str) -> None:
-        """Both checkpoints, as the ledger has signed them."""
+        """Both checkpoints, as the ledger has signed them. Never raises: what is answered does not depend on it."""
         cases = self._folder / FORKS
-        make_folder(cases)
-        name = f"{shows}-{seen.size}-{sha256((seen.note + sent).encode()).hexdigest()[:CASE_DIGITS]}"
-        if not (cases / name).exists() and sum(1 for _ in cases.iterdir()) >= MAX_CASES:
-            log.error("%s is full: what was sent is not kept:\n%s", cases, sent)
+        # By the texts: anybody can add lines of signatures, and so make as many cases of one as they like.
+        was, now = parts(seen.note)[0], parts(sent)[0]
+        ledger, both = (sha256(each.encode()).hexdigest()[:CASE_DIGITS] for each in (_origin(now), was + now))
+        case = cases / f"{shows}-{seen.size}-{ledger}-{both}"
+        try:
+            make_folder(cases)
+            if not case.exists() and sum(1 for _ in cases.glob(f"{shows}-*-{ledger}-*")) >= MAX_CASES:
+                log.error("%s has %d cases of this kind: what was sent is not kept: %a", cases, MAX_CASES, sent)
+                return
+            make_folder(case)
+            for what, text in (("cosigned", seen.note), ("sent", sent), ("why", f"{why}\n")):
+                write_whole(case / what, text)
+        except OSError as error:
+            log.error("evidence cannot be kept in %s (%s): what was sent is %a", case, error, sent)
             return
-        make_folder(cases / name)
-        for what, text in (("cosigned", seen.note), ("sent", sent), ("why", f"{why}\n")):
-            write_whole(cases / name / what, text)
-        log.error("evidence is kept in %s", cases / name)
+        log.error("evidence is kept in %s", case)
+
+
+def _origin(text: str) -> str:
+    return text.partition("\n")[0]
 
 
 def _shown(refused: RefusedError) -> str:

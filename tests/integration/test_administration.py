@@ -93,7 +93,7 @@ def once(client: Client, stream: str, count: int) -> list[tuple[str, str, str]]:
 
 
 def redacting(target_event_id: str) -> records_pb2.Report:
-    sent = report("redaction")
+    sent = report("redaction", recorded_by="a guardian")
     sent.claims[0].Clear()
     redacted = sent.claims[0].payload_redacted
     redacted.target_event_id, redacted.rule, redacted.reason = target_event_id, "privacy", "a name"

@@ -26,6 +26,7 @@ from incident.ledger.v1 import ledger_service_pb2, projection_service_pb2, recor
 from incident.ledger.v1.casualty_service_pb2_grpc import CasualtyServiceStub
 from incident.ledger.v1.ceasefire_service_pb2_grpc import CeasefireServiceStub
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from ledger.audit.cosignatures import CosignerKey
 from ledger.audit.notes import SignerKey
 from ledger.audit.statements import NAMES, Compared, Statement, open_statement, sign_statement
 from ledger.cli import audit_recompute, run
@@ -348,8 +349,8 @@ def replayed_while_it_was_redacted(
 
 def filed(report_id: str, *claims: dict[str, Any]) -> Any:
     """A report."""
-    content = {"report_id": report_id, "source": {"name": "An outlet"}, "reported": "2020-02-12"}
-    content["recorded_by"] = "an observer"
+    head = {"report_id": report_id, "source": {"name": "An outlet"}, "reported": "2020-02-12"}
+    content = {**head, "recorded_by": "a guardian"}
     return report_message(**content, claims=claims)
 
 
@@ -423,6 +424,8 @@ def test_a_folder_that_ends_before_the_statement_is_told(
         (["verify", "NEWER", "--key", "AUDITOR LEDGER"], 1, "cannot read the question"),
         (["verify", "ODD", "--key", "AUDITOR LEDGER"], 1, "it is no object of JSON"),
         (["verify", "UNKNOWN", "--key", "AUDITOR LEDGER"], 1, "knows no figure 'threats'"),
+        (["verify", "FIGURE", "--witness-policy", "POLICY", "--key", "AUDITOR LEDGER"], 1, "w has not cosigned"),
+        (["figure", "ceasefires", "--witness-policy", "POLICY", "--key", "LEDGER"], 1, "w has not cosigned"),
     ],
 )
 def test_what_cannot_be_done_is_told_before_anything_is_computed(
@@ -453,6 +456,7 @@ def test_what_cannot_be_done_is_told_before_anything_is_computed(
         **{name: sign_statement(replace(statement, question=asked), [AUDITOR]) for name, asked in moments.items()},
         "NEWER": sign_statement(replace(statement, question={"ledger": "main", "mood": "x"}), [AUDITOR]),
         "ODD": sign_statement(replace(statement, answer=[]), [AUDITOR]),
+        "POLICY": f"witness w {CosignerKey('witness.example', bytes(32))}\nquorum w\n",
         "UNKNOWN": sign_statement(replace(statement, figure="threats"), [AUDITOR]),
     }
     keys = {"AUDITOR": str(AUDITOR.verifier()), "LEDGER": named_keys(session)[0]}

@@ -96,7 +96,7 @@ def test_a_ledger_that_was_set_back_is_refused_until_an_operator_accepts_it(
             assert "accept-rollback main --size 2" in str(told.value.details())
         examined: list[Any] = [
             client.ledger.GetLedger(ledger.GetLedgerRequest(), timeout=SECONDS).ledger.size,
-            client.ledger.ListLedgers(ledger.ListLedgersRequest(), timeout=SECONDS).ledgers[0].size,
+            client.ledger.ListLedgers(ledger.ListLedgersRequest(), timeout=SECONDS).ledgers[-1].size,
             sum(len(page.events) for page in client.ledger.ReplayHistory(ledger.ReplayHistoryRequest())),
             client.verify()[-1].verified,
         ]

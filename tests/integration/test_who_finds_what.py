@@ -33,6 +33,7 @@ from tests.tampered import (
     replay_finds,
     running_refuses,
     start_refuses,
+    witness_refuses,
 )
 
 pytestmark = pytest.mark.newest
@@ -47,10 +48,10 @@ FINDERS: Mapping[str, Callable[[Scene], bool]] = {
     "`audit replay`, `audit verify`": replay_finds,
     "who remembers a checkpoint": remembering_finds,
     "two who compare": comparing_find,
-    "a witness": remembering_finds,
+    "a witness": witness_refuses,
     "who has a proof file": proof_differs,
 }
-"""The columns, in the order in which everybody looks; a witness asks what a client asks that remembers."""
+"""The columns, in the order in which everybody looks."""
 
 
 @dataclass(frozen=True)

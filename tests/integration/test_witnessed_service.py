@@ -21,6 +21,7 @@ from ledger.audit.notes import SignerKey
 from ledger.audit.proofs import Proof
 from ledger.cli import run
 from ledger.composition import witnesses_of
+from ledger.persistence.signing import Signing
 from ledger.settings import Settings, SettingsError
 from tests.filing import report
 from tests.integration.test_audit_service import SECONDS, WAIT, Client
@@ -35,6 +36,7 @@ PAGE = "docs/how-to/witness-a-ledger.md"
 NAMES = ("one", "two", "three")
 KEY = SignerKey("ledger.example", bytes(32))
 STRANGER = str(CosignerKey("witness.example/stranger", bytes(32)))
+OTHERS = KEY.named("other.example/main").verifier()
 VERIFIER = KEY.named("ledger.example/main").verifier()
 
 
@@ -107,6 +109,16 @@ def test_whatever_gives_a_checkpoint_gives_it_cosigned(client: Client, witnessed
     assert checkpoint(client).checkpoint == first.checkpoint
 
 
+def test_a_ledger_that_the_policy_does_not_name_is_signed_without_asking(
+    client: Client, witnessed: Witnessed
+) -> None:
+    request = audit_service_pb2.GetCheckpointRequest(ledger="administration")
+    answer = client.audit.GetCheckpoint(request, timeout=SECONDS)
+    assert open_checkpoint(answer.checkpoint, [KEY.named("ledger.example/administration").verifier()]).size > 0
+    assert (list(answer.cosigned_by), answer.witness_shortfall) == ([], "")
+    assert not any("does not cosign" in line for line in witnessed.service.lines)
+
+
 def test_files_are_verified_with_the_policy_and_without_the_service(
     client: Client, witnessed: Witnessed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -138,6 +150,9 @@ def test_files_are_verified_with_the_policy_and_without_the_service(
         assert run(["audit", "verify", str(each), "--key", str(VERIFIER)]) == 0
         assert run(["audit", "verify", str(each), "--witness-policy", str(all_three)]) == 1
         assert "not cosigned by a quorum: all needs 4 of 4" in capsys.readouterr().err
+    for asking, code in ((policy, 0), (all_three, 1)):
+        assert run(["audit", "compare", str(file), str(file), "--witness-policy", str(asking)]) == code
+    capsys.readouterr()
     for online in (("checkpoint",), ("prove", "1"), ("export", tmp_path / "no"), ("replay",)):
         assert asked(witnessed.service, *online, "--witness-policy", all_three) == 1
         assert "missing: stranger" in capsys.readouterr().err
@@ -245,7 +260,8 @@ def test_without_a_quorum_it_is_unavailable_or_said(
 def test_a_second_history_under_the_same_name_is_cosigned_by_nobody(
     client: Client, witnessed: Witnessed, cluster: Cluster
 ) -> None:
-    client.append("one", wait=WAIT)
+    for number in range(3):  # more than the other one has at first
+        client.append(f"ahead-{number}", wait=WAIT)
     size = open_checkpoint(checkpoint(client).checkpoint, [VERIFIER]).size
     with cluster.database() as other, served(other, witnessed.policy) as service, service.channel() as channel:
         forked = Client(channel)
@@ -290,6 +306,7 @@ def test_the_page_shows_how_a_ledger_is_witnessed(
         (("quorum x",), "LEDGER_WITNESS_POLICY: {file}: line 1: x is neither"),
         (("witness w {key}", "quorum w"), "LEDGER_WITNESS_POLICY: {file}: w has no URL; add it behind the key"),
         ((), "LEDGER_WITNESS_POLICY: {file} cannot be read"),
+        (("log {log}", "quorum none"), "{file}: none of its `log` lines is of a ledger of this installation"),
     ],
 )
 def test_a_policy_that_cannot_be_is_told_at_the_start(
@@ -297,8 +314,8 @@ def test_a_policy_that_cannot_be_is_told_at_the_start(
 ) -> None:
     file = tmp_path / "policy"
     if lines:
-        file.write_text("\n".join(lines).replace("{key}", STRANGER))
+        file.write_text("\n".join(lines).replace("{key}", STRANGER).replace("{log}", str(OTHERS)))
     monkeypatch.setenv("LEDGER_WITNESS_POLICY", str(file))
     with pytest.raises(SettingsError) as refused:
-        witnesses_of(Settings.read())
+        witnesses_of(Settings.read(), Signing(tmp_path, KEY.secret()))
     assert why.replace("{file}", str(file)) in str(refused.value)

@@ -23,7 +23,7 @@ from ledger.audit.cosignatures import CosigningKey, cosignatures
 from ledger.audit.notes import SignerKey
 from ledger.audit.policies import Policy, parse
 from ledger.audit.witnessing import Request, known_logs
-from ledger.errors import NotCosignedError, NotFoundError
+from ledger.errors import NotCosignedError, NotFoundError, UnavailableError
 from ledger.persistence.signing import Issued
 from ledger.persistence.tree import Consistency
 from ledger.persistence.witnessed import Witness
@@ -92,8 +92,11 @@ class Panel:
         self._stops.append(runner.cleanup)
 
     def policy(self, needed: int = 2) -> Policy:
+        return parse(self.lines(needed))
+
+    def lines(self, needed: int = 2) -> str:
         lines = [f"witness {name} {key.verifier()} {self.urls[name]}" for name, key in KEYS.items()]
-        return parse("\n".join([*lines, f"group all {needed} {' '.join(NAMES)}", "quorum all", ""]))
+        return "\n".join([*lines, f"group all {needed} {' '.join(NAMES)}", "quorum all", ""])
 
     def asking(self, folder: Path, needed: int = 2, *, must_meet: bool = True) -> Witnesses:
         asking = Witnesses(self.policy(needed), folder, must_meet=must_meet)
@@ -150,6 +153,18 @@ async def test_all_witnesses_cosign_what_grows(panel: Panel, data: Path) -> None
         issued = await cosigned(asking, ledger)
         assert open_checkpoint(issued.note, [LOG.verifier()]).size == size
         assert (names_of(issued), issued.shortfall) == (set(NAMES), "")
+
+
+async def test_only_ledgers_that_the_policy_names_are_cosigned_and_all_where_it_names_none(
+    panel: Panel, data: Path
+) -> None:
+    await counted(panel)
+    for name, asked in (("ledger.example/other", 0), (LOG.name, 3)):
+        panel.asked.clear()
+        asking = Witnesses(parse(f"log {LOG.named(name).verifier()}\n{panel.lines()}"), data, must_meet=True)
+        issued = await cosigned(asking, Ledger())
+        await asking.close()
+        assert (len(panel.asked), len(names_of(issued)), issued.shortfall) == (asked, asked, "")
 
 
 async def test_one_that_is_away_is_not_missed(panel: Panel, data: Path) -> None:
@@ -394,6 +409,48 @@ async def test_a_ledger_that_was_set_back_is_an_alarm(panel: Panel, data: Path, 
     alarms = [each for each in caplog.records if each.levelno == logging.ERROR and each.name == witnesses.__name__]
     assert len(alarms) == 3
     assert "one does not cosign main at 12: it has seen 20 events" in min(each.getMessage() for each in alarms)
+
+
+async def test_a_record_that_cannot_be_read_now_is_no_alarm(panel: Panel, data: Path, caplog: Any) -> None:
+    await panel.start(*NAMES)
+    await cosigned(panel.asking(data), Ledger(20))
+    ledger = Ledger(12)
+
+    async def prove(first: int, second: int) -> Consistency:
+        if second > ledger.size:
+            raise UnavailableError(why="the database is away")
+        return await ledger.prove(first, second)
+
+    with pytest.raises(NotCosignedError, match=r"cannot be told: .*the database is away"):
+        await panel.asking(data).cosigned("main", ledger.issue, prove)
+    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
+
+
+async def test_who_has_seen_another_history_since_does_not_stand_by_an_earlier_cosignature(
+    panel: Panel, data: Path
+) -> None:
+    await panel.start(*NAMES)
+    await cosigned(panel.asking(data), Ledger(20))
+    kept = (data / "checkpoints" / "main.cosigned").read_bytes()
+    await cosigned(panel.asking(data), Ledger(30))
+    file = data / "checkpoints" / "main.cosigned"  # the data folder and the database were set back together
+    file.write_bytes(kept)
+    os.utime(file, (time.time() - 61,) * 2)
+    with pytest.raises(NotCosignedError, match="was the ledger set back"):
+        await cosigned(panel.asking(data), Ledger(20))
+
+
+async def test_names_of_a_policy_that_are_no_text_can_be_told(panel: Panel, data: Path) -> None:
+    policy = parse(panel.lines().replace(" one ", " \udce9 "))
+    for must_meet in (False, True):
+        asking = Witnesses(policy, data, must_meet=must_meet)
+        try:
+            told = (await cosigned(asking, Ledger())).shortfall
+        except NotCosignedError as error:
+            told = str(error)
+        await asking.close()
+        assert "missing: \\xe9, two, three" in told
+        told.encode()
 
 
 async def test_of_two_histories_one_is_cosigned_and_the_other_is_an_alarm(

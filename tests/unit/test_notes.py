@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -134,3 +135,10 @@ def test_keys_are_those_of_rfc_8032() -> None:
     public = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
     assert SignerKey("a", seed).verifier().public.hex() == public
     assert Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw().hex() == public
+
+
+def test_the_documented_checkpoint_is_verified_with_the_documented_key() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "audit.md").read_text(encoding="utf-8")
+    (note,) = re.findall(r"^```text\n(ledger\.example\.org/main\n\d+\n.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (key,) = re.findall(r"This one is verified with `(\S+)`\.", page)
+    assert open_checkpoint(note, [VerifierKey.parse(key)]).size == 20_852_163

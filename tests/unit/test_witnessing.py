@@ -190,6 +190,26 @@ def test_evidence_is_bounded(witness: Witness, tmp_path: Path, monkeypatch: pyte
     for size in (30, 31, 32, 33):
         assert ask(witness, 25, size, FORKED).status == 422
     assert len(kept(tmp_path)) == 2
+    assert ask(witness, 25, 25, FORKED).status == 409
+    assert [each.name.split("-")[0] for each in kept(tmp_path)] == ["fork", "unproven", "unproven"]
+
+
+def test_one_case_is_kept_once_whatever_else_signs_it(witness: Witness, tmp_path: Path) -> None:
+    ask(witness, 0, 25)
+    sent = request(25, 30, FORKED).text()
+    for each in ("", *(f"{SignerKey(f'other/{number}', bytes(32)).signature(sent)}\n" for number in range(3))):
+        assert witness.add_checkpoint((sent + each).encode(), NOW).status == 422
+    assert len(kept(tmp_path)) == 1
+
+
+def test_a_fork_is_answered_as_one_also_where_evidence_cannot_be_kept(
+    witness: Witness, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ask(witness, 0, 25)
+    (tmp_path / "forks").write_text("in the way")
+    assert ask(witness, 25, 25, FORKED) == (409, "25\n", "text/x.tlog.size")
+    assert f"evidence cannot be kept in {tmp_path}" in caplog.text
+    assert request(25, 25, FORKED).note.splitlines()[2] in caplog.text
 
 
 def test_what_cannot_be_read_is_not_taken_for_nothing(witness: Witness, tmp_path: Path) -> None:
