@@ -69,7 +69,7 @@ class Replica:
             build.begin()
             done = build.run(lambda progress: told(progress.done))
             if done.phase != DONE:
-                raise NotPossibleError(why=f"{name} cannot take the record: {done.error}")
+                raise NotPossibleError(why=f"{name} cannot be folded from the record: {done.error}")
             self._states[name] = FoldedState(done.generation, projection.version, done.state_digest)
         return self._states[name]
 

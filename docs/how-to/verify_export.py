@@ -304,7 +304,8 @@ class Export:
         beyond = name == f"redactions/{position}.tlog-proof" and self.last < position <= self.size
         need(beyond, f"{name} is not of a position beyond the range")
         lines = entry.split("\n")
-        need(lines[6] == "PayloadRedacted" and lines[2] == str(position), f"{name} is not of a redaction")
+        here = lines[6] == "PayloadRedacted" and lines[1:3] == [self.origin.split("/")[-1], str(position)]
+        need(here, f"{name} is not of a redaction in this ledger")
         need(sha(salt, payload).hex() == lines[-2], f"{name}: its payload is not the one that was recorded")
         hashes = [from64(each, 32) for each in path]
         reached = leads(sha(b"\0", entry.encode()), position - 1, self.size, hashes, self.root)

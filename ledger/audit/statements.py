@@ -31,6 +31,8 @@ MADE_AT = "%Y-%m-%dT%H:%M:%SZ"
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+ABSENT = object()
+"""In a difference, what is not there; JSON has a null of its own."""
 MAX_SHOWN = 120
 """Characters of a value, where two differ."""
 
@@ -157,7 +159,7 @@ def canonical(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where two answers part first; None stands for what is not there."""
+    """Where two answers part first; ABSENT stands for what is not there."""
 
     path: str
     ours: Any
@@ -174,16 +176,18 @@ def first_difference(ours: Any, theirs: Any, path: str = "") -> Difference | Non
     if isinstance(ours, dict) and isinstance(theirs, dict):
         names = (*ours, *(name for name in theirs if name not in ours))
         before = f"{path}." if path else ""
-        pairs = ((f"{before}{name}", ours.get(name), theirs.get(name)) for name in names)
+        pairs = ((f"{before}{name}", ours.get(name, ABSENT), theirs.get(name, ABSENT)) for name in names)
     elif isinstance(ours, list) and isinstance(theirs, list):
-        pairs = ((f"{path}[{index}]", *pair) for index, pair in enumerate(zip_longest(ours, theirs)))
+        both = zip_longest(ours, theirs, fillvalue=ABSENT)
+        pairs = ((f"{path}[{index}]", *pair) for index, pair in enumerate(both))
     else:
-        return None if canonical(ours) == canonical(theirs) else Difference(path, ours, theirs)
+        same = ABSENT not in (ours, theirs) and canonical(ours) == canonical(theirs)
+        return None if same else Difference(path, ours, theirs)
     return next((found for where, one, two in pairs if (found := first_difference(one, two, where))), None)
 
 
 def _shown(value: Any) -> str:
-    if value is None:
+    if value is ABSENT:
         return "nothing"
     text = canonical(value)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"

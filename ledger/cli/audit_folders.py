@@ -4,6 +4,7 @@ fits the root that a trusted key has signed; it reads regular files only, and ea
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -18,16 +19,15 @@ from ledger.audit.replayed import REDACTION, Taken, redacted_event
 from ledger.audit.tiles import TILE_WIDTH
 from ledger.cli.audit_replay import Keep
 from ledger.cli.failures import Refused
-from ledger.cli.trusting import opened
-
-MAX_PROOF_BYTES = 2 * exported.MAX_LINE_BYTES
-"""Base 64 of base 64 of a payload, about."""
+from ledger.cli.trusting import MAX_FILE_BYTES, opened
 
 
 class Verified(NamedTuple):
     """What a folder was found to hold."""
 
     checkpoint: Checkpoint
+    note: str
+    """The checkpoint as it was signed."""
     covered: Coverage
     redacted: int
     of_range: bool
@@ -45,10 +45,20 @@ def verify_folder(
 ) -> Verified:
     """Everything in the folder fits together, and gives the root that a trusted key has signed; Refused says what
     does not, and at which position. `keep` gets each event, before that is known of all of them."""
-    if not os.path.lexists(path / exported.MANIFEST):
-        raise Refused(f"{path} has no {exported.MANIFEST}: it is no export, or one that did not end")
-    try:
+    with _telling():
         return _Verification(path, trusted, keep).run(tell)
+
+
+def checkpoint_of(path: Path, trusted: Sequence[VerifierKey]) -> Checkpoint:
+    """The checkpoint of an export, before what it covers is looked at; Refused."""
+    with _telling():
+        return _Verification(path, trusted, lambda entry, salt, payload: None).checkpoint
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise Refused(f"{error.filename} cannot be read: {error.strerror}") from error
     except VERIFICATION_ERRORS as error:
@@ -59,17 +69,19 @@ class _Verification:
     """Of one folder."""
 
     def __init__(self, path: Path, trusted: Sequence[VerifierKey], keep: Keep) -> None:
+        if not os.path.lexists(path / exported.MANIFEST):
+            raise Refused(f"{path} has no {exported.MANIFEST}: it is no export, or one that did not end")
         self._path = path
         self._trusted = trusted
         self._keep = keep
         self._note = self._text(exported.CHECKPOINT, MAX_NOTE_BYTES)
-        self._checkpoint = opened(self._note, trusted)
-        size = self._checkpoint.size
+        self.checkpoint = opened(self._note, trusted)
+        size = self.checkpoint.size
         text = self._text(exported.MANIFEST, exported.MAX_MANIFEST_BYTES)
         self._range = exported.range_of(text)
         self._covered = Coverage.around(*self._range, size) if self._range else Coverage.whole(size)
         bounds = (self._covered.after + 1, self._covered.through) if self._range else None
-        if text != exported.manifest(self._checkpoint, bounds):
+        if text != exported.manifest(self.checkpoint, bounds):
             raise ProofError("the manifest does not say what the checkpoint and whole bundles of entries say")
         self._names = 4
         """How many files the export has: checkpoint, keys, payloads, manifest, and what else is read of it."""
@@ -77,8 +89,8 @@ class _Verification:
     def run(self, tell: Tell) -> Verified:
         """Return only if everything fits."""
         self._check_keys()
-        rooted = Rooted(self._covered, self._checkpoint.root, self._tile)
-        taken = Taken(self._checkpoint.origin, self._covered.after, self._covered.through)
+        rooted = Rooted(self._covered, self.checkpoint.root, self._tile)
+        taken = Taken(self.checkpoint.origin, self._covered.after, self._covered.through)
         with _opened(self._path / exported.PAYLOADS) as lines:
             for bundle in range(self._covered.first, self._covered.end):
                 self._names += 1
@@ -91,7 +103,7 @@ class _Verification:
             raise ProofError(f"position {taken.unexplained}: its payload is gone, and no redaction is recorded")
         self._check_gone(taken)
         self._check_strangers(explained)
-        return Verified(self._checkpoint, self._covered, taken.redacted, self._range is not None)
+        return Verified(self.checkpoint, self._note, self._covered, taken.redacted, self._range is not None)
 
     def _take_bundle(self, bundle: int, hashes: Sequence[bytes], lines: BinaryIO, taken: Taken) -> None:
         entries = self._entries(bundle)
@@ -137,7 +149,7 @@ class _Verification:
         return names
 
     def _proven_redaction(self, name: str) -> tuple[int, str]:
-        proof = Proof.parse(self._text(name, MAX_PROOF_BYTES))
+        proof = Proof.parse(self._text(name, MAX_FILE_BYTES))
         if proof.checkpoint != self._note:
             raise ProofError("it is not a proof for the checkpoint of this export")
         proven = verify_proof(proof, self._trusted)

@@ -16,19 +16,18 @@ from rich.progress import Progress
 from incident.ledger.v1 import ledger_service_pb2, projection_service_pb2, records_pb2
 from incident.ledger.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from incident.ledger.v1.projection_service_pb2_grpc import ProjectionServiceStub
-from ledger.audit import exported
 from ledger.audit.checkpoints import Checkpoint
 from ledger.audit.merkle import ProofError
 from ledger.audit.notes import VerifierKey
 from ledger.audit.replayed import Replayed
 from ledger.audit.statements import Compared, Statement, first_difference
 from ledger.cli import wording
-from ledger.cli.audit_folders import verify_folder
+from ledger.cli.audit_folders import checkpoint_of, verify_folder
 from ledger.cli.audit_replay import Keep, begun, go_on, take_all
 from ledger.cli.failures import FaultyInput, Refused
 from ledger.cli.figure_kinds import Question, answered, check_whole, question_of, stated_answer, stated_question
 from ledger.cli.session import Session
-from ledger.cli.trusting import opened, read_text
+from ledger.domain.administration import ADMINISTRATION
 from ledger.embedded import BinariesMissingError
 from ledger.recomputing import Replica, replica
 
@@ -82,8 +81,7 @@ class FolderRecord:
     """A record as it was exported to a folder."""
 
     def __init__(self, session: Session, trusted: Sequence[VerifierKey], folder: Path) -> None:
-        self._note = read_text(folder / exported.CHECKPOINT)
-        self._checkpoint = opened(self._note, trusted)
+        self._checkpoint = checkpoint_of(folder, trusted)
         self.ledger = self._checkpoint.origin.rpartition("/")[2]
         self._session = session
         self._trusted = trusted
@@ -92,8 +90,10 @@ class FolderRecord:
     def replay(self, keep: Keep) -> Signed:
         """Verify the whole folder, giving each event away; Refused names the position that does not fit."""
         with _bar(self._session, "verified", self._checkpoint.size) as told:
-            verify_folder(self._folder, self._trusted, lambda done, total: told(done), keep)
-        return Signed(self._checkpoint, self._note)
+            found = verify_folder(self._folder, self._trusted, lambda done, total: told(done), keep)
+        if found.checkpoint != self._checkpoint:
+            raise Refused(f"{self._folder} was changed while it was read")
+        return Signed(found.checkpoint, found.note)
 
     def replay_to(self, checkpoint: Checkpoint, keep: Keep) -> None:
         """The same, giving away only the events that an earlier checkpoint covers."""
@@ -117,6 +117,8 @@ Record = ServedRecord | FolderRecord
 
 def computed(session: Session, record: Record, questions: Sequence[Question]) -> list[Statement]:
     """Statements of what a record answers to some questions, as of its end; compared with nothing."""
+    if record.ledger == ADMINISTRATION:
+        raise Refused("the administrative record is of no incidents, and there are no figures of it")
     with _replica(record.ledger) as made:
         signed = record.replay(made.copying.add)
         if not signed.checkpoint.size:
@@ -151,8 +153,18 @@ def recomputed(session: Session, record: Record, statements: Sequence[Statement]
     with _replica(record.ledger) as made:
         record.replay_to(statements[0].checkpoint, made.copying.add)
         _ended(made, statements[0].checkpoint)
+        _check_redacted(statements, made.copying.recorded_redactions())
         signed = Signed(statements[0].checkpoint, statements[0].note)
         return [_stated(session, made, signed, each) for each in questions]
+
+
+def _check_redacted(statements: Sequence[Statement], recorded: int) -> None:
+    """What was redacted by the time of a statement is on the record that it is of: it counts no more, and no fewer,
+    or a difference could be put down to redactions that came later."""
+    for each in statements:
+        if each.redacted != recorded:
+            says = f"the record says {wording.number(recorded)}, the statement {wording.number(each.redacted)}"
+            raise Refused(f"payloads that were redacted by then: {says}")
 
 
 def check_same(again: Statement, statement: Statement) -> str:
@@ -168,6 +180,8 @@ def check_same(again: Statement, statement: Statement) -> str:
             told = difference.told("computed again it is", "the statement says")
             perhaps = f"; {since}, which can be why" if gone > 0 else ""
             raise Refused(f"the {name} is another one: {told}{perhaps}")
+    if again.projection != statement.projection:
+        raise Refused(f"{again.figure} come from {again.projection}; the statement says {statement.projection}")
     if again.version != statement.version:
         return f"the read model is of version {statement.version}, that of this program of version {again.version}"
     if gone > 0:

@@ -7,7 +7,6 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from ledger.audit import exported
 from ledger.audit.checkpoints import Checkpoint
 from ledger.audit.notes import VerifierKey
 from ledger.audit.proofs import VERIFICATION_ERRORS, Proof, Proven, verify_proof
@@ -46,11 +45,12 @@ def verify(session: Session, file: Path, recompute: bool, folder: Path | None, k
             f"give the ledger's verifier key with --key, {KEYS} or a policy; the file cannot vouch for itself"
         )
     trusted = parsed(keys)
-    is_figure = not file.is_dir() and read_text(file).startswith(FIGURE)
+    text = "" if file.is_dir() else read_text(file)  # once: it can be a pipe
+    is_figure = text.startswith(FIGURE)
     if (recompute or folder is not None) and not (is_figure and recompute):
         raise click.UsageError("--recompute is for a figure's statement, and --folder goes with it")
     if is_figure:
-        verify_statement(session, read_text(file), trusted, recompute, folder)
+        verify_statement(session, text, trusted, recompute, folder)
         return
     if file.is_dir():
         with Progress(console=session.err, disable=session.as_json or not session.err.is_terminal) as progress:
@@ -61,10 +61,9 @@ def verify(session: Session, file: Path, recompute: bool, folder: Path | None, k
         told: Rows = {"events": str(found.covered.events), "of them redacted": str(found.redacted)}
         if found.of_range:
             told |= {"from position": str(found.covered.after + 1), "to position": str(found.covered.through)}
-        seen = witness_rows(read_text(file / exported.CHECKPOINT), trusted)
+        seen = witness_rows(found.note, trusted)
         _print_rows(session, "export", told | _checkpoint_rows(found.checkpoint) | seen)
         return
-    text = read_text(file)
     if text.startswith("c2sp.org/tlog-proof"):
         try:
             proof = Proof.parse(text)

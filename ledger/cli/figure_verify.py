@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ledger.audit.notes import VerifierKey
 from ledger.audit.proofs import VERIFICATION_ERRORS
-from ledger.audit.statements import open_statement
+from ledger.audit.statements import Statement, open_statement
 from ledger.cli.failures import Refused
-from ledger.cli.figure_kinds import question_of
+from ledger.cli.figure_kinds import answer_of, question_of
 from ledger.cli.figure_tables import AGAIN, VERIFIED, print_statement
 from ledger.cli.session import Session
 from ledger.cli.trusting import opened, refuse, tell_witnesses
@@ -24,11 +25,13 @@ def verify_statement(
         refuse("the statement", error)
     statement = found.statement
     opened(statement.note, trusted)  # by the witnesses too, where a policy asks for them
-    ledger = question_of(statement.figure, statement.question).request.ledger
+    request = question_of(statement.figure, statement.question).request
+    ledger = request.ledger
     if not statement.checkpoint.origin.endswith(f"/{ledger}"):
         raise Refused(
             f"the statement asks the ledger {ledger!r}, and its checkpoint is of {statement.checkpoint.origin}"
         )
+    _check_position(statement, request)
     if not again:
         print_statement(session, statement, VERIFIED, found.signers)
         tell_witnesses(session, statement.note, trusted)
@@ -48,3 +51,13 @@ def verify_statement(
         session.err.print(
             f"The answer is the same; the state cannot be compared: {why}.", style="dim", soft_wrap=True
         )
+
+
+def _check_position(statement: Statement, request: Any) -> None:
+    """Question and answer are of one position, which the checkpoint covers."""
+    size, asked = statement.checkpoint.size, request.as_of
+    if asked.WhichOneof("moment") != "position" or not 0 <= asked.position <= size:
+        raise Refused(f"the statement does not ask as of a position up to {size}, the size of its checkpoint")
+    answered = answer_of(statement.figure, statement.answer).basis.as_of_position
+    if answered != asked.position:
+        raise Refused(f"the statement asks as of position {asked.position}, and answers as of {answered}")

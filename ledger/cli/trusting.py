@@ -29,6 +29,9 @@ POLICY = "LEDGER_POLICY"
 MAX_SHOWN = 253_402_300_799
 """The last second of the year 9999: what is later is no date."""
 
+MAX_FILE_BYTES = 128 * 1024 * 1024
+"""Of a file of one of these formats: a proof holds a payload in base 64 of base 64."""
+
 FILE = click.Path(dir_okay=False, path_type=Path)
 """A file to read or to write."""
 
@@ -175,7 +178,11 @@ def earlier_ones(since: Path | None, remember: Path | None) -> list[Path]:
 def read_text(path: Path) -> str:
     """A file of one of these formats, byte for byte."""
     try:
-        return path.read_bytes().decode()
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+        if len(data) > MAX_FILE_BYTES:
+            raise FaultyInput(f"{path} is larger than {MAX_FILE_BYTES} bytes")
+        return data.decode()
     except UnicodeDecodeError as error:
         raise FaultyInput(f"{path} is not UTF-8") from error
     except OSError as error:

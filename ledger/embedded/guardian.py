@@ -6,6 +6,7 @@ output carries the program's pid and nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -14,6 +15,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from typing import TypedDict
 
 # Why a process between owner and server: the kernel closes the pipe however the owner ends, SIGKILL included.
@@ -37,12 +39,13 @@ CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
 
 
 class Order(TypedDict):
-    """What to run, as whom, and which folders to remove afterwards."""
+    """What to run, as whom, which folders to remove afterwards, and whether what it has written counts."""
 
     command: list[str]
     user: tuple[int, int] | None
     sees_all: bool
     remove: list[str]
+    gently: bool
 
 
 def main() -> int:
@@ -58,9 +61,10 @@ def main() -> int:
     child = os.fork()
     if child == 0:
         run(order, guardian)
-    os.write(1, b"%d\n" % child)
+    with contextlib.suppress(BrokenPipeError):  # an owner that is gone already: what follows sees that
+        os.write(1, b"%d\n" % child)
     os.close(1)
-    status = watch(child, woken)
+    status = watch(child, woken, STOP_STEPS if order["gently"] else STOP_STEPS[1:])
     # An owner that is still there may want to read why the program has ended, and removes them itself.
     if select.select([0], [], [], 0)[0]:
         for folder in order["remove"]:
@@ -68,23 +72,23 @@ def main() -> int:
     return os.waitstatus_to_exitcode(status)
 
 
-def watch(child: int, woken: int) -> int:
-    """Wait until the program ends, or end it when the owner is gone; answer its wait status."""
+def watch(child: int, woken: int, steps: Sequence[tuple[int, float]]) -> int:
+    """Wait until the program ends, or end it when the owner is gone, by these steps; answer its wait status."""
     while True:
         ready, _, _ = select.select([0, woken], [], [], LOG_CHECK_SECONDS)
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             return status
         if 0 in ready:
-            return stop(child)
+            return stop(child, steps)
         if woken in ready:
             os.read(woken, 1024)
         bound_log(2)
 
 
-def stop(child: int) -> int:
-    """End the program, gently first; answer its wait status."""
-    for step, seconds in STOP_STEPS:
+def stop(child: int, steps: Sequence[tuple[int, float]]) -> int:
+    """End the program, by one step after the other; answer its wait status."""
+    for step, seconds in steps:
         os.kill(child, step)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -133,7 +133,7 @@ class EmbeddedPostgres:
             "--data-checksums",
             *([] if self._durable else ["--no-sync"]),
         ]
-        offset, process = self._spawn(command, account)
+        offset, process = self._spawn(command, account, self._own_folder())
         try:
             process.wait(INITDB_SECONDS)
         finally:  # whoever interrupts this may remove the folder next
@@ -152,7 +152,7 @@ class EmbeddedPostgres:
         }
         settings = [f"--{name}={value}" for name, value in {**self._settings, **fixed}.items()]
         command = [str(binaries / "postgres"), "-D", str(self._folder.cluster), *settings]
-        remove = [self._socket_folder, *([self._folder.path] if self._temporary else [])]
+        remove = [self._socket_folder, *self._own_folder()]
         offset, self._guardian = self._spawn(command, account, remove)
         assert self._guardian.stdout is not None
         self._pid = int(self._guardian.stdout.readline() or 0)
@@ -162,6 +162,10 @@ class EmbeddedPostgres:
                 log = self._folder.log_since(offset)
                 raise ServerFailedError("PostgreSQL did not start", self._folder.path, log)
             time.sleep(POLL_SECONDS)
+
+    def _own_folder(self) -> list[Path]:
+        """What goes with a temporary one."""
+        return [self._folder.path] if self._temporary else []
 
     def _ready(self) -> bool:
         try:
@@ -181,6 +185,8 @@ class EmbeddedPostgres:
             user=(account.uid, account.gid) if account else None,
             sees_all=account is not None and account.sees_all,
             remove=list(map(str, remove)),
+            # A temporary one has nothing to keep, and on a full disk would try for a minute to keep it.
+            gently=not self._temporary,
         )
         log = self._folder.open_log(account)
         try:

@@ -63,6 +63,11 @@ class Copying:
         """How many of the events have no payload."""
         return self._number("redacted")
 
+    def recorded_redactions(self) -> int:
+        """How many of the events have no payload because of what is recorded in this very record; of more than
+        these, where more were redacted later."""
+        return self._number("recorded_redactions")
+
     def position_at(self, moment: datetime) -> int:
         """The last position that was recorded at or before a moment; 0 where there is none."""
         return self._number("position_at", moment=moment)
@@ -85,7 +90,8 @@ class Copying:
     def _run(self, query: str, **values: object) -> None:
         try:
             self._connection.execute(self._query(query), values)
-        except (psycopg.IntegrityError, psycopg.DataError) as error:
+        except (psycopg.IntegrityError, psycopg.DataError, psycopg.errors.InsufficientPrivilege) as error:
+            # The last where a redaction names its event otherwise than the ledger writes ids.
             raise CorruptionError(position=self.size, what=_first_line(error)) from error
 
     def _query(self, name: str) -> sql.Composed:

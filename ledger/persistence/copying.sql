@@ -20,6 +20,9 @@ SELECT count({schema}.redact(target.position, act.position))
 -- name: redacted
 SELECT count(*) FROM {schema}.events WHERE payload IS NULL
 
+-- name: recorded_redactions
+SELECT count(*) FROM {schema}.redactions
+
 -- name: analyse
 ANALYZE {schema}.events
 

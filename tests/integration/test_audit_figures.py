@@ -42,6 +42,7 @@ from ledger.cli.audit_recompute import (
 from ledger.cli.audit_replay import Begun, begun, named_keys
 from ledger.cli.failures import FaultyInput, Refused
 from ledger.cli.figure_kinds import KINDS, Question, answered, check_whole
+from ledger.cli.figure_verify import verify_statement
 from ledger.cli.session import Session
 from ledger.cli.trusting import parsed
 from ledger.embedded import BinariesMissingError
@@ -149,6 +150,7 @@ def test_an_honest_servers_figures_and_state_are_those_of_its_record(
     note = sign_statement(statement, [AUDITOR])
     trusted = [*parsed(named_keys(session)), AUDITOR.verifier()]
     assert open_statement(note, trusted).statement == statement
+    verify_statement(session, note, trusted, False, None)
 
 
 def test_a_question_is_stated_with_all_that_it_left_to_defaults(
@@ -313,6 +315,9 @@ def test_a_statement_holds_for_a_record_that_grew_but_not_where_it_was_redacted_
             assert statement.redacted == 1
         assert [each.answer["figures"][0]["figure"]["best"] for each in stated] == ["10", "3"]
         client.append(filed("three", claim(count=90, incident_id="fourth")), filed("four", redaction(kept)))
+        for other in (0, 2):  # with 0, a forged state would pass for one from before a redaction
+            with pytest.raises(Refused, match=f"redacted by then: the record says 1, the statement {other}"):
+                recomputed(asking, record, [replace(stated[1], redacted=other, state="00" * 32)])
         after, before = recomputed(asking, record, stated)
         assert check_same(before, stated[1]) == "1 more payload was redacted since it was made"
         signed, events = replayed_while_it_was_redacted(record, stated[0], monkeypatch)
@@ -362,6 +367,7 @@ def test_a_statement_is_refused_for_whatever_it_says_otherwise(
         ({"answer": forged}, r"the answer is another one: figures\[\d+\]: computed again .* says nothing$"),
         ({"question": asked}, "the question is another one: resolution_rule: "),
         ({"state": "00" * 32}, "the answer is the same, but the digest"),
+        ({"projection": "ceasefires"}, "casualties come from casualties; the statement says ceasefires"),
         ({"answer": forged, "version": 99}, "the answer is another one"),
     ):
         with pytest.raises(Refused, match=told):
@@ -412,6 +418,9 @@ def test_a_folder_that_ends_before_the_statement_is_told(
         (["verify", "FIGURE", "--key", "LEDGER"], 1, "no trusted key has signed the note"),
         (["verify", "FIGURE", "--key", "AUDITOR"], 1, "of its checkpoint: no trusted key"),
         (["verify", "FOREIGN", "--key", "AUDITOR LEDGER"], 1, "asks the ledger 'other', and its checkpoint is of"),
+        (["verify", "BEYOND", "--key", "AUDITOR LEDGER"], 1, "does not ask as of a position up to"),
+        (["verify", "TIMED", "--key", "AUDITOR LEDGER"], 1, "does not ask as of a position up to"),
+        (["verify", "EARLIER", "--key", "AUDITOR LEDGER"], 1, "asks as of position 2, and answers as of"),
         (["verify", "NEWER", "--key", "AUDITOR LEDGER"], 1, "cannot read the question"),
         (["verify", "ODD", "--key", "AUDITOR LEDGER"], 1, "it is no object of JSON"),
         (["verify", "UNKNOWN", "--key", "AUDITOR LEDGER"], 1, "knows no figure 'threats'"),
@@ -429,12 +438,22 @@ def test_what_cannot_be_done_is_told_before_anything_is_computed(
     told: str,
 ) -> None:
     statement = stated["all"][1]
+    beyond = {"position": str(statement.checkpoint.size + 1)}
+    moments = {
+        name: {**statement.question, "as_of": as_of}
+        for name, as_of in (
+            ("BEYOND", beyond),
+            ("TIMED", {"recorded_at": "2999-01-01T00:00:00Z"}),
+            ("EARLIER", {"position": "2"}),
+        )
+    }
     texts = {
         "KEY": AUDITOR.secret(),
         "OPEN": AUDITOR.secret(),
         "NOTE": statement.note,
         "FIGURE": sign_statement(statement, [AUDITOR]),
         "FOREIGN": sign_statement(replace(statement, question={"ledger": "other"}), [AUDITOR]),
+        **{name: sign_statement(replace(statement, question=asked), [AUDITOR]) for name, asked in moments.items()},
         "NEWER": sign_statement(replace(statement, question={"ledger": "main", "mood": "x"}), [AUDITOR]),
         "ODD": sign_statement(replace(statement, answer=[]), [AUDITOR]),
         "POLICY": f"witness w {CosignerKey('witness.example', bytes(32))}\nquorum w\n",
@@ -471,6 +490,14 @@ def test_a_statement_is_told_to_machines_with_all_its_lines(
     assert told.keys() - {"verified", "computed_again", "signed_by", "made_at"} == {
         name for name in NAMES if name not in ("made-at", "checkpoint")
     }
+
+
+def test_there_are_no_figures_of_the_administrative_record(
+    session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--address", session.address, "--ledger", "administration"]
+    assert run([*options, "audit", "figure", "casualties"]) == 1
+    assert "there are no figures of it" in capsys.readouterr().err
 
 
 def test_without_a_postgresql_of_this_machine_it_is_told_what_to_install(

@@ -3,6 +3,7 @@ does not give the root that was signed is not made one."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -108,3 +109,14 @@ def test_a_record_that_contradicts_itself_is_told_with_its_positions(recorded: l
     copy.add(entry.replace(b"main\n1\n", b"main\n2\n", 1), salt, payload)
     with pytest.raises(CorruptionError, match="at position 1 to 2: duplicate key"):
         copy.end(bytes(32))
+
+
+def test_a_redaction_that_names_its_event_otherwise_than_ids_are_written_is_told(
+    database: Database, recorded: list[Bytes], copy: Copying
+) -> None:
+    entry, salt, payload = recorded[-1]
+    named = str(json.loads(payload)["target_event_id"])
+    for each in (*recorded[:-1], (entry, salt, payload.replace(named.encode(), named.upper().encode()))):
+        copy.add(*each)
+    with pytest.raises(CorruptionError, match="no PayloadRedacted of position 2 is recorded at position 5"):
+        copy.end(root(database))

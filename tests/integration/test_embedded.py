@@ -261,7 +261,8 @@ class TestTheOwnersEnd:
     def test_a_cluster_that_is_no_longer_wanted_while_it_is_made_is_made_by_nobody(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Whoever was interrupted may remove the folder the next moment."""
+        """Whoever was interrupted may remove the folder the next moment. A temporary one is gone by then, so that
+        none stays where its owner is killed."""
         waited, guardians = subprocess.Popen.wait, []
 
         def interrupted(process: subprocess.Popen[bytes], timeout: float | None = None) -> int:
@@ -271,15 +272,19 @@ class TestTheOwnersEnd:
 
         monkeypatch.setattr(subprocess.Popen, "wait", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            EmbeddedPostgres(folder, durable=False).start()
+            EmbeddedPostgres(folder, durable=False, temporary=True).start()
         assert [each.poll() is not None for each in guardians] == [True]
+        assert not folder.exists()
 
     def test_a_temporary_one_takes_its_folder_along_and_keeps_it_for_whoever_asks_why_it_failed(
         self, folder: Path
     ) -> None:
         with EmbeddedPostgres(folder, durable=False, temporary=True) as server:
             write(server.url(), "committed")
+            log = (folder / "server.log").open()
         assert not folder.exists()
+        with log:  # on a full disk a shutdown that keeps everything would be tried for a minute
+            assert "received immediate shutdown request" in log.read()
         faulty = EmbeddedPostgres(folder, durable=False, temporary=True, settings={"no_such_setting": "1"})
         with pytest.raises(ServerFailedError, match="no_such_setting"):
             faulty.start()

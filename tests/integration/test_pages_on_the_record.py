@@ -58,7 +58,8 @@ def test_the_page_tells_the_story_that_it_shows(told: Told, tmp_path: Path) -> N
     assert "recount-2020-02-14" in appended
     (shown,) = [each.text for each in blocks(page) if each.language == "text"]
     for line in shown.splitlines():
-        position, _, said = line.split(" · ")
+        position, _, recorder, said = line.split(" · ")
+        assert f" · {recorder.removesuffix('…').rpartition('/')[0]}/" in incident
         assert said.removesuffix("…") in incident
         assert f"\n{position} · " in f"\n{incident}"
     assert "20, as corrected at 2034 · TroopsKilled: 6 killed" in incident

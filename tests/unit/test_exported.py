@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,8 @@ from ledger.audit.exported import Payload, bundle, entries_of, manifest, payload
 from ledger.audit.merkle import ProofError, leaf_hash
 from ledger.audit.notes import SignerKey, VerifierKey
 from ledger.audit.tiles import TreeState
-from ledger.cli.audit_folders import verify_folder
+from ledger.cli import run, trusting
+from ledger.cli.audit_folders import checkpoint_of, verify_folder
 from ledger.cli.failures import Refused
 from ledger.cli.trusting import opened
 from tests.exports import KEY, SALT, TRUSTED, Invented, copied, files
@@ -350,3 +352,30 @@ def test_a_checkpoint_of_another_ledger_is_not_taken_for_the_one_that_was_asked_
 
 def test_a_folder_counts_for_nobody_who_does_not_trust_its_key(whole: Path) -> None:
     assert "no trusted key" in refused(whole, [SignerKey(KEY.name, bytes([1] * 32)).verifier()])
+
+
+def test_a_folder_to_compute_from_is_opened_as_carefully_as_one_to_verify(whole: Path, tmp_path: Path) -> None:
+    """A pipe in it would keep whoever asks waiting for ever."""
+    assert checkpoint_of(whole, TRUSTED).size == SIZE
+    folder = copied(whole, tmp_path / "copy")
+    (folder / "checkpoint").unlink()
+    os.mkfifo(folder / "checkpoint")
+    for check in (checkpoint_of, verify_folder):
+        with pytest.raises(Refused, match="checkpoint is not a regular file"):
+            check(folder, TRUSTED)
+
+
+def test_a_file_that_is_verified_is_read_once_and_within_a_bound(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, pipe = (whole / "checkpoint").read_text(), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    command = ["audit", "verify", str(pipe), "--key", str(TRUSTED[0])]
+    for most, code in ((len(text.encode()), 0), (len(text.encode()) - 1, 2)):
+        monkeypatch.setattr(trusting, "MAX_FILE_BYTES", most)
+        writer = threading.Thread(target=pipe.write_text, args=[text], daemon=True)
+        writer.start()
+        assert run(command) == code
+        writer.join(10)
+        assert not writer.is_alive()
+    assert "is larger than" in capsys.readouterr().err

@@ -148,6 +148,22 @@ def test_envelopes_that_say_something_else_are_refused_by_all_though_they_are_in
     assert "osition 1: " in reader.folder(folder, TRUSTED) or kind is Unreadable
 
 
+class RedactedElsewhere(Invented):
+    """The envelope of its redaction is of another ledger."""
+
+    def entry(self, position: int) -> bytes:
+        entry = super().entry(position)
+        return entry.replace(b"\nmain\n", b"\nother\n") if position == 900 else entry
+
+
+def test_a_redaction_of_another_ledger_explains_nothing_though_it_is_in_the_tree(
+    reader: Reader, tmp_path: Path
+) -> None:
+    folder = RedactedElsewhere(1_000, {540: 900}).export(tmp_path / "part", 600, 700)
+    assert "an event of the ledger other is not one of" in refused(folder)
+    assert reader.folder(folder, TRUSTED)
+
+
 def test_a_redaction_before_the_event_explains_nothing_to_anybody(reader: Reader, tmp_path: Path) -> None:
     ledger = Invented(1_000, {540: 100})
     folder = ledger.export(tmp_path / "part", 600, 700)

@@ -36,7 +36,13 @@ AUDITOR = SignerKey("auditor.example", bytes([1] * 32))
 TRUSTED = [LEDGER.verifier(), AUDITOR.verifier()]
 CHECKPOINT = Checkpoint(LEDGER.name, 7, bytes(range(32)))
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-SCALARS = st.booleans() | st.integers(-(2**40), 2**40) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**40), 2**40)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS
+)
 JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4), max_leaves=12
 )
@@ -221,6 +227,9 @@ def test_a_difference_is_told_as_a_sentence() -> None:
     assert more is not None
     assert more.told("we find", "it says") == "stale: we find nothing, it says true"
     assert first_difference({"best": 1}, {"best": True}) == Difference("best", 1, True)
+    null = first_difference([1], [1, None])
+    assert null is not None
+    assert null.told("we find", "it says") == "[1]: we find nothing, it says null"
     long = first_difference("y", "x" * 500)
     assert long is not None
     assert len(long.told("a", "b")) < 200

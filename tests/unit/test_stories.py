@@ -206,6 +206,25 @@ def test_a_correction_is_told_as_a_difference_to_the_form_before_it() -> None:
     ]
 
 
+def test_every_act_is_told_with_who_recorded_it_and_with_what() -> None:
+    events = events_of(
+        placed([filed(1, "r", recorded_by="somebody else"), record(2, "TroopsKilled", "r", **killed(3))])
+    )
+    story = Story(Asked(frozenset({"incidents/idlib"})), events)
+    said = {}
+    for recorder, client in (("", ""), ("anonymous", ""), ("", "app/1"), ("curator", "app/1 \x1b[2K")):
+        events[1].recorder, events[1].client = recorder, client
+        said[recorder, client] = Sentences(story).step(story.steps[0]).split(" · ")[2:-1]
+    assert said == {
+        ("", ""): [],
+        ("anonymous", ""): ["anonymous"],
+        ("", "app/1"): ["with app/1"],
+        ("curator", "app/1 \x1b[2K"): ["curator with app/1 \x1b[2K"],
+    }
+    told = next(iter(lines(story, 2)))
+    assert (told["recorder"], told["client"], told["recorded_by"]) == ("curator", "app/1 \x1b[2K", "somebody else")
+
+
 def test_a_difference_that_the_words_hide_is_told_part_by_part() -> None:
     near = {"name": "Saraqib", "precision": "exact", "latitude": 35.5, "longitude": 36.5}
     told = story_of(

@@ -154,6 +154,8 @@ def _line(story: Story, step: Step) -> dict[str, Any]:
         "report_id": event.report_id,
         "source": source.source.name if source is not None else None,
         "recorded_by": source.recorded_by if source is not None else None,
+        "recorder": event.recorder,
+        "client": event.client,
     }
     if target is not None:
         line["target_position"] = target.event.position

@@ -1,7 +1,7 @@
 """A story in plain words: for each step who did what to which position, why, and what reads otherwise since; and
 what holds in the end. Claims and values are worded as everywhere else."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from incident.ledger.v1 import claims_pb2
@@ -29,11 +29,12 @@ class Sentences:
         self._taken = story.course.taken
 
     def step(self, step: Step) -> str:
-        """What happened, with when and by which report it was recorded."""
+        """What happened, with when, by whom and by which report it was recorded."""
         taken = step.taken
         event = taken.event
         said = self._claim(step) if taken.is_claim else self._act(step) if taken.body else self._lost(taken)
-        return f"{event.position} · {wording.moment(event.recorded_at)} · {self.report(event.report_id)} {said}"
+        recorded = " · ".join((str(event.position), wording.moment(event.recorded_at), *_recorder(event)))
+        return f"{recorded} · {self.report(event.report_id)} {said}"
 
     def report(self, report_id: str) -> str:
         """A report, of which source and recorded by whom."""
@@ -142,6 +143,13 @@ def ranges(positions: Iterable[int]) -> str:
         else:
             runs.append([each, each])
     return ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in runs)
+
+
+def _recorder(event: Any) -> Iterator[str]:
+    """Who recorded it and with what, as far as its envelope says; the report may claim anybody else."""
+    with_ = f"with {event.client}" if event.client else ""
+    if event.recorder or with_:
+        yield " ".join(part for part in (event.recorder, with_) if part)
 
 
 def _why(taken: Taken) -> str:
