@@ -133,7 +133,7 @@ class Administration:
                 for name in names:
                     done.append(self.created(name, self._size(name)) and self.erased(name))
                     if not done[-1] and time.monotonic() > end:
-                        break  # the service waits for this to begin, and each may take as long
+                        break  # each may take as long; it is tried at the next start
             return all(done)
         except (psycopg.Error, LedgerError) as error:
             log.warning("the administrative record is not up to date: %s", str(error).strip())

@@ -145,7 +145,7 @@ class Service:
             checkpoints = Checkpoints(ledgers, signing, witnesses_of(settings, signing))
             service.checkpoints = checkpoints
             regular = RegularCheckpoints(ledgers, checkpoints, issued, settings.checkpoint_seconds)
-            service.working = (regular.run, checks.run)
+            service.working = (service.record_what_is, regular.run, checks.run)
             recording = LedgerServicer(ledgers, checkpoints)
             ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(recording, server.registry)
             server.offers(ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"])
@@ -203,8 +203,6 @@ class Service:
         if healthy and self._told is None:
             if self.reading is not None:
                 await self.reading.start()
-            if self.checkpoints is not None:
-                await asyncio.to_thread(self._record_what_is, self.checkpoints)
             self._beside = [asyncio.create_task(begin()) for begin in self.working]
             self._told = asyncio.ensure_future(ready(address))
         if healthy != self._healthy:
@@ -212,11 +210,12 @@ class Service:
             log.info("serving" if healthy else "not serving: a database is away")
         await self.server.tell_health(healthy, await self._parts())
 
-    def _record_what_is(self, checkpoints: Checkpoints) -> None:
+    async def record_what_is(self) -> None:
         """Bring the administrative record up to what is there; what cannot be now is recorded at the next start."""
         try:
-            self.ledgers.administration.begin()
-            checkpoints.record_keys()
+            await asyncio.to_thread(self.ledgers.administration.begin)
+            if self.checkpoints is not None:
+                await asyncio.to_thread(self.checkpoints.record_keys)
         except Exception:  # it is beside the point of a service that could serve
             log.exception("the administrative record is not up to date")
 

@@ -163,11 +163,11 @@ def _take(gathered: _Gathered, witness: Witness, task: asyncio.Task[str]) -> Non
     except NotCosignedByError as fault:
         gathered.faults[witness.name] = fault
     except Exception as error:
-        log.exception("asking the witness %s failed", witness.name)
+        log.exception("asking the witness %s failed", shown(witness.name))
         gathered.faults[witness.name] = NotCosignedByError(f"could not be asked: {type(error).__name__}")
 
 
 def _tell(gathered: _Gathered, ledger: str, issued: Issued) -> None:
     for name, fault in gathered.faults.items():
         level = logging.ERROR if isinstance(fault, AlarmError) else logging.WARNING
-        log.log(level, "the witness %s does not cosign %s at %d: it %s", name, ledger, issued.size, fault)
+        log.log(level, "the witness %s does not cosign %s at %d: it %s", shown(name), ledger, issued.size, fault)

@@ -56,6 +56,9 @@ class Client:
 
     def administration(self) -> list[Any]:
         """What is in the administrative record."""
+        listed = self.ledger.ListLedgers(pb.ListLedgersRequest(), timeout=SECONDS).ledgers
+        if ADMINISTRATION not in [each.name for each in listed]:
+            return []  # it has just begun
         request = pb.ReplayHistoryRequest(ledger=ADMINISTRATION)
         return [e for m in self.ledger.ReplayHistory(request, timeout=SECONDS) for e in m.events]
 
@@ -86,7 +89,9 @@ def running(database: Database) -> Iterator[ServiceProcess]:
 def client(running: ServiceProcess) -> Iterator[Client]:
     options = [("grpc.primary_user_agent", "operator/2"), ("grpc.enable_http_proxy", 0)]
     with grpc.insecure_channel(running.address, options=options) as channel:
-        yield Client(channel)
+        opened = Client(channel)
+        once(opened, f"installations/{KEY.name}", 1)  # what a start records is there
+        yield opened
 
 
 def once(client: Client, stream: str, count: int) -> list[tuple[str, str, str]]:

@@ -255,6 +255,7 @@ TAMPERED = {
 }
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize(("statement", "told"), TAMPERED.values(), ids=TAMPERED.keys())
 def test_what_a_superuser_changed_is_found(client: Client, database: Database, statement: str, told: str) -> None:
     for name in ("one", "two"):

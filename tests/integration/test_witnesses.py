@@ -440,7 +440,9 @@ async def test_who_has_seen_another_history_since_does_not_stand_by_an_earlier_c
         await cosigned(panel.asking(data), Ledger(20))
 
 
-async def test_names_of_a_policy_that_are_no_text_can_be_told(panel: Panel, data: Path) -> None:
+async def test_names_of_a_policy_that_are_no_text_can_be_told(
+    panel: Panel, data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     policy = parse(panel.lines().replace(" one ", " \udce9 "))
     for must_meet in (False, True):
         asking = Witnesses(policy, data, must_meet=must_meet)
@@ -451,6 +453,7 @@ async def test_names_of_a_policy_that_are_no_text_can_be_told(panel: Panel, data
         await asking.close()
         assert "missing: \\xe9, two, three" in told
         told.encode()
+    "".join(each.getMessage() for each in caplog.records).encode()
 
 
 async def test_of_two_histories_one_is_cosigned_and_the_other_is_an_alarm(
