@@ -14,6 +14,9 @@ from tests.postgres import Cluster, Database, Version, folder_in_memory, running
 settings.register_profile("shared-machine", deadline=None)
 settings.load_profile("shared-machine")
 
+# Tests start hundreds of processes: they share what is compiled, also where the environment says that none is kept.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One more than there are processors: many tests wait, for servers and for what is meant to take a while."""
