@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from types import MappingProxyType
 from uuid import UUID
@@ -17,6 +18,7 @@ FORMAT_1 = "incident-ledger/event/v1"
 """Without the client; written until version 2 came, and read for ever."""
 FORMAT_2 = "incident-ledger/event/v2"
 LINES = MappingProxyType({FORMAT_1: 11, FORMAT_2: 12})
+_BEGIN_2 = f"{FORMAT_2}\n".encode()
 SALT_BYTES = 16
 MAX_FIELD_BYTES = 1024  # of a text value, in UTF-8: keeps an entry, and with it an offline proof, small
 MAX_NUMBER = 2**63 - 1  # positions and revisions are signed 64-bit integers
@@ -131,11 +133,17 @@ def type_and_report(entry: bytes) -> tuple[bytes, bytes]:
 
 def recorder_and_client(entry: bytes) -> tuple[str, str]:
     """By whom and with what a leaf entry was recorded, hardly checked; no client where version 1 does not say."""
-    lines = entry.split(b"\n", LINES[FORMAT_2])
-    if len(lines) <= LINES[FORMAT_1]:
+    # From the end, which is near: whoever sends events asks for each.
+    later = entry.startswith(_BEGIN_2)
+    head, *rest = entry.rsplit(b"\n", 4 if later else 3)
+    if head.count(b"\n") < LINES[FORMAT_1] - 3:
         raise EnvelopeError(f"the envelope has not {LINES[FORMAT_1]} lines")
-    client = lines[10] if len(lines) > LINES[FORMAT_2] else b""
-    return lines[9].decode(errors="replace"), client.decode(errors="replace")
+    return _text(rest[0]), _text(rest[1]) if later else ""
+
+
+@lru_cache(maxsize=256)
+def _text(value: bytes) -> str:
+    return value.decode(errors="replace")
 
 
 def check_field(name: str, value: str, *, may_be_empty: bool = False) -> str:
