@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
@@ -48,6 +48,8 @@ def placed(records: Sequence[StoredRecord]) -> list[StoredRecord]:
     for each in records:
         event: Any = event_from_payload(each.topic, each.state)
         if each.topic == "PreferredClaimChosen":
+            if not streams[event.preferred_event_id].startswith("incidents/"):
+                reject()  # the ledger takes no such choice
             incident = streams[event.preferred_event_id].removeprefix("incidents/")
             event = event.model_copy(update={"incident_id": incident})
         try:
