@@ -14,6 +14,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "docs" / "how-to" / "verify_export.py"
+PARTS = (SCRIPT, SCRIPT.with_name("verify_ed25519.py"))
 NODE = shutil.which("node")
 NODE_READER = ROOT / "tests" / "oracle" / "files.mjs"
 # Runs the script's own main for one folder after the other: an interpreter for each would take a minute.

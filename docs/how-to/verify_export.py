@@ -1,6 +1,7 @@
 """Verify an exported ledger with Python 3.8 or later alone: python verify_export.py FOLDER KEY [KEY ...]
 KEY is the ledger's verifier key, from its operator and not from the folder. It asks no server, and imports nothing
-that does not come with Python. Exit code 0 if everything fits, else 1 and the first thing that does not."""
+that does not come with Python but verify_ed25519.py beside it. Exit code 0 if everything fits, else 1 and the first
+thing that does not."""
 
 import base64
 import hashlib
@@ -10,62 +11,15 @@ import re
 import stat
 import sys
 
-# Ed25519, RFC 8032, section 5.1: verification only, with plain integers (slow, and enough for one signature).
-P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
-D = -121665 * pow(121666, P - 2, P) % P
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # an isolated Python does not look there
 
-
-def point(data):
-    """A point from its 32 bytes (5.1.3), as x, y, z, x*y/z; None where they are none, or written otherwise."""
-    y, odd = int.from_bytes(data, "little") & 2**255 - 1, data[31] >> 7
-    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
-    x = pow(square, (P + 3) // 8, P)
-    if (x * x - square) % P:
-        x = x * pow(2, (P - 1) // 4, P) % P
-    if y >= P or (x * x - square) % P or (odd and not x):
-        return None
-    x = P - x if x % 2 != odd else x
-    return x, y, 1, x * y % P
-
-
-def add(one, two):
-    """The sum of two points (5.1.4)."""
-    a, b = (one[1] - one[0]) * (two[1] - two[0]), (one[1] + one[0]) * (two[1] + two[0])
-    c, d = 2 * one[3] * two[3] * D, 2 * one[2] * two[2]
-    e, f, g, h = b - a, d - c, d + c, b + a
-    return e * f % P, g * h % P, f * g % P, e * h % P
-
-
-def times(number, one):
-    """So many times a point."""
-    total = (0, 1, 1, 0)
-    while number:
-        if number & 1:
-            total = add(total, one)
-        one, number = add(one, one), number >> 1
-    return total
-
-
-def has_signed(public, text, signature):
-    """Whether a signature of a text is a key's: R = S*B - k*A, byte for byte, with S below L (5.1.7)."""
-    s, key = int.from_bytes(signature[32:], "little"), point(public)
-    if len(signature) != 64 or s >= L or key is None:
-        return False
-    k = int.from_bytes(hashlib.sha512(signature[:32] + public + text).digest(), "little") % L
-    minus = (P - key[0], key[1], 1, P - key[3])
-    base = point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
-    x, y, z, _ = add(times(s, base), times(k, minus))
-    inverse = pow(z, P - 2, P)
-    return (y * inverse % P | (x * inverse % P & 1) << 255).to_bytes(32, "little") == signature[:32]
-
-
-class UnfitError(Exception):
-    """Something does not fit; it says what, and where."""
+from verify_ed25519 import has_signed
 
 
 def need(fits, otherwise):
+    """ValueError says what does not fit, and where."""
     if not fits:
-        raise UnfitError(otherwise)
+        raise ValueError(otherwise)
 
 
 def regular(path):
@@ -73,13 +27,6 @@ def regular(path):
     there = os.path.lexists(path) and stat.S_ISREG(os.lstat(path).st_mode)
     need(there, f"{path} is not there, or is not a regular file")
     return path
-
-
-def read(path, most=2**27):
-    """What a file holds; a larger one is not looked at."""
-    need(os.path.getsize(regular(path)) <= most, f"{path} is too large")
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def from64(text, length=None):
@@ -161,32 +108,35 @@ class Export:
     """A folder that an export wrote, whole or of a range."""
 
     def __init__(self, folder, keys):
-        self.folder, self.keys = folder, keys
+        self.folder, self.files, self.edge, self.used = folder, {"payloads.jsonl"}, {}, {}
         self.note, text = self.text("checkpoint"), self.text("manifest.json")
         self.origin, self.size, self.root = opened(self.note, keys)
         told = json.loads(text)
         self.first, self.last = told.get("from", 1), told.get("to", self.size)
-        says = {"format": "incident-ledger/export/v1", "origin": self.origin, "size": self.size}
+        kind = "export-range" if "from" in told else "export"
+        says = {"format": f"incident-ledger/{kind}/v1", "origin": self.origin, "size": self.size}
         says["root"] = self.root.hex()
         if "from" in told:
-            says.update({"format": "incident-ledger/export-range/v1", "from": self.first, "to": self.last})
+            says.update({"from": self.first, "to": self.last})
             need(type(self.first) is type(self.last) is int, "the manifest states no positions")
             need(1 <= self.first <= self.last <= self.size, "the manifest states positions that are not there")
-        written = json.dumps(says, indent=2, ensure_ascii=False) + "\n"
-        need(written == text, "the manifest does not say what the checkpoint says")
+        need(json.dumps(says, indent=2, ensure_ascii=False) + "\n" == text, "the manifest says something else")
         whole = self.first % 256 == 1 and (self.last % 256 == 0 or self.last == self.size)
         need(whole, "the range does not consist of whole bundles")
-        self.files, self.edge, self.used = {"checkpoint", "manifest.json", "payloads.jsonl", "keys"}, {}, {}
 
     def read(self, name):
+        """What a file holds; a larger one is not looked at."""
+        path = regular(os.path.join(self.folder, name))
         self.files.add(name)
-        return read(os.path.join(self.folder, name))
+        need(os.path.getsize(path) <= 2**27, f"{path} is too large")
+        with open(path, "rb") as file:
+            return file.read()
 
     def text(self, name):
         try:
-            return read(os.path.join(self.folder, name)).decode()
+            return self.read(name).decode()
         except UnicodeDecodeError:
-            raise UnfitError(f"{name} is not UTF-8") from None
+            raise ValueError(f"{name} is not UTF-8") from None
 
     def place(self, level, index):
         """Where a tile is, or a bundle of entries (C2SP tlog-tiles), and how many hashes or entries it has."""
@@ -234,7 +184,7 @@ class Export:
         need(at == len(data), f"{name} has more entries than the tree")
 
     def verify(self):
-        """Everything. UnfitError names the first position that does not fit."""
+        """Everything. ValueError names the first position that does not fit."""
         *keys, end = self.text("keys").split("\n")
         need(not end and len(set(keys)) == len(keys), "the file of keys does not name each once")
         opened(self.note, [key_of(key) for key in keys])
@@ -249,25 +199,33 @@ class Export:
         self.check_strangers()
         return len(gone)
 
-    def check_event(self, position, entry, line, gone, removed):
-        """One event: its envelope as docs/reference/envelope.md says, and its payload as it was committed to."""
+    def envelope(self, position, entry):
+        """The lines of an envelope, as docs/reference/envelope.md says, of this ledger and position."""
         lines = entry.decode().split("\n")
         length = {"incident-ledger/event/v1": 12, "incident-ledger/event/v2": 13}.get(lines[0])
         need(len(lines) == length and not lines[-1], f"position {position}: no envelope")
         here = [self.origin.split("/")[-1], str(position)]
         need(lines[1:3] == here, f"position {position}: its envelope is of another place")
+        return lines
+
+    def check_event(self, position, entry, line, gone, removed):
+        """One event: its envelope, and its payload as it was committed to."""
+        lines = self.envelope(position, entry)
         if line == b'{"position":%d,"redacted":true}\n' % position:
             gone[lines[5]] = position
             return
         found = re.fullmatch(rb'\{"position":(\d+),"salt":"([0-9a-f]{32})","payload":(.*)\}\n', line)
         there = found and found[1] == b"%d" % position
         need(there, f"position {position}: its line of payloads is missing, or is not one")
-        salt, payload = bytes.fromhex(found[2].decode()), found[3]
-        same = sha(salt, payload).hex() == lines[-2]
-        need(same, f"position {position}: its payload is not the one that was recorded")
-        told = json.loads(payload.decode())
+        told = self.payload(position, lines, bytes.fromhex(found[2].decode()), found[3])
         if lines[6] == "PayloadRedacted":
             removed[told["target_event_id"]] = position
+
+    def payload(self, position, lines, salt, payload):
+        """What a payload says that is the one of an envelope."""
+        same = sha(salt, payload).hex() == lines[-2]
+        need(same, f"position {position}: its payload is not the one that was recorded")
+        return json.loads(payload.decode())
 
     def check_redactions(self, gone, removed):
         """What is gone was redacted on the record, here or by a proof of what came later, and nothing else was."""
@@ -290,30 +248,23 @@ class Export:
         head, _, note = self.text(name).partition("\n\n")
         _, extra, index, *path = head.split("\n")
         told = json.loads(from64(extra.replace("extra ", "", 1)).decode())
-        entry, salt, payload = told["entry"], from64(told["salt"], 16), from64(told["payload"])
-        order = {"entry": entry, "salt": told["salt"], "payload": told["payload"]}
-        made = json.dumps(order, ensure_ascii=False, separators=(",", ":")).encode()
+        order = {each: told[each] for each in ("entry", "salt", "payload")}
+        made = base64.b64encode(json.dumps(order, ensure_ascii=False, separators=(",", ":")).encode()).decode()
         position = int(index.replace("index ", "", 1)) + 1
-        again = [
-            "c2sp.org/tlog-proof@v1",
-            f"extra {base64.b64encode(made).decode()}",
-            f"index {position - 1}",
-            *path,
-        ]
+        again = ["c2sp.org/tlog-proof@v1", f"extra {made}", f"index {position - 1}", *path]
         need(again == head.split("\n") and note == self.note, f"{name} is not a proof for this export")
         beyond = name == f"redactions/{position}.tlog-proof" and self.last < position <= self.size
         need(beyond, f"{name} is not of a position beyond the range")
-        lines = entry.split("\n")
-        here = lines[6] == "PayloadRedacted" and lines[1:3] == [self.origin.split("/")[-1], str(position)]
-        need(here, f"{name} is not of a redaction in this ledger")
-        need(sha(salt, payload).hex() == lines[-2], f"{name}: its payload is not the one that was recorded")
+        entry = told["entry"].encode()
+        lines = self.envelope(position, entry)
+        need(lines[6] == "PayloadRedacted", f"{name} is not of a redaction")
+        said = self.payload(position, lines, from64(told["salt"], 16), from64(told["payload"]))
         hashes = [from64(each, 32) for each in path]
-        reached = leads(sha(b"\0", entry.encode()), position - 1, self.size, hashes, self.root)
+        reached = leads(sha(b"\0", entry), position - 1, self.size, hashes, self.root)
         need(reached, f"{name} does not lead to the root")
-        target = json.loads(payload.decode())["target_event_id"]
+        target = said["target_event_id"]
         need(target in wanting, f"{name} explains nothing that is missing here")
         removed[target] = position
-        self.files.add(name)
 
     def check_strangers(self):
         """There is no file that was not read."""

@@ -22,7 +22,7 @@ from tests.filing import claim, redaction, report
 from tests.integration.test_audit_service import SECONDS, Client, tampered
 from tests.integration.test_how_to import run
 from tests.postgres import Cluster, Database
-from tests.readers import ROOT, SCRIPT, script
+from tests.readers import PARTS, ROOT, script
 from tests.repository.checkout import read
 from tests.repository.documents import blocks
 from tests.served import serving
@@ -83,7 +83,8 @@ def filed(client: Client, name: str, *contents: dict[str, object]) -> list[str]:
 
 
 def test_every_command_of_the_page_works(recorded: Exported, tmp_path: Path) -> None:
-    shutil.copy(SCRIPT, tmp_path)
+    for part in PARTS:
+        shutil.copy(part, tmp_path)
     export, verify = (each.text for each in blocks(read(PAGE)) if each.language == "sh")
     online = {"LEDGER_VERIFIER_KEYS": recorded.key, "LEDGER_ADDRESS": recorded.address}
     assert "positions 257 to 512" in run(export, tmp_path, **online)
@@ -93,7 +94,7 @@ def test_every_command_of_the_page_works(recorded: Exported, tmp_path: Path) -> 
 
 
 def test_the_page_names_every_part_of_the_script() -> None:
-    page, parts = read(PAGE), read("docs/how-to/verify_export.py")
+    page, parts = read(PAGE), "".join(part.read_text(encoding="utf-8") for part in PARTS)
     defined = {
         line.split("def ")[1].split("(")[0] for line in parts.splitlines() if line.lstrip().startswith("def ")
     }
