@@ -158,7 +158,15 @@ def test_no_client_writes_or_creates_it(client: Client) -> None:
     assert len(client.administration()) == before
 
 
-def test_it_has_no_read_models(client: Client) -> None:
+def test_it_has_no_read_models(client: Client, database: Database) -> None:
+    client.ledger.CreateLedger(pb.CreateLedgerRequest(ledger="later"), timeout=SECONDS)
+    with psycopg.connect(database.service_url, autocommit=True) as connection:
+        query = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'ledger\\_%\\_projections'"
+        end = time.monotonic() + PATIENCE
+        while "ledger_later_projections" not in (made := {name for (name,) in connection.execute(query)}):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+    assert made == {"ledger_main_projections", "ledger_later_projections"}  # those of all that are followed by then
     calls = (
         lambda: client.casualties.GetCasualties(GetCasualtiesRequest(ledger=ADMINISTRATION), timeout=SECONDS),
         lambda: client.projections.ListProjections(projections_pb2.ListProjectionsRequest(ledger=ADMINISTRATION)),

@@ -131,6 +131,19 @@ def test_a_ledger_that_was_set_back_is_refused_until_an_operator_accepts_it(
         assert evidence.read_text() == signed
         assert "was 4" in (tmp_path / "checkpoints" / "main.accepted").read_text()
         assert health(channel, PART) == "SERVING"
+        end = time.monotonic() + SECONDS
+        while not (recorded_since := accepted(client)):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        assert recorded_since == [(4, 2)]
+
+
+def accepted(client: Client) -> list[tuple[int, int]]:
+    """The rollbacks in the administrative record: how many events were signed, and how many were accepted."""
+    request = ledger_service_pb2.ReplayHistoryRequest(ledger="administration")
+    events = [each for page in client.ledger.ReplayHistory(request, timeout=SECONDS) for each in page.events]
+    found = [each.claim.rollback_accepted for each in events if each.type == "RollbackAccepted"]
+    return [(each.issued_size, each.size) for each in found]
 
 
 def test_a_ledger_that_is_gone_is_not_made_anew_unless_that_is_accepted(
